@@ -1,0 +1,91 @@
+import eslint from '@eslint/js';
+import prettier from 'eslint-config-prettier';
+import tseslint from 'typescript-eslint';
+
+/** The folders of src/ from the lowest layer to the highest: imports point down only. */
+const layers = [
+  ['native'],
+  ['protocol'],
+  ['core'],
+  ['server', 'client', 'context'],
+  ['decorators', 'timers', 'module'],
+];
+const nestFree = new Set(['native', 'protocol', 'core']);
+
+const restrictImports = (...patterns) => ({
+  'no-restricted-imports': ['error', { patterns: patterns.filter(Boolean) }],
+});
+
+const outsideSource = {
+  regex: '(^nestjs-gev$|(^|/)(sample|test|bench|dist)/)',
+  message: 'src/ imports neither the package by name nor sample/, test/, bench/ or dist/.',
+};
+
+const layerRules = layers.flatMap((folders, depth) =>
+  folders.map((folder) => ({
+    files: [`src/${folder}/**/*.ts`],
+    rules: restrictImports(
+      outsideSource,
+      { regex: '^\\.\\./index(\\.js)?$', message: 'src/index.ts is the top layer: import the file itself.' },
+      depth < layers.length - 1 && {
+        regex: `^(\\.\\./)+(${layers
+          .slice(depth + 1)
+          .flat()
+          .join('|')})/`,
+        message: `src/${folder} is a lower layer: it must not know this one.`,
+      },
+      nestFree.has(folder) && {
+        regex: '^@nestjs/',
+        message: `src/${folder} is usable without Nest.`,
+      },
+    ),
+  })),
+);
+
+const throughTheEntry = restrictImports({
+  regex: '^(\\./|\\.\\./)+(src|dist)/',
+  message: "Import from 'nestjs-gev'. Only unit tests may reach inside.",
+});
+
+export default tseslint.config(
+  { ignores: ['**/dist', 'coverage', 'native/build', 'prebuilds', 'bench/results'] },
+  eslint.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.recommendedTypeChecked],
+    languageOptions: {
+      parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname },
+    },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/no-floating-promises': 'error',
+    },
+  },
+  { files: ['src/index.ts'], rules: restrictImports(outsideSource) },
+  ...layerRules,
+  { files: ['{sample,test,bench}/**/*.{ts,js,mjs}'], ignores: ['test/unit/**'], rules: throughTheEntry },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-explicit-any': 'off',
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+    },
+  },
+  {
+    files: ['**/*.{js,mjs}'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        ['Buffer', 'URL', 'clearInterval', 'clearTimeout', 'console', 'performance', 'process']
+          .concat(['setImmediate', 'setInterval', 'setTimeout', 'structuredClone'])
+          .map((name) => [name, 'readonly']),
+      ),
+    },
+  },
+  prettier,
+);

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <functional>
+
+#include "reactor/endpoint.h"
+#include "reactor/socket.h"
+#include "reactor/timer_wheel.h"
+
+namespace reactor {
+
+class EventLoop;
+
+/// Accepts connections from one listening socket and hands each to a callback. Survives a full
+/// descriptor table: waiting clients are shed through a spare descriptor, then it backs off.
+/// Belongs to one loop's thread.
+class Acceptor final : public TimerTarget {
+ public:
+  using Callback = std::function<void(Descriptor, const Endpoint&)>;
+
+  /// Takes over `listener` and registers it with the loop's poller. Throws std::system_error.
+  Acceptor(EventLoop& loop, Descriptor listener, Callback on_accept);
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+  ~Acceptor();
+
+  /// The poller saw connections waiting.
+  void OnReady() noexcept { ready_ = true; }
+  [[nodiscard]] bool ready() const noexcept { return ready_; }
+  /// Accepts up to the budget of one turn. Returns true while more may be waiting.
+  bool Serve();
+  /// Takes what the kernel has already completed, then closes the listening socket.
+  void AcceptRestAndClose();
+
+  void OnDeadline() override;
+
+ private:
+  bool AcceptOne();
+  void OnExhausted(int error);
+
+  EventLoop& loop_;
+  Descriptor listener_;
+  Descriptor spare_;
+  Callback on_accept_;
+  TimerNode retry_;
+  bool ready_ = false;
+};
+
+}  // namespace reactor

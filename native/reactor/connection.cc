@@ -1,0 +1,481 @@
+#include "reactor/connection.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "reactor/error.h"
+#include "reactor/event_loop.h"
+#include "reactor/loop_handler.h"
+
+namespace reactor {
+namespace {
+
+constexpr std::size_t kReadBudget = 256 * 1024;        // bytes a connection may read in one turn
+constexpr std::size_t kFinalReadBudget = 1024 * 1024;  // bytes read at most when the server stops
+constexpr std::size_t kComposeLimit = 8 * 1024;        // below this one copy beats an iovec
+constexpr std::size_t kVectorLimit = 64;               // parts a sendmsg
+
+bool WouldBlock(ssize_t result) noexcept { return result == -EAGAIN || result == -EWOULDBLOCK; }
+
+}  // namespace
+
+void Connection::Open(EventLoop& loop, std::uint32_t slot, Descriptor socket,
+                      const Endpoint& remote) noexcept {
+  loop_ = &loop;
+  slot_ = slot;
+  socket_ = std::move(socket);
+  remote_ = remote;
+  state_ = State::kOpen;
+  paused_ = loop.options().connection.start_paused;
+  last_activity_ = loop.now();
+  Raise(kOpenEvent);
+  ArmTimer();
+}
+
+void Connection::MarkFree() noexcept {
+  generation_.fetch_add(1, std::memory_order_release);
+  state_ = State::kFree;
+  pending_ = 0;
+  scheduled_ = readable_ = hangup_ = fresh_edge_ = paused_ = over_high_water_ = unparsed_ = false;
+  end_seen_ = fin_wanted_ = fin_sent_ = wants_drain_ = final_read_ = reading_ended_ = false;
+  frame_incomplete_ = false;
+  writable_ = true;
+  error_ = 0;
+  bytes_written_.store(0, std::memory_order_relaxed);
+  bytes_queued_ = flush_target_ = bytes_received_ = final_read_left_ = 0;
+  close_deadline_ = 0;
+}
+
+// --- reading -------------------------------------------------------------------------------------
+
+void Connection::OnReady(Ready ready) noexcept {
+  if (state_ == State::kClosed) return;
+  if (Has(ready, Ready::kRead)) readable_ = fresh_edge_ = true;
+  if (Has(ready, Ready::kHangup)) {
+    hangup_ = true;
+    // Nobody reads from a paused connection: ask, or a reset would go unnoticed.
+    if (!MayRead()) {
+      int error = 0;
+      socklen_t size = sizeof error;
+      if (SocketOps::GetOption(fd(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0) {
+        OnReceiveError(error);
+        return;
+      }
+    }
+  }
+  if (Has(ready, Ready::kWrite)) {
+    writable_ = true;
+    if (!output_.empty()) FlushOutput();
+  }
+  if (MayRead()) loop_->Schedule(*this);
+}
+
+bool Connection::MayRead() const noexcept {
+  if (state_ == State::kOpen) {
+    return (readable_ || unparsed_) && !paused_ && !over_high_water_ && !reading_ended_;
+  }
+  return readable_ && (state_ == State::kFlushing || state_ == State::kFinSent);
+}
+
+bool Connection::Serve(bool& released) {
+  if ((pending_ & kOpenEvent) != 0) {
+    if (!loop_->handler().OnOpen(*this)) return true;
+    pending_ &= static_cast<std::uint8_t>(~kOpenEvent);
+  }
+  if (MayRead()) {
+    if (state_ == State::kOpen) {
+      if (!Read()) return true;
+    } else {
+      Discard();
+    }
+  }
+  if (final_read_ && (!MayRead() || final_read_left_ == 0)) FinishFinalRead();
+  if (!EmitPending(released)) return true;
+  return MayRead();
+}
+
+bool Connection::Read() {
+  LoopHandler& handler = loop_->handler();
+  std::size_t budget = kReadBudget;
+  while (budget > 0 && (readable_ || unparsed_)) {
+    std::size_t count = 0;
+    if (!unparsed_) {
+      const std::span<std::byte> room = handler.PrepareRead(*this);
+      if (room.empty()) return false;
+      const bool fresh_edge = std::exchange(fresh_edge_, false);
+      const ssize_t result = SocketOps::Receive(fd(), room.data(), room.size());
+      if (result <= 0) {
+        if (result == -EINTR) continue;
+        readable_ = false;
+        if (result == 0) {
+          OnEndOfInput();
+        } else if (!WouldBlock(result)) {
+          OnReceiveError(static_cast<int>(-result));
+        } else if (fresh_edge) {
+          // The edge promised bytes; should it have been used up, this brings it back.
+          loop_->poller().Rearm(fd(), loop_->TokenOf(*this));
+        }
+        return true;
+      }
+      count = static_cast<std::size_t>(result);
+      // A stream that gave less than asked for is empty, and the next byte is a new edge
+      // (epoll(7)). A hang-up has no further edge: read on to the end.
+      if (count < room.size() && !hangup_) readable_ = false;
+      bytes_received_ += count;
+      last_activity_ = loop_->now();
+    }
+    unparsed_ = false;
+    switch (handler.CommitRead(*this, count)) {
+      case ReadVerdict::kContinue:
+        break;
+      case ReadVerdict::kNoRoom:
+        unparsed_ = true;
+        return false;
+      case ReadVerdict::kProtocolError:
+        Abort(CloseReason::kProtocol);
+        return true;
+    }
+    budget -= std::min(budget, count);
+    if (final_read_) {
+      final_read_left_ -= std::min<std::uint64_t>(final_read_left_, count);
+      if (final_read_left_ == 0) return true;
+    }
+  }
+  return true;
+}
+
+// While closing, what the peer still sends is read and dropped: unread bytes would turn our FIN
+// into a reset and could cost the peer the end of our output.
+void Connection::Discard() noexcept {
+  const std::span<std::byte> scratch = loop_->scratch();
+  for (std::size_t budget = kReadBudget; readable_ && budget > 0;) {
+    const ssize_t result = SocketOps::Receive(fd(), scratch.data(), scratch.size());
+    if (result > 0) {
+      if (static_cast<std::size_t>(result) < scratch.size() && !hangup_) readable_ = false;
+      budget -= std::min(budget, static_cast<std::size_t>(result));
+      continue;
+    }
+    if (result == -EINTR) continue;
+    readable_ = false;
+    if (result == 0) {
+      OnEndOfInput();
+    } else if (!WouldBlock(result)) {
+      OnReceiveError(static_cast<int>(-result));
+    }
+  }
+}
+
+void Connection::OnEndOfInput() noexcept {
+  end_seen_ = true;
+  frame_incomplete_ = false;
+  if (state_ == State::kFinSent) {
+    Finish(reason_, 0);
+  } else if (state_ == State::kOpen) {
+    close_deadline_ = loop_->now() + loop_->options().connection.half_close_timeout;
+    ArmTimer();
+    Raise(kEndEvent);
+  }
+}
+
+void Connection::OnReceiveError(int error) noexcept {
+  if (state_ == State::kFinSent) {
+    Finish(reason_, 0);  // everything was handed over: the peer merely hung up impolitely
+  } else {
+    Abort(IsPeerFailure(error) ? CloseReason::kReset : CloseReason::kError, error);
+  }
+}
+
+void Connection::Resume() noexcept {
+  paused_ = false;
+  if (hangup_) readable_ = true;
+  if (MayRead()) loop_->Schedule(*this);
+}
+
+void Connection::SetFrameIncomplete(bool incomplete) noexcept {
+  frame_incomplete_ = incomplete;
+  if (!incomplete || loop_->options().connection.incomplete_frame_timeout == 0) return;
+  frame_started_ = loop_->now();  // progress restarts the clock: it measures silence
+  if (!timer_.armed()) ArmTimer();
+}
+
+void Connection::BeginFinalRead() noexcept {
+  if (state_ != State::kOpen || reading_ended_) return;
+  final_read_ = true;
+  final_read_left_ = kFinalReadBudget;
+  readable_ = true;  // the edge may not have been polled yet
+  loop_->Schedule(*this);
+}
+
+void Connection::FinishFinalRead() noexcept {
+  final_read_ = false;
+  reading_ended_ = true;
+  loop_->OnFinalReadDone();
+}
+
+// --- events --------------------------------------------------------------------------------------
+
+void Connection::Raise(Pending event) noexcept {
+  pending_ |= event;
+  loop_->Schedule(*this);
+}
+
+bool Connection::EmitPending(bool& released) {
+  if (pending_ == 0) return true;
+  LoopHandler& handler = loop_->handler();
+  const auto emit = [this](Pending event, auto&& deliver) {
+    if ((pending_ & event) == 0) return true;
+    if (!deliver()) return false;
+    pending_ &= static_cast<std::uint8_t>(~event);
+    return true;
+  };
+  if (!emit(kFlushedEvent, [&] { return handler.OnFlushed(*this); })) return false;
+  if (!emit(kDrainEvent, [&] { return handler.OnDrain(*this); })) return false;
+  if (!unparsed_ && !emit(kEndEvent, [&] { return handler.OnEnd(*this); })) return false;
+  return emit(kCloseEvent, [&] {
+    released = handler.OnClose(*this, reason_, error_);
+    return released;
+  });
+}
+
+// --- writing -------------------------------------------------------------------------------------
+
+void Connection::Send(std::span<const std::span<const std::byte>> parts) {
+  if (!sends() || fin_wanted_) return;
+  std::size_t total = 0;
+  for (const auto part : parts) total += part.size();
+  if (total == 0) return;
+  bytes_queued_ += total;
+  std::size_t skip = 0;
+  if (output_.empty() && writable_) {
+    skip = WriteDirect(parts, total);
+    if (state_ == State::kClosed) return;
+  }
+  if (skip < total) {
+    for (const auto part : parts) {
+      const std::size_t written = std::min(skip, part.size());
+      output_.Append(part.subspan(written));
+      skip -= written;
+    }
+  }
+  AfterOutput();
+}
+
+std::size_t Connection::WriteDirect(std::span<const std::span<const std::byte>> parts,
+                                    std::size_t total) noexcept {
+  std::array<std::byte, kComposeLimit> composed;
+  std::array<std::span<const std::byte>, 1> whole;
+  if (parts.size() > 1 && total <= composed.size()) {
+    std::size_t offset = 0;
+    for (const auto part : parts) {
+      std::memcpy(composed.data() + offset, part.data(), part.size());
+      offset += part.size();
+    }
+    whole[0] = std::span(composed.data(), total);
+    parts = whole;
+  }
+  std::size_t written = 0;
+  while (written < total) {
+    std::array<iovec, kVectorLimit> vectors;
+    std::size_t count = 0;
+    std::size_t asked = 0;
+    std::size_t skip = written;
+    for (const auto part : parts) {
+      if (skip >= part.size()) {
+        skip -= part.size();
+        continue;
+      }
+      if (count == vectors.size()) break;
+      vectors[count++] = {const_cast<std::byte*>(part.data() + skip), part.size() - skip};
+      asked += part.size() - skip;
+      skip = 0;
+    }
+    const ssize_t result =
+        count == 1 ? SocketOps::Send(fd(), vectors[0].iov_base, asked)
+                   : SocketOps::SendVector(fd(), vectors.data(), static_cast<int>(count));
+    if (result == -EINTR) continue;
+    if (result < 0) {
+      OnSendFailure(static_cast<int>(-result));
+      return written;
+    }
+    CountWritten(static_cast<std::size_t>(result));
+    written += static_cast<std::size_t>(result);
+    if (static_cast<std::size_t>(result) < asked) {
+      writable_ = false;  // the kernel is full; room is a new edge
+      return written;
+    }
+  }
+  return written;
+}
+
+void Connection::FlushOutput() noexcept {
+  while (!output_.empty() && writable_) {
+    const auto parts = output_.Peek();
+    const std::size_t total = parts[0].size() + parts[1].size();
+    const std::size_t written =
+        WriteDirect(std::span(parts).first(parts[1].empty() ? 1 : 2), total);
+    if (state_ == State::kClosed) return;
+    output_.Consume(written);
+  }
+  AfterOutput();
+}
+
+void Connection::OnSendFailure(int error) noexcept {
+  writable_ = false;
+  if (error == EAGAIN || error == EWOULDBLOCK) return;
+  if (IsExhaustion(error)) {
+    loop_->poller().Rearm(fd(), loop_->TokenOf(*this));  // the kernel is short of memory: once more
+    return;
+  }
+  Abort(IsPeerFailure(error) ? CloseReason::kReset : CloseReason::kError, error);
+}
+
+void Connection::CountWritten(std::size_t count) noexcept {
+  if (count == 0) return;
+  bytes_written_.store(bytes_written() + count, std::memory_order_relaxed);
+  last_activity_ = loop_->now();
+  if (flush_target_ != 0) {
+    if (bytes_written() >= flush_target_) flush_target_ = 0;
+    Raise(kFlushedEvent);
+  }
+}
+
+void Connection::AfterOutput() noexcept {
+  const ConnectionOptions& limits = loop_->options().connection;
+  const std::size_t waiting = output_.size();
+  if (waiting > limits.max_send_buffer) {
+    Abort(CloseReason::kBackpressure);
+    return;
+  }
+  if (waiting > limits.high_water_mark) {
+    over_high_water_ = true;
+  } else if (waiting <= limits.low_water_mark) {
+    if (std::exchange(over_high_water_, false) && MayRead()) loop_->Schedule(*this);
+    if (std::exchange(wants_drain_, false)) Raise(kDrainEvent);
+  }
+  if (waiting == 0) OnOutputEmpty();
+}
+
+void Connection::NotifyFlushed() noexcept {
+  if (state_ == State::kClosed) return;
+  if (bytes_written() >= bytes_queued_) {
+    Raise(kFlushedEvent);
+  } else {
+    flush_target_ = bytes_queued_;
+  }
+}
+
+void Connection::NotifyDrained() noexcept {
+  if (state_ == State::kClosed) return;
+  if (output_.size() <= loop_->options().connection.low_water_mark) {
+    Raise(kDrainEvent);
+  } else {
+    wants_drain_ = true;
+  }
+}
+
+// --- closing -------------------------------------------------------------------------------------
+
+void Connection::ShutdownWrite() noexcept {
+  if (state_ != State::kOpen || fin_wanted_) return;
+  fin_wanted_ = true;
+  if (output_.empty()) OnOutputEmpty();
+}
+
+void Connection::Close(CloseReason reason) noexcept {
+  if (state_ != State::kOpen) return;
+  state_ = State::kFlushing;
+  reason_ = reason;
+  unparsed_ = frame_incomplete_ = false;
+  pending_ &= static_cast<std::uint8_t>(~kEndEvent);
+  close_deadline_ = loop_->now() + loop_->options().connection.close_timeout;
+  if (final_read_) FinishFinalRead();
+  ArmTimer();
+  if (output_.empty()) OnOutputEmpty();
+  if (state_ != State::kClosed && (readable_ || hangup_)) {
+    readable_ = true;
+    loop_->Schedule(*this);
+  }
+}
+
+void Connection::OnOutputEmpty() noexcept {
+  if (state_ == State::kFlushing) {
+    SendFin();
+    if (state_ == State::kClosed) return;
+    state_ = State::kFinSent;
+    if (end_seen_) Finish(reason_, 0);
+  } else if (state_ == State::kOpen && fin_wanted_) {
+    SendFin();
+  }
+}
+
+void Connection::SendFin() noexcept {
+  if (fin_sent_) return;
+  fin_sent_ = true;
+  const int result = SocketOps::Shutdown(fd(), SHUT_WR);
+  if (result < 0) Abort(end_seen_ ? reason_ : CloseReason::kReset, end_seen_ ? 0 : -result);
+}
+
+void Connection::Abort(CloseReason reason, int error) noexcept {
+  if (state_ == State::kOpen || state_ == State::kFlushing || state_ == State::kFinSent) {
+    Finish(reason, error);
+  }
+}
+
+void Connection::Finish(CloseReason reason, int error) noexcept {
+  state_ = State::kClosed;
+  reason_ = reason;
+  error_ = error;
+  unparsed_ = readable_ = false;
+  loop_->wheel().Cancel(timer_);
+  output_.Clear();
+  socket_.Reset();  // leaves the poller by itself
+  pending_ &= kOpenEvent | kFlushedEvent;
+  if (final_read_) FinishFinalRead();
+  Raise(kCloseEvent);
+  loop_->OnConnectionClosed();
+}
+
+// --- time ----------------------------------------------------------------------------------------
+
+// Activity only moves `last_activity_`; the wheel finds out when the old deadline expires.
+void Connection::ArmTimer() noexcept {
+  const ConnectionOptions& limits = loop_->options().connection;
+  Nanoseconds deadline = close_deadline_ == 0 ? ~Nanoseconds{0} : close_deadline_;
+  if (state_ == State::kOpen) {
+    if (limits.idle_timeout != 0)
+      deadline = std::min(deadline, last_activity_ + limits.idle_timeout);
+    if (frame_incomplete_ && limits.incomplete_frame_timeout != 0) {
+      deadline = std::min(deadline, frame_started_ + limits.incomplete_frame_timeout);
+    }
+  }
+  if (deadline == ~Nanoseconds{0}) return;
+  loop_->ArmTimer(timer_, deadline);
+}
+
+void Connection::OnDeadline() {
+  const ConnectionOptions& limits = loop_->options().connection;
+  const Nanoseconds now = loop_->now();
+  if (close_deadline_ != 0 && now >= close_deadline_) {
+    Finish(state_ == State::kOpen ? CloseReason::kPeer : reason_, 0);
+    return;
+  }
+  if (state_ == State::kOpen) {
+    // What the peer sent and we could not read yet is neither silence nor a stalled frame.
+    const bool unread = readable_ || unparsed_;
+    if (unread) last_activity_ = frame_started_ = now;
+    if (frame_incomplete_ && limits.incomplete_frame_timeout != 0 &&
+        now >= frame_started_ + limits.incomplete_frame_timeout) {
+      Finish(CloseReason::kProtocol, 0);
+      return;
+    }
+    if (limits.idle_timeout != 0 && now >= last_activity_ + limits.idle_timeout) {
+      Finish(CloseReason::kIdle, 0);
+      return;
+    }
+  }
+  ArmTimer();
+}
+
+}  // namespace reactor

@@ -1,0 +1,172 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "reactor/clock.h"
+#include "reactor/close_reason.h"
+#include "reactor/endpoint.h"
+#include "reactor/poller/ready.h"
+#include "reactor/ring_buffer.h"
+#include "reactor/socket.h"
+#include "reactor/timer_wheel.h"
+
+namespace reactor {
+
+class EventLoop;
+
+/// Limits and timeouts of one connection; shared by all connections of a loop.
+struct ConnectionOptions {
+  std::size_t high_water_mark = 1024 * 1024;       // bytes of waiting output: pause reading
+  std::size_t low_water_mark = 256 * 1024;         // bytes: resume reading, tell `drain`
+  std::size_t max_send_buffer = 64 * 1024 * 1024;  // bytes of waiting output: close
+  Nanoseconds idle_timeout = 0;                    // 0: never
+  Nanoseconds incomplete_frame_timeout = 0;        // 0: never
+  Nanoseconds close_timeout = FromMilliseconds(5000);
+  Nanoseconds half_close_timeout = FromMilliseconds(30000);
+  bool start_paused = false;  // read nothing until Resume()
+};
+
+/// One established stream socket and its state machine:
+///
+///   open ──Close()──▶ flushing ──output written──▶ fin-sent ──peer's FIN──▶ closed
+///     └──────────────Abort(), errors, timeouts, at any moment──────────────▶ closed
+///
+/// Owned by its loop's ConnectionTable; every method belongs to the loop's thread, except
+/// bytes_written(). Events wait as bits in `pending_` until the handler has room for them.
+class Connection final : public TimerTarget {
+ public:
+  enum class State : std::uint8_t { kFree, kOpen, kFlushing, kFinSent, kClosed };
+
+  Connection() noexcept { timer_.target = this; }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() = default;
+
+  [[nodiscard]] std::uint32_t slot() const noexcept { return slot_; }
+  /// Changes with each use of the slot: (slot, generation) names a connection for ever.
+  [[nodiscard]] std::uint32_t generation() const noexcept {
+    return generation_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] State state() const noexcept { return state_; }
+  [[nodiscard]] int fd() const noexcept { return socket_.get(); }
+  [[nodiscard]] const Endpoint& remote() const noexcept { return remote_; }
+  /// Bytes that wait in this process.
+  [[nodiscard]] std::size_t buffered() const noexcept { return output_.size(); }
+  /// Bytes the kernel took so far. Safe from any thread.
+  [[nodiscard]] std::uint64_t bytes_written() const noexcept {
+    return bytes_written_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t bytes_received() const noexcept { return bytes_received_; }
+
+  /// Sends `parts` in order: straight to the kernel while it takes them, the rest is copied.
+  /// Ignored when the connection no longer sends.
+  void Send(std::span<const std::span<const std::byte>> parts);
+  /// Asks for one OnFlushed() with every progress until all that was sent so far is written.
+  void NotifyFlushed() noexcept;
+  /// Asks for one OnDrain() once output is at or below the low-water mark.
+  void NotifyDrained() noexcept;
+
+  /// Sends FIN after pending output; reading goes on. Idempotent.
+  void ShutdownWrite() noexcept;
+  /// Flushes, sends FIN, waits for the peer's within the close timeout. Idempotent.
+  void Close(CloseReason reason) noexcept;
+  /// Ends at once. Idempotent.
+  void Abort(CloseReason reason, int error = 0) noexcept;
+
+  void Pause() noexcept { paused_ = true; }
+  void Resume() noexcept;
+
+  /// The handler's word that a frame has begun and is not complete (or is): starts and stops the
+  /// incomplete-frame clock.
+  void SetFrameIncomplete(bool incomplete) noexcept;
+
+  // --- called by the EventLoop only ---------------------------------------
+
+  void Open(EventLoop& loop, std::uint32_t slot, Descriptor socket,
+            const Endpoint& remote) noexcept;
+  /// Takes what the poller reported.
+  void OnReady(Ready ready) noexcept;
+  /// Delivers what is due: open, received bytes, signals, close. Returns true while it has more to
+  /// do; `released` tells that the slot may be freed.
+  bool Serve(bool& released);
+  /// Reads what the kernel holds now, once, and then no more; the loop hears when that is done.
+  void BeginFinalRead() noexcept;
+  void OnDeadline() override;
+  void MarkFree() noexcept;
+
+ private:
+  friend class ConnectionTable;
+  friend class EventLoop;
+
+  enum Pending : std::uint8_t {
+    kOpenEvent = 1,
+    kEndEvent = 2,
+    kDrainEvent = 4,
+    kFlushedEvent = 8,
+    kCloseEvent = 16,
+  };
+
+  [[nodiscard]] bool sends() const noexcept {
+    return (state_ == State::kOpen || state_ == State::kFlushing) && !fin_sent_;
+  }
+  [[nodiscard]] bool MayRead() const noexcept;
+  bool Read();  // false: the handler had no room
+  void Discard() noexcept;
+  bool EmitPending(bool& released);
+  void OnEndOfInput() noexcept;
+  void OnReceiveError(int error) noexcept;
+  std::size_t WriteDirect(std::span<const std::span<const std::byte>> parts,
+                          std::size_t total) noexcept;
+  void FlushOutput() noexcept;
+  void OnSendFailure(int error) noexcept;
+  void CountWritten(std::size_t count) noexcept;
+  void AfterOutput() noexcept;
+  void OnOutputEmpty() noexcept;
+  void SendFin() noexcept;
+  void Finish(CloseReason reason, int error) noexcept;
+  void FinishFinalRead() noexcept;
+  void Raise(Pending event) noexcept;
+  void ArmTimer() noexcept;
+
+  // Hot fields first: one message touches the first two cache lines.
+  EventLoop* loop_ = nullptr;
+  Descriptor socket_;
+  std::uint32_t slot_ = 0;
+  std::atomic<std::uint32_t> generation_{0};
+  State state_ = State::kFree;
+  std::uint8_t pending_ = 0;
+  CloseReason reason_ = CloseReason::kLocal;
+  bool scheduled_ = false;        // on the loop's ready list
+  bool readable_ = false;         // an edge was seen and EAGAIN was not
+  bool writable_ = true;          // the last write was taken whole
+  bool fresh_edge_ = false;       // an edge, and nothing received since
+  bool hangup_ = false;           // the poller saw FIN or a failure: read to the end
+  bool paused_ = false;           // by the application
+  bool over_high_water_ = false;  // reading pauses until low water
+  bool unparsed_ = false;         // the handler keeps bytes it had no room for
+  bool end_seen_ = false;         // recv returned 0
+  bool fin_wanted_ = false;
+  bool fin_sent_ = false;
+  bool wants_drain_ = false;
+  bool final_read_ = false;
+  bool reading_ended_ = false;  // after the final read
+  bool frame_incomplete_ = false;
+  int error_ = 0;
+  std::atomic<std::uint64_t> bytes_written_{0};
+  std::uint64_t bytes_queued_ = 0;
+  std::uint64_t flush_target_ = 0;
+  std::uint64_t bytes_received_ = 0;
+  std::uint64_t final_read_left_ = 0;
+  Nanoseconds last_activity_ = 0;
+  Nanoseconds frame_started_ = 0;
+  Nanoseconds close_deadline_ = 0;  // 0: none
+  TimerNode timer_;
+  RingBuffer output_;
+  Endpoint remote_;
+};
+
+}  // namespace reactor

@@ -1,0 +1,131 @@
+#include "reactor/endpoint.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <span>
+
+#include "reactor/error.h"
+#include "reactor/socket_ops.h"
+
+namespace reactor {
+namespace {
+
+template <typename Address>
+Address As(const sockaddr* address) noexcept {
+  Address out{};
+  std::memcpy(&out, address, sizeof out);
+  return out;
+}
+
+template <typename Address>
+Endpoint From(const Address& address, socklen_t length = sizeof(Address)) noexcept {
+  sockaddr_storage storage{};
+  std::memcpy(&storage, &address, sizeof address);
+  return {storage, length};
+}
+
+constexpr std::size_t kMappedPrefix = 12;  // ::ffff:0:0/96
+
+std::uint64_t Fnv1a(std::span<const std::uint8_t> bytes) noexcept {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const std::uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3;
+  return hash;
+}
+
+}  // namespace
+
+Endpoint Endpoint::FromAddress(const std::string& host, std::uint16_t port) {
+  sockaddr_in v4{};
+  if (::inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    return From(v4);
+  }
+  sockaddr_in6 v6{};
+  const std::size_t percent = host.find('%');
+  if (::inet_pton(AF_INET6, host.substr(0, percent).c_str(), &v6.sin6_addr) == 1) {
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+    if (percent != std::string::npos) {
+      v6.sin6_scope_id = ::if_nametoindex(host.c_str() + percent + 1);
+    }
+    return From(v6);
+  }
+  ThrowSystemError(-EINVAL, "'" + host + "' is no numeric address");
+}
+
+Endpoint Endpoint::FromPath(std::string_view path) {
+  sockaddr_un address{};
+  if (path.size() >= sizeof address.sun_path) {
+    ThrowSystemError(-ENAMETOOLONG, "Unix socket path '" + std::string(path) + "'");
+  }
+  address.sun_family = AF_UNIX;
+  path.copy(static_cast<char*>(address.sun_path), path.size());
+  return From(address, static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1));
+}
+
+Endpoint Endpoint::LocalOf(int fd) noexcept {
+  Endpoint out;
+  out.length_ = sizeof out.address_;
+  if (SocketOps::LocalAddress(fd, reinterpret_cast<sockaddr*>(&out.address_), &out.length_) < 0) {
+    return {};
+  }
+  return out;
+}
+
+bool Endpoint::is_mapped_ipv4() const noexcept {
+  if (family() != AF_INET6) return false;
+  const auto address = As<sockaddr_in6>(data()).sin6_addr;
+  return IN6_IS_ADDR_V4MAPPED(&address);
+}
+
+std::uint16_t Endpoint::port() const noexcept {
+  if (family() == AF_INET) return ntohs(As<sockaddr_in>(data()).sin_port);
+  if (family() == AF_INET6) return ntohs(As<sockaddr_in6>(data()).sin6_port);
+  return 0;
+}
+
+std::string Endpoint::host() const {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (family() == AF_INET) {
+    const auto address = As<sockaddr_in>(data()).sin_addr;
+    return ::inet_ntop(AF_INET, &address, text.data(), text.size());
+  }
+  if (family() == AF_INET6) {
+    const auto address = As<sockaddr_in6>(data()).sin6_addr;
+    if (is_mapped_ipv4()) {
+      return ::inet_ntop(AF_INET, &address.s6_addr[kMappedPrefix], text.data(), text.size());
+    }
+    return ::inet_ntop(AF_INET6, &address, text.data(), text.size());
+  }
+  if (is_unix() && length_ > offsetof(sockaddr_un, sun_path)) {
+    const auto address = As<sockaddr_un>(data());
+    const auto* path = static_cast<const char*>(address.sun_path);
+    return {path, ::strnlen(path, length_ - offsetof(sockaddr_un, sun_path))};
+  }
+  return {};
+}
+
+std::uint64_t Endpoint::HostHash() const noexcept {
+  if (family() == AF_INET) {
+    const auto address = As<sockaddr_in>(data()).sin_addr.s_addr;
+    std::array<std::uint8_t, sizeof address> bytes{};
+    std::memcpy(bytes.data(), &address, sizeof address);
+    return Fnv1a(bytes);
+  }
+  if (family() == AF_INET6) {
+    const auto address = As<sockaddr_in6>(data()).sin6_addr;
+    const std::span<const std::uint8_t> bytes(&address.s6_addr[0], sizeof address.s6_addr);
+    return Fnv1a(is_mapped_ipv4() ? bytes.subspan(kMappedPrefix) : bytes);
+  }
+  return 0;
+}
+
+}  // namespace reactor

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace reactor {
+
+/// A socket address: IPv4, IPv6 or a Unix-domain path. A value; no name resolution.
+class Endpoint {
+ public:
+  Endpoint() noexcept = default;
+  Endpoint(const sockaddr_storage& address, socklen_t length) noexcept
+      : address_(address), length_(length) {}
+
+  /// `host` is a numeric IPv4 or IPv6 address (a scope such as %eth0 allowed).
+  /// Throws std::system_error (EINVAL) when it is neither.
+  static Endpoint FromAddress(const std::string& host, std::uint16_t port);
+  /// Throws std::system_error (ENAMETOOLONG) when the path does not fit a sockaddr_un.
+  static Endpoint FromPath(std::string_view path);
+  /// The address a bound or connected descriptor has on this side.
+  static Endpoint LocalOf(int fd) noexcept;
+
+  [[nodiscard]] sa_family_t family() const noexcept { return address_.ss_family; }
+  [[nodiscard]] bool is_unix() const noexcept { return family() == AF_UNIX; }
+  [[nodiscard]] const sockaddr* data() const noexcept {
+    return reinterpret_cast<const sockaddr*>(&address_);
+  }
+  [[nodiscard]] socklen_t length() const noexcept { return length_; }
+  /// Host byte order; 0 for Unix sockets.
+  [[nodiscard]] std::uint16_t port() const noexcept;
+  /// "127.0.0.1", "::1" (an IPv4 peer of a dual-stack listener as IPv4), or the path.
+  [[nodiscard]] std::string host() const;
+  /// Equal for all connections of one client address, whatever its port.
+  [[nodiscard]] std::uint64_t HostHash() const noexcept;
+
+ private:
+  [[nodiscard]] bool is_mapped_ipv4() const noexcept;
+
+  sockaddr_storage address_{};
+  socklen_t length_ = 0;
+};
+
+}  // namespace reactor

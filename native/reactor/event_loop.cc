@@ -1,0 +1,229 @@
+#include "reactor/event_loop.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace reactor {
+namespace {
+
+constexpr std::size_t kScratchSize = 64 * 1024;
+constexpr Nanoseconds kFailureInterval = FromMilliseconds(1000);
+
+constexpr std::uint64_t TickAt(Nanoseconds time) noexcept {
+  return time / kNanosecondsPerMillisecond;
+}
+/// The first tick at which `deadline` has certainly passed.
+constexpr std::uint64_t TickAfter(Nanoseconds deadline) noexcept {
+  return (deadline + kNanosecondsPerMillisecond - 1) / kNanosecondsPerMillisecond;
+}
+
+}  // namespace
+
+EventLoop::EventLoop(LoopOptions options, LoopHandler& handler)
+    : options_(std::move(options)),
+      handler_(handler),
+      now_(MonotonicNow()),
+      wheel_(TickAt(now_)),
+      timers_(*this) {}
+
+EventLoop::~EventLoop() {
+  // Timers live in the connections: leave the wheel before either goes.
+  table_.ForEach([this](Connection& connection) { wheel_.Cancel(connection.timer_); });
+}
+
+// --- one turn ------------------------------------------------------------------------------------
+
+bool EventLoop::Turn(int max_wait_ms) {
+  poller_.Wait(WaitLimit(max_wait_ms),
+               [this](PollToken token, Ready ready) { Dispatch(token, ready); });
+  sleeping_.store(false, std::memory_order_relaxed);
+  now_ = MonotonicNow();
+  RunTasks();
+  handler_.RunCommands();
+  handler_.BeginEvents();
+  if (acceptor_) acceptor_->Serve();
+  ServeReady();
+  // After reading: whoever sent something in time is not idle, however late this turn comes.
+  wheel_.Advance(TickAt(now_), [](TimerNode& node) { node.target->OnDeadline(); });
+  timers_.Emit(handler_);
+  EmitQuiesced();
+  handler_.EndEvents();
+  return HasWork();
+}
+
+void EventLoop::Run() {
+  while (!stopped_.load(std::memory_order_acquire)) Turn(-1);
+}
+
+void EventLoop::RunCommands() {
+  now_ = MonotonicNow();
+  handler_.RunCommands();
+}
+
+bool EventLoop::HasWork() noexcept {
+  return (acceptor_ && acceptor_->ready()) || (!ready_.empty() && handler_.HasRoom());
+}
+
+// How long the poller may wait, in whole milliseconds, rounded up: a timer is never early.
+int EventLoop::WaitLimit(int max_wait_ms) noexcept {
+  if (max_wait_ms == 0 || HasWork()) return 0;
+  if (const auto deadline = NextDeadline()) {
+    const Nanoseconds now = MonotonicNow();
+    const std::uint64_t wait = *deadline <= now ? 0 : TickAfter(*deadline - now);
+    const auto limit =
+        static_cast<std::uint64_t>(max_wait_ms < 0 ? std::numeric_limits<int>::max() : max_wait_ms);
+    max_wait_ms = static_cast<int>(std::min(wait, limit));
+  }
+  if (max_wait_ms == 0) return 0;
+  // Announce the sleep, then look once more: whoever adds work now will see the flag and wake us.
+  sleeping_.store(true, std::memory_order_seq_cst);
+  if (handler_.HasCommands() || has_tasks_.load(std::memory_order_seq_cst) ||
+      stopped_.load(std::memory_order_seq_cst) || HasWork()) {
+    sleeping_.store(false, std::memory_order_relaxed);
+    return 0;
+  }
+  return max_wait_ms;
+}
+
+void EventLoop::Dispatch(PollToken token, Ready ready) noexcept {
+  if (token == kListenerToken) {
+    if (acceptor_) acceptor_->OnReady();
+    return;
+  }
+  Connection* connection =
+      table_.Find(static_cast<std::uint32_t>(token), static_cast<std::uint32_t>(token >> 32U));
+  if (connection != nullptr) connection->OnReady(ready);
+}
+
+void EventLoop::ServeReady() {
+  serving_.swap(ready_);
+  for (Connection* connection : serving_) {
+    bool released = false;
+    const bool more = connection->Serve(released);  // `scheduled_` stays set: no second entry
+    connection->scheduled_ = false;
+    if (released) {
+      table_.Free(*connection);
+    } else if (more || connection->pending_ != 0) {
+      Schedule(*connection);
+    }
+  }
+  serving_.clear();
+}
+
+void EventLoop::Schedule(Connection& connection) {
+  if (connection.scheduled_) return;
+  connection.scheduled_ = true;
+  ready_.push_back(&connection);
+}
+
+void EventLoop::RunTasks() {
+  if (!has_tasks_.load(std::memory_order_acquire)) return;
+  std::vector<Task> tasks;
+  {
+    const std::scoped_lock lock(tasks_mutex_);
+    tasks.swap(tasks_);
+    has_tasks_.store(false, std::memory_order_relaxed);
+  }
+  for (const Task& task : tasks) task();
+}
+
+// --- from other threads --------------------------------------------------------------------------
+
+void EventLoop::Stop() noexcept {
+  stopped_.store(true, std::memory_order_seq_cst);
+  Wake();
+}
+
+void EventLoop::Post(Task task) {
+  {
+    const std::scoped_lock lock(tasks_mutex_);
+    tasks_.push_back(std::move(task));
+    has_tasks_.store(true, std::memory_order_seq_cst);
+  }
+  Wake();
+}
+
+void EventLoop::Wake() noexcept {
+  if (sleeping_.exchange(false, std::memory_order_seq_cst)) poller_.Wakeup();
+}
+
+// --- connections ---------------------------------------------------------------------------------
+
+void EventLoop::Listen(Descriptor listener, Acceptor::Callback on_accept) {
+  acceptor_ = std::make_unique<Acceptor>(*this, std::move(listener), std::move(on_accept));
+}
+
+Connection* EventLoop::Adopt(Descriptor socket, const Endpoint& remote) {
+  ApplyOptions(socket.get(), remote.family(), options_.socket);
+  std::uint32_t slot = 0;
+  Connection* connection = table_.Allocate(slot);
+  const int fd = socket.get();
+  if (connection == nullptr) {
+    OnConnectionClosed();
+    return nullptr;
+  }
+  connection->Open(*this, slot, std::move(socket), remote);
+  const int result = poller_.Add(fd, TokenOf(*connection));
+  if (result < 0) {
+    ReportFailure(LoopFailure::kPoll, -result);
+    connection->Abort(CloseReason::kError, -result);
+  }
+  return connection;
+}
+
+void EventLoop::Quiesce() {
+  if (quiescing_) return;
+  quiescing_ = true;
+  if (acceptor_) acceptor_->AcceptRestAndClose();
+  acceptor_.reset();
+  table_.ForEach([this](Connection& connection) {
+    if (connection.state() != Connection::State::kOpen) return;
+    ++final_reads_;
+    connection.BeginFinalRead();
+  });
+}
+
+void EventLoop::EmitQuiesced() {
+  if (quiescing_ && !quiesced_ && final_reads_ == 0) quiesced_ = handler_.OnQuiesced();
+}
+
+void EventLoop::CloseAll(CloseReason reason) {
+  table_.ForEach([reason](Connection& connection) { connection.Close(reason); });
+}
+
+void EventLoop::AbortAll(CloseReason reason) {
+  table_.ForEach([reason](Connection& connection) { connection.Abort(reason); });
+}
+
+void EventLoop::OnConnectionClosed() noexcept {
+  if (options_.on_closed) options_.on_closed();
+}
+
+// --- time ----------------------------------------------------------------------------------------
+
+std::optional<Nanoseconds> EventLoop::NextDeadline() const noexcept {
+  const auto tick = wheel_.NextEvent();
+  if (!tick) return std::nullopt;
+  return *tick * kNanosecondsPerMillisecond;
+}
+
+void EventLoop::ArmTimer(TimerNode& node, Nanoseconds deadline) noexcept {
+  const std::uint64_t tick = TickAfter(deadline);
+  if (node.armed() && node.deadline <= tick) return;
+  wheel_.Arm(node, tick);
+}
+
+void EventLoop::ReportFailure(LoopFailure failure, int error) {
+  Nanoseconds& last = last_failure_[static_cast<std::size_t>(failure)];
+  if (last != 0 && now_ - last < kFailureInterval) return;
+  last = now_;
+  handler_.OnFailure(failure, error);
+}
+
+std::span<std::byte> EventLoop::scratch() noexcept {
+  if (scratch_.empty()) scratch_.resize(kScratchSize);
+  return scratch_;
+}
+
+}  // namespace reactor

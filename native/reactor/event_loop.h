@@ -1,0 +1,148 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "reactor/acceptor.h"
+#include "reactor/clock.h"
+#include "reactor/connection.h"
+#include "reactor/connection_table.h"
+#include "reactor/loop_handler.h"
+#include "reactor/poller.h"
+#include "reactor/timer_queue.h"
+#include "reactor/timer_wheel.h"
+
+namespace reactor {
+
+struct LoopOptions {
+  ConnectionOptions connection;
+  SocketOptions socket;
+  /// Called on the loop's thread for each connection that ended; may be empty.
+  std::function<void()> on_closed;
+};
+
+/// One reactor: a poller, its connections, its timers. Knows nothing of who drives it: either its
+/// own thread calls Run(), or a host loop calls Turn() whenever descriptor() is readable or
+/// NextDeadline() has come. Everything belongs to that thread unless marked otherwise.
+class EventLoop {
+ public:
+  using Task = std::function<void()>;
+
+  static constexpr PollToken kListenerToken = kWakeupToken - 1;
+
+  /// `handler` must outlive the loop. Throws std::system_error.
+  EventLoop(LoopOptions options, LoopHandler& handler);
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+  ~EventLoop();
+
+  // --- driving ---------------------------------------------------------------
+
+  /// Turns until Stop().
+  void Run();
+  /// One turn; waits at most `max_wait_ms` (-1: until something happens) for its first event.
+  /// Returns true while work is left that no event will announce.
+  bool Turn(int max_wait_ms);
+  /// Carries out waiting commands outside a turn (host-driven loops, after JavaScript ran).
+  void RunCommands();
+  /// When Turn() is wanted even though no descriptor is ready.
+  [[nodiscard]] std::optional<Nanoseconds> NextDeadline() const noexcept;
+  [[nodiscard]] int descriptor() const noexcept { return poller_.descriptor(); }
+
+  // --- safe from any thread ----------------------------------------------------
+
+  void Stop() noexcept;
+  /// Queues `task` for the loop's thread.
+  void Post(Task task);
+  /// Ends the loop's sleep, if it sleeps: one system call then, none otherwise.
+  void Wake() noexcept;
+  /// Ends the current or next wait in any case.
+  void WakeAlways() noexcept { poller_.Wakeup(); }
+  [[nodiscard]] std::optional<std::uint64_t> BytesWritten(std::uint32_t slot,
+                                                          std::uint32_t generation) const noexcept {
+    return table_.BytesWritten(slot, generation);
+  }
+  /// Clients that were hung up on for lack of descriptors.
+  [[nodiscard]] std::uint64_t shed() const noexcept {
+    return shed_.load(std::memory_order_relaxed);
+  }
+
+  // --- the loop's thread ---------------------------------------------------------
+
+  /// Starts accepting on `listener`. Throws std::system_error.
+  void Listen(Descriptor listener, Acceptor::Callback on_accept);
+  /// Makes a connection of an established socket. Null (and the socket closed) when that fails.
+  Connection* Adopt(Descriptor socket, const Endpoint& remote);
+  [[nodiscard]] Connection* Find(std::uint32_t slot, std::uint32_t generation) noexcept {
+    return table_.Find(slot, generation);
+  }
+  /// Stops accepting; once what the kernel already holds of each connection was delivered, stops
+  /// reading and says so through OnQuiesced().
+  void Quiesce();
+  void CloseAll(CloseReason reason);
+  void AbortAll(CloseReason reason);
+
+  [[nodiscard]] TimerQueue& timers() noexcept { return timers_; }
+  [[nodiscard]] std::size_t connection_count() const noexcept { return table_.size(); }
+
+  // --- for Connection, Acceptor and TimerQueue -------------------------------------
+
+  [[nodiscard]] const LoopOptions& options() const noexcept { return options_; }
+  [[nodiscard]] LoopHandler& handler() noexcept { return handler_; }
+  [[nodiscard]] Poller& poller() noexcept { return poller_; }
+  [[nodiscard]] TimerWheel& wheel() noexcept { return wheel_; }
+  /// The clock, read once a turn.
+  [[nodiscard]] Nanoseconds now() const noexcept { return now_; }
+  [[nodiscard]] std::span<std::byte> scratch() noexcept;
+  [[nodiscard]] PollToken TokenOf(const Connection& connection) const noexcept {
+    return PollToken{connection.generation()} << 32U | connection.slot();
+  }
+  void Schedule(Connection& connection);
+  /// Keeps the earlier of two deadlines, so that a later one costs nothing until it is due.
+  void ArmTimer(TimerNode& node, Nanoseconds deadline) noexcept;
+  void OnConnectionClosed() noexcept;
+  void OnFinalReadDone() noexcept { --final_reads_; }
+  void ReportFailure(LoopFailure failure, int error);
+  void CountShed() noexcept { shed_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  [[nodiscard]] int WaitLimit(int max_wait_ms) noexcept;
+  [[nodiscard]] bool HasWork() noexcept;
+  void Dispatch(PollToken token, Ready ready) noexcept;
+  void RunTasks();
+  void ServeReady();
+  void EmitQuiesced();
+
+  LoopOptions options_;
+  LoopHandler& handler_;
+  Poller poller_;
+  Nanoseconds now_;
+  TimerWheel wheel_;
+  TimerQueue timers_;
+  ConnectionTable table_;
+  std::unique_ptr<Acceptor> acceptor_;
+  std::vector<Connection*> ready_;    // to be served this turn or the next
+  std::vector<Connection*> serving_;  // scratch of ServeReady()
+  std::vector<std::byte> scratch_;
+  std::size_t final_reads_ = 0;
+  bool quiescing_ = false;
+  bool quiesced_ = false;
+  std::array<Nanoseconds, 2> last_failure_{};
+
+  std::atomic<bool> sleeping_{false};
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> has_tasks_{false};
+  std::atomic<std::uint64_t> shed_{0};
+  std::mutex tasks_mutex_;
+  std::vector<Task> tasks_;  // guarded by tasks_mutex_
+};
+
+}  // namespace reactor

@@ -1,0 +1,90 @@
+#include "reactor/loop_group.h"
+
+#include <utility>
+
+namespace reactor {
+
+LoopGroup::LoopGroup(GroupOptions options, std::span<LoopHandler* const> handlers)
+    : options_(std::move(options)),
+      balancer_(options_.load_balance),
+      assigned_(handlers.size()),
+      counts_(handlers.size()) {
+  for (std::size_t i = 0; i < handlers.size(); ++i) {
+    LoopOptions loop = options_.loop;
+    loop.on_closed = [this, i] { OnClosed(i); };
+    loops_.push_back(std::make_unique<EventLoop>(std::move(loop), *handlers[i]));
+  }
+}
+
+LoopGroup::~LoopGroup() { Stop(); }
+
+Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
+  const bool listener_each = options_.load_balance == LoadBalance::kKernel && !endpoint.is_unix();
+  ListenOptions listen = options_.listen;
+  listen.reuse_port = listen.reuse_port || listener_each;
+
+  // All sockets first: should one fail, no loop has begun.
+  std::vector<Descriptor> listeners;
+  listeners.push_back(ListenOn(endpoint, listen));
+  const Endpoint bound = Endpoint::LocalOf(listeners.front().get());
+  while (listener_each && listeners.size() < loops_.size()) {
+    listeners.push_back(ListenOn(bound, listen));
+  }
+  if (endpoint.is_unix()) unix_path_ = endpoint.host();
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    loops_[i]->Listen(std::move(listeners[i]),
+                      [this, i](Descriptor socket, const Endpoint& remote) {
+                        OnAccept(i, std::move(socket), remote);
+                      });
+  }
+  if (!options_.host_driven) {
+    for (const auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.Run(); });
+  }
+  return bound;
+}
+
+// On the thread of the loop that accepted.
+void LoopGroup::OnAccept(std::size_t listener, Descriptor socket, const Endpoint& remote) {
+  const std::size_t open = open_.fetch_add(1, std::memory_order_relaxed);
+  if (options_.max_connections != 0 && open >= options_.max_connections) {
+    open_.fetch_sub(1, std::memory_order_relaxed);
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    return;  // the descriptor closes
+  }
+  accepted_.fetch_add(1, std::memory_order_relaxed);
+  std::size_t target = listener;
+  if (options_.load_balance != LoadBalance::kKernel && loops_.size() > 1) {
+    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] = connections(i);
+    target = balancer_.Pick(remote, counts_);
+  }
+  assigned_[target].fetch_add(1, std::memory_order_relaxed);
+  if (target == listener) {
+    loops_[target]->Adopt(std::move(socket), remote);
+    return;
+  }
+  // std::function wants copies; the descriptor has one owner at a time, so it travels in a box.
+  auto box = std::make_shared<Descriptor>(std::move(socket));
+  loops_[target]->Post([&loop = *loops_[target], box = std::move(box), remote] {
+    loop.Adopt(std::move(*box), remote);
+  });
+}
+
+void LoopGroup::OnClosed(std::size_t index) noexcept {
+  assigned_[index].fetch_sub(1, std::memory_order_relaxed);
+  open_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void LoopGroup::Stop() {
+  for (const auto& loop : loops_) loop->Stop();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  if (!unix_path_.empty()) SocketOps::Unlink(std::exchange(unix_path_, {}).c_str());
+}
+
+std::uint64_t LoopGroup::refused() const noexcept {
+  std::uint64_t refused = refused_.load(std::memory_order_relaxed);
+  for (const auto& loop : loops_) refused += loop->shed();
+  return refused;
+}
+
+}  // namespace reactor

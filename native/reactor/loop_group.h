@@ -1,0 +1,79 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "reactor/endpoint.h"
+#include "reactor/event_loop.h"
+#include "reactor/load_balancer.h"
+#include "reactor/socket.h"
+
+namespace reactor {
+
+struct GroupOptions {
+  /// true: one loop, turned by a host loop; false: every loop has a thread of its own.
+  bool host_driven = false;
+  LoadBalance load_balance = LoadBalance::kRoundRobin;
+  /// Connections open at a time over all loops; 0: no limit.
+  std::size_t max_connections = 0;
+  ListenOptions listen;
+  LoopOptions loop;
+};
+
+/// The loops of one server: builds them, gives each a thread, spreads accepted connections and
+/// takes everything down in order. Its methods belong to the owner's thread unless marked.
+class LoopGroup {
+ public:
+  /// One loop for each handler; handlers must outlive the group. Throws std::system_error.
+  LoopGroup(GroupOptions options, std::span<LoopHandler* const> handlers);
+  LoopGroup(const LoopGroup&) = delete;
+  LoopGroup& operator=(const LoopGroup&) = delete;
+  /// Stops and joins.
+  ~LoopGroup();
+
+  /// Binds, listens and starts the threads; returns the real address. Once only.
+  /// Throws std::system_error and leaves nothing open.
+  Endpoint Listen(const Endpoint& endpoint);
+
+  /// Ends the loops where they stand and joins their threads; a Unix socket's file is removed.
+  /// Idempotent. Descriptors are closed with the group.
+  void Stop();
+
+  [[nodiscard]] std::size_t size() const noexcept { return loops_.size(); }
+  [[nodiscard]] EventLoop& loop(std::size_t index) noexcept { return *loops_[index]; }
+
+  // --- safe from any thread -------------------------------------------------
+
+  /// Connections assigned to a loop and not closed yet.
+  [[nodiscard]] std::size_t connections(std::size_t index) const noexcept {
+    return assigned_[index].load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t accepted() const noexcept {
+    return accepted_.load(std::memory_order_relaxed);
+  }
+  /// Connections closed at accept: over max_connections, or for lack of descriptors.
+  [[nodiscard]] std::uint64_t refused() const noexcept;
+
+ private:
+  void OnAccept(std::size_t listener, Descriptor socket, const Endpoint& remote);
+  void OnClosed(std::size_t index) noexcept;
+
+  GroupOptions options_;
+  LoadBalancer balancer_;
+  std::vector<std::atomic<std::size_t>> assigned_;
+  std::vector<std::size_t> counts_;  // scratch of the accepting thread
+  std::atomic<std::size_t> open_{0};
+  std::atomic<std::uint64_t> accepted_{0};
+  std::atomic<std::uint64_t> refused_{0};
+  std::vector<std::unique_ptr<EventLoop>> loops_;
+  std::vector<std::thread> threads_;
+  std::string unix_path_;
+};
+
+}  // namespace reactor

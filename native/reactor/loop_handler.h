@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "reactor/close_reason.h"
+
+namespace reactor {
+
+class Connection;
+
+using TimerId = std::uint32_t;
+
+/// What the handler made of received bytes.
+enum class ReadVerdict : std::uint8_t {
+  kContinue,       // all taken; room for more may be asked for
+  kNoRoom,         // kept, but nothing more can be taken until room is made
+  kProtocolError,  // no valid frame: end this connection
+};
+
+/// Failures that belong to no connection, reported for a log line.
+enum class LoopFailure : std::uint8_t { kAccept = 0, kPoll = 1 };
+
+/// What an EventLoop tells whoever consumes its connections. All calls come on the loop's thread,
+/// within a turn. A function that returns false had no room for the event: the loop keeps it and
+/// offers it again when HasRoom() says so; events of one connection never overtake each other.
+class LoopHandler {
+ public:
+  virtual ~LoopHandler() = default;
+
+  /// True when commands from the other side wait; decides whether the loop may sleep.
+  [[nodiscard]] virtual bool HasCommands() const noexcept = 0;
+  /// Carries them out. Called once or more a turn.
+  virtual void RunCommands() = 0;
+
+  /// True when at least one event and some bytes can be taken.
+  [[nodiscard]] virtual bool HasRoom() noexcept = 0;
+  /// Encloses all On…() and read calls of one turn.
+  virtual void BeginEvents() = 0;
+  virtual void EndEvents() = 0;
+
+  virtual bool OnOpen(Connection& connection) = 0;
+  /// Where the next received bytes go; empty when there is no room.
+  virtual std::span<std::byte> PrepareRead(Connection& connection) = 0;
+  /// `count` (>= 0) bytes were written to the start of the span PrepareRead() gave. With 0 it is
+  /// asked to go on with what it kept when it last said kNoRoom.
+  virtual ReadVerdict CommitRead(Connection& connection, std::size_t count) = 0;
+  /// The peer sent FIN; nothing was kept back.
+  virtual bool OnEnd(Connection& connection) = 0;
+  /// Output fell to the low-water mark after the other side asked to be told.
+  virtual bool OnDrain(Connection& connection) = 0;
+  /// The kernel has taken `connection.bytes_written()` bytes.
+  virtual bool OnFlushed(Connection& connection) = 0;
+  /// The last event of a connection; its slot is free when this returned true.
+  virtual bool OnClose(Connection& connection, CloseReason reason, int error) = 0;
+
+  /// `skipped` ticks fell due while the previous one was not acknowledged.
+  virtual bool OnTimer(TimerId id, std::uint32_t skipped) = 0;
+  /// After Quiesce(): everything the kernel held has been delivered.
+  virtual bool OnQuiesced() = 0;
+  /// At most one a second and kind. Best effort.
+  virtual void OnFailure(LoopFailure failure, int error) = 0;
+};
+
+}  // namespace reactor

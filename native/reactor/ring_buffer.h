@@ -1,0 +1,43 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+
+namespace reactor {
+
+/// Growable byte queue over one circular allocation. Empty it owns no memory; it doubles when
+/// full (amortised O(1) per byte) and gives the memory back after a burst.
+/// Not thread-safe: belongs to one connection and so to one loop.
+class RingBuffer {
+ public:
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  /// Bytes allocated.
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+
+  /// Copies `bytes` to the end. They must not point into this buffer.
+  void Append(std::span<const std::byte> bytes);
+
+  /// The content in order, as at most two spans; valid until the next change.
+  [[nodiscard]] std::array<std::span<const std::byte>, 2> Peek() const noexcept;
+
+  /// Drops `count` (<= size()) bytes from the front.
+  void Consume(std::size_t count) noexcept;
+
+  /// Drops everything and frees the memory.
+  void Clear() noexcept;
+
+ private:
+  static constexpr std::size_t kMinimumCapacity = 4096;
+
+  void Reallocate(std::size_t capacity);
+
+  std::unique_ptr<std::byte[]> data_;
+  std::size_t capacity_ = 0;  // a power of two, or 0
+  std::size_t head_ = 0;      // index of the first byte
+  std::size_t size_ = 0;
+};
+
+}  // namespace reactor

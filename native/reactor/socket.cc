@@ -1,0 +1,72 @@
+#include "reactor/socket.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <cerrno>
+#include <string>
+
+#include "reactor/error.h"
+
+namespace reactor {
+namespace {
+
+int SetInt(int fd, int level, int name, int value) noexcept {
+  return SocketOps::SetOption(fd, level, name, &value, sizeof value);
+}
+
+/// True when `path` is a socket that no living process accepts on.
+bool IsStale(const Endpoint& endpoint) noexcept {
+  struct stat status{};
+  if (SocketOps::Stat(endpoint.host().c_str(), &status) < 0 || !S_ISSOCK(status.st_mode)) {
+    return false;
+  }
+  const Descriptor probe(SocketOps::Socket(AF_UNIX));
+  return probe.valid() &&
+         SocketOps::Connect(probe.get(), endpoint.data(), endpoint.length()) == -ECONNREFUSED;
+}
+
+int BindReplacingStale(int fd, const Endpoint& endpoint) noexcept {
+  const int result = SocketOps::Bind(fd, endpoint.data(), endpoint.length());
+  if (result != -EADDRINUSE || !endpoint.is_unix() || !IsStale(endpoint)) return result;
+  SocketOps::Unlink(endpoint.host().c_str());
+  return SocketOps::Bind(fd, endpoint.data(), endpoint.length());
+}
+
+}  // namespace
+
+void ApplyOptions(int fd, sa_family_t family, const SocketOptions& options) noexcept {
+  if (options.receive_buffer > 0) SetInt(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
+  if (options.send_buffer > 0) SetInt(fd, SOL_SOCKET, SO_SNDBUF, options.send_buffer);
+  if (family == AF_UNIX) return;
+  if (options.no_delay) SetInt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (options.keep_alive_seconds > 0) {
+    SetInt(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    const int seconds = static_cast<int>(options.keep_alive_seconds);
+#ifdef TCP_KEEPIDLE
+    SetInt(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+#elif defined(TCP_KEEPALIVE)
+    SetInt(fd, IPPROTO_TCP, TCP_KEEPALIVE, seconds);
+#endif
+  }
+}
+
+Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options) {
+  Descriptor socket(ThrowIfFailed(SocketOps::Socket(endpoint.family()), "socket"));
+  const int fd = socket.get();
+  if (!endpoint.is_unix()) {
+    ThrowIfFailed(SetInt(fd, SOL_SOCKET, SO_REUSEADDR, 1), "setsockopt(SO_REUSEADDR)");
+    if (options.reuse_port) {
+      ThrowIfFailed(SetInt(fd, SOL_SOCKET, SO_REUSEPORT, 1), "setsockopt(SO_REUSEPORT)");
+    }
+  }
+  if (endpoint.family() == AF_INET6) {
+    ThrowIfFailed(SetInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6_only ? 1 : 0),
+                  "setsockopt(IPV6_V6ONLY)");
+  }
+  ThrowIfFailed(BindReplacingStale(fd, endpoint), "bind");
+  ThrowIfFailed(SocketOps::Listen(fd, options.backlog), "listen");
+  return socket;
+}
+
+}  // namespace reactor

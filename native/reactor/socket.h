@@ -1,0 +1,59 @@
+#pragma once
+
+#include <utility>
+
+#include "reactor/endpoint.h"
+#include "reactor/socket_ops.h"
+
+namespace reactor {
+
+/// Owns one descriptor and closes it. Movable, not copyable; any thread, one at a time.
+class Descriptor {
+ public:
+  Descriptor() noexcept = default;
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    if (this != &other) {
+      Reset();
+      fd_ = std::exchange(other.fd_, -1);
+    }
+    return *this;
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { Reset(); }
+
+  [[nodiscard]] int get() const noexcept { return fd_; }
+  [[nodiscard]] bool valid() const noexcept { return fd_ >= 0; }
+  [[nodiscard]] int Release() noexcept { return std::exchange(fd_, -1); }
+  void Reset() noexcept {
+    if (fd_ >= 0) SocketOps::Close(std::exchange(fd_, -1));
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+/// Options of accepted and dialled stream sockets. Sizes in bytes; 0 leaves the kernel's own.
+struct SocketOptions {
+  bool no_delay = true;
+  unsigned keep_alive_seconds = 0;  // idle time before the first probe; 0: off
+  int receive_buffer = 0;
+  int send_buffer = 0;
+};
+
+/// Applies what makes sense for the family; failures are not fatal and are ignored.
+void ApplyOptions(int fd, sa_family_t family, const SocketOptions& options) noexcept;
+
+struct ListenOptions {
+  int backlog = 4096;
+  bool reuse_port = false;
+  bool ipv6_only = false;
+};
+
+/// A bound, listening, non-blocking socket. A stale Unix socket file (nobody accepts on it) is
+/// replaced. Throws std::system_error with the system call's errno; leaks nothing on the way.
+Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options);
+
+}  // namespace reactor

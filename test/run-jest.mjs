@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+// Brings the build up to date and runs Jest; other arguments go to Jest.
+//
+//   node test/run-jest.mjs [--sanitize=address|thread] [<Jest arguments>]
+import { execFileSync, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const args = process.argv.slice(2);
+const sanitize = args.find((arg) => arg.startsWith('--sanitize='))?.slice('--sanitize='.length);
+const jestArgs = args.filter((arg) => !arg.startsWith('--sanitize='));
+
+/** What a stock node needs to load an addon built with the sanitizer. */
+const sanitizers = {
+  address: {
+    library: 'libasan.so',
+    options: {
+      ASAN_OPTIONS: 'detect_leaks=1',
+      UBSAN_OPTIONS: 'print_stacktrace=1',
+      LSAN_OPTIONS: 'suppressions=native/test/support/lsan.supp:print_suppressions=0',
+    },
+  },
+  thread: {
+    library: 'libtsan.so',
+    options: { TSAN_OPTIONS: 'ignore_noninstrumented_modules=1 exitcode=66' },
+  },
+};
+if (sanitize !== undefined && !Object.hasOwn(sanitizers, sanitize)) {
+  console.error(`Unknown sanitizer "${sanitize}": use ${Object.keys(sanitizers).join(' or ')}.`);
+  process.exit(1);
+}
+
+const node = (argv, env = {}) =>
+  spawnSync(process.execPath, argv, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
+    .status ?? 1;
+
+const buildAddon = (...argv) => {
+  if (node(['native/build.mjs', '--quiet', ...argv]) !== 0) process.exit(1);
+};
+
+function preload({ library, options }) {
+  const path = execFileSync(process.env.CXX ?? 'g++', [`-print-file-name=${library}`], { encoding: 'utf8' });
+  return { ...options, LD_PRELOAD: path.trim() };
+}
+
+buildAddon(...(sanitize ? [`--sanitize=${sanitize}`] : []));
+// Tests that start processes load dist/. Type errors are the business of `npm run lint`.
+if (node(['node_modules/typescript/bin/tsc', '-b', 'tsconfig.build.json']) !== 0) {
+  console.warn('The TypeScript build reported errors: dist/ may not be current.');
+}
+const status = node(
+  [
+    ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'],
+    ...[
+      'node_modules/jest/bin/jest.js',
+      '--passWithNoTests',
+      ...(sanitize ? ['--runInBand'] : []),
+      ...jestArgs,
+    ],
+  ],
+  sanitize ? preload(sanitizers[sanitize]) : {},
+);
+if (sanitize) buildAddon(); // leave the ordinary addon behind
+process.exit(status);
