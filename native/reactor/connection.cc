@@ -43,7 +43,7 @@ void Connection::MarkFree() noexcept {
   frame_incomplete_ = false;
   writable_ = true;
   error_ = 0;
-  bytes_written_.store(0, std::memory_order_relaxed);
+  bytes_written_.store(0, std::memory_order_release);
   bytes_queued_ = flush_target_ = bytes_received_ = final_read_left_ = 0;
   close_deadline_ = 0;
 }

@@ -51,9 +51,9 @@ class ConnectionTable {
     if (page >= kMaxPages) return std::nullopt;
     const auto* connections = published_[page].load(std::memory_order_acquire);
     if (connections == nullptr) return std::nullopt;
+    // MarkFree() moves the generation on before it clears the count: read them the other way round.
     const Connection& connection = (*connections)[slot % kPageSize];
-    const std::uint64_t written = connection.bytes_written();
-    std::atomic_thread_fence(std::memory_order_acquire);
+    const std::uint64_t written = connection.bytes_written_.load(std::memory_order_acquire);
     if (connection.generation() != generation) return std::nullopt;
     return written;
   }

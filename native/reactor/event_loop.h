@@ -49,10 +49,12 @@ class EventLoop {
   /// Turns until Stop().
   void Run();
   /// One turn; waits at most `max_wait_ms` (-1: until something happens) for its first event.
-  /// Returns true while work is left that no event will announce.
+  /// Returns HasWork().
   bool Turn(int max_wait_ms);
   /// Carries out waiting commands outside a turn (host-driven loops, after JavaScript ran).
   void RunCommands();
+  /// True while work is left that no event will announce.
+  [[nodiscard]] bool HasWork() noexcept;
   /// When Turn() is wanted even though no descriptor is ready.
   [[nodiscard]] std::optional<Nanoseconds> NextDeadline() const noexcept;
   [[nodiscard]] int descriptor() const noexcept { return poller_.descriptor(); }
@@ -115,7 +117,6 @@ class EventLoop {
 
  private:
   [[nodiscard]] int WaitLimit(int max_wait_ms) noexcept;
-  [[nodiscard]] bool HasWork() noexcept;
   void Dispatch(PollToken token, Ready ready) noexcept;
   void RunTasks();
   void ServeReady();

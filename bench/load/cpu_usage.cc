@@ -1,0 +1,95 @@
+#include "load/cpu_usage.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+#include "load/clock.h"
+
+namespace gev::load {
+namespace {
+
+struct ThreadTimes {
+  int64_t running_nanos = 0;
+  int64_t waiting_nanos = 0;  // ready to run, but another had the core
+};
+
+// /proc/<pid>/task/<tid>/schedstat. The kernel brings it up to date at each scheduling decision and
+// timer tick, so it may lag by one tick.
+ThreadTimes ReadThreadTimes(pid_t process, pid_t thread) {
+  const std::string path =
+      "/proc/" + std::to_string(process) + "/task/" + std::to_string(thread) + "/schedstat";
+  std::ifstream file(path);
+  ThreadTimes times;
+  if (!(file >> times.running_nanos >> times.waiting_nanos)) {
+    throw std::runtime_error("cannot read " + path);
+  }
+  return times;
+}
+
+}  // namespace
+
+CpuSampler::CpuSampler(pid_t server) : server_(server) {
+  if (server_ == 0) return;
+  const int error = ::clock_getcpuclockid(server_, &server_clock_);
+  if (error != 0) {
+    throw std::system_error(error, std::generic_category(),
+                            "no CPU clock of process " + std::to_string(server_));
+  }
+  Begin();  // fails here rather than in the middle of a run
+}
+
+CpuUsage CpuSampler::Read() const {
+  CpuUsage now;
+  now.generator_nanos = ReadClockNanos(CLOCK_PROCESS_CPUTIME_ID);
+  now.generator_waited_nanos = ReadThreadTimes(::getpid(), ::getpid()).waiting_nanos;
+  if (HasServer()) {
+    now.server_nanos = ReadClockNanos(server_clock_);
+    now.main_thread_nanos = ReadThreadTimes(server_, server_).running_nanos;
+  }
+  return now;
+}
+
+CpuUsage CpuSampler::End() const {
+  const CpuUsage now = Read();
+  return {.server_nanos = now.server_nanos - begin_.server_nanos,
+          .main_thread_nanos = now.main_thread_nanos - begin_.main_thread_nanos,
+          .generator_nanos = now.generator_nanos - begin_.generator_nanos,
+          .generator_waited_nanos = now.generator_waited_nanos - begin_.generator_waited_nanos};
+}
+
+void CpuSampler::Report(const CpuUsage& usage, int64_t window_nanos, uint64_t count,
+                        JsonLine& line) const {
+  const auto micros_each = [count](int64_t nanos) {
+    return NanosToMicros(nanos) / static_cast<double>(count);
+  };
+  const auto share = [window_nanos](int64_t nanos) {
+    return static_cast<double>(nanos) / static_cast<double>(window_nanos);
+  };
+  if (HasServer()) {
+    line.Add("serverCpuMicros", micros_each(usage.server_nanos));
+    line.Add("mainThreadCpuMicros", micros_each(usage.main_thread_nanos));
+    line.Add("serverBusy", share(usage.server_nanos));
+  }
+  line.Add("generatorBusy", share(usage.generator_nanos));
+  line.Add("generatorWaited", share(usage.generator_waited_nanos));
+}
+
+void RequirePinnedTo(int cpu) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
+    throw std::system_error(errno, std::generic_category(), "sched_getaffinity");
+  }
+  if (CPU_COUNT(&allowed) != 1 || !CPU_ISSET(static_cast<size_t>(cpu), &allowed)) {
+    throw std::runtime_error("not pinned to core " + std::to_string(cpu) +
+                             " alone: start it with taskset -c " + std::to_string(cpu));
+  }
+}
+
+}  // namespace gev::load

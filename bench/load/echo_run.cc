@@ -1,0 +1,127 @@
+#include "load/echo_run.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+#include "load/clock.h"
+#include "load/load_error.h"
+
+namespace gev::load {
+namespace {
+
+constexpr size_t kScratchBytes = size_t{256} << 10;
+constexpr size_t kEventsPerTurn = 256;
+constexpr int64_t kStallNanos = 5 * kNanosPerSecond;
+constexpr int kStallMillis = 5000;
+constexpr int kSurplusMillis = 20;  // how long to listen for bytes nobody asked for
+
+}  // namespace
+
+EchoRun::EchoRun(const Options& options)
+    : options_(options),
+      target_(options.host, options.port),
+      scratch_(kScratchBytes),
+      pattern_(std::max(kScratchBytes, options.BytesOutstanding())),
+      epoll_(CreateEpoll()),
+      cpu_(options.server_pid) {
+  RequireDescriptors(uint64_t{options.connections} + 64);
+}
+
+void EchoRun::Run() {
+  Connect();
+  const int64_t started = NowNanos();
+  for (EchoConnection& connection : connections_) connection.Send(options_.depth, NowNanos());
+  ExchangeUntil(started + SecondsToNanos(options_.warm_up_seconds));
+
+  latency_.Clear();
+  messages_ = 0;
+  const int64_t window_start = NowNanos();
+  cpu_.Begin();
+  ExchangeUntil(window_start + SecondsToNanos(options_.seconds));
+  window_.usage = cpu_.End();
+  window_.nanos = NowNanos() - window_start;
+  window_.messages = messages_;
+  window_.latency = latency_;
+
+  Drain();
+}
+
+void EchoRun::Connect() {
+  connections_.reserve(options_.connections);
+  for (uint32_t number = 0; number < options_.connections; ++number) {
+    FileDescriptor socket = ConnectAndWait(target_);
+    Watch(epoll_, socket.Get(), number);
+    connections_.emplace_back(std::move(socket), pattern_, number, options_.depth, options_.size);
+  }
+}
+
+void EchoRun::ExchangeUntil(int64_t deadline) {
+  int64_t last_event = NowNanos();
+  for (int64_t now = last_event; now < deadline; now = NowNanos()) {
+    const auto millis_left = (deadline - now) / 1'000'000 + 1;
+    if (Turn(static_cast<int>(std::min<int64_t>(millis_left, kStallMillis))) > 0) {
+      last_event = now;
+    } else if (now - last_event > kStallNanos) {
+      throw LoadError("the server has sent nothing for 5 s");
+    }
+  }
+}
+
+void EchoRun::Drain() {
+  draining_ = true;
+  const auto outstanding = [](const EchoConnection& one) { return one.HasOutstanding(); };
+  const int64_t deadline = NowNanos() + kStallNanos;
+  while (std::ranges::any_of(connections_, outstanding) && NowNanos() < deadline) {
+    Turn(100);
+  }
+  uint64_t lost = 0;
+  for (const EchoConnection& connection : connections_) lost += connection.OutstandingBytes();
+  if (lost > 0) throw LoadError(std::to_string(lost) + " bytes never came back");
+  Turn(kSurplusMillis);
+}
+
+size_t EchoRun::Turn(int timeout_millis) {
+  std::array<epoll_event, kEventsPerTurn> events;
+  const int count =
+      ::epoll_wait(epoll_.Get(), events.data(), static_cast<int>(events.size()), timeout_millis);
+  if (count < 0) {
+    if (errno == EINTR) return 0;
+    throw std::system_error(errno, std::generic_category(), "epoll_wait");
+  }
+  const auto found = static_cast<size_t>(count);
+  for (const epoll_event& event : std::span(events).first(found)) Serve(event);
+  return found;
+}
+
+void EchoRun::Serve(const epoll_event& event) {
+  EchoConnection& connection = connections_[event.data.u32];
+  if (connection.HasUnsent()) connection.Flush();
+  if ((event.events & ~static_cast<uint32_t>(EPOLLOUT)) == 0) return;
+  const bool hang_up = (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  const auto received = connection.Receive(scratch_, hang_up, latency_);
+  bytes_verified_ += received.bytes;
+  messages_ += received.messages;
+  if (received.messages > 0 && !draining_) connection.Send(received.messages, received.now);
+}
+
+void EchoRun::Report(JsonLine& line) const {
+  line.Add("connections", uint64_t{options_.connections});
+  line.Add("depth", uint64_t{options_.depth});
+  line.Add("size", uint64_t{options_.size});
+  line.Add("bytesVerified", bytes_verified_);
+  if (window_.nanos == 0) return;
+  const double seconds = NanosToSeconds(window_.nanos);
+  line.Add("seconds", seconds);
+  line.Add("messages", window_.messages);
+  line.Add("messagesPerSecond", static_cast<double>(window_.messages) / seconds);
+  line.Add("p50Micros", NanosToMicros(window_.latency.Percentile(50)));
+  line.Add("p90Micros", NanosToMicros(window_.latency.Percentile(90)));
+  line.Add("p99Micros", NanosToMicros(window_.latency.Percentile(99)));
+  line.Add("maxMicros", NanosToMicros(window_.latency.Max()));
+  cpu_.Report(window_.usage, window_.nanos, window_.messages, line);
+}
+
+}  // namespace gev::load

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "load/cpu_usage.h"
+#include "load/echo_connection.h"
+#include "load/file_descriptor.h"
+#include "load/json_line.h"
+#include "load/latency_histogram.h"
+#include "load/options.h"
+#include "load/pattern_table.h"
+#include "load/socket.h"
+
+namespace gev::load {
+
+// The echo workload: every connection keeps `depth` messages outstanding. Warm-up, measured window,
+// then a drain in which all that was sent must come back, and nothing else. One thread; may run
+// once.
+class EchoRun {
+ public:
+  explicit EchoRun(const Options& options);
+
+  // Throws LoadError when a byte is wrong, missing or too many, or the server stalls for 5 s.
+  void Run();
+
+  // Also after a failed run: what had been measured by then.
+  void Report(JsonLine& line) const;
+
+ private:
+  void Connect();
+  // Exchanges messages until `deadline`.
+  void ExchangeUntil(int64_t deadline);
+  void Drain();
+  // One wait of at most `timeout_millis` and everything it found. Returns the number of events.
+  size_t Turn(int timeout_millis);
+  void Serve(const epoll_event& event);
+
+  const Options options_;
+  const Target target_;
+  std::vector<char> scratch_;
+  PatternTable pattern_;
+  FileDescriptor epoll_;
+  std::vector<EchoConnection> connections_;
+  CpuSampler cpu_;
+
+  bool draining_ = false;
+  uint64_t bytes_verified_ = 0;  // in the whole run
+  uint64_t messages_ = 0;        // since the warm-up
+  LatencyHistogram latency_;     // since the warm-up
+
+  // The measured window, once it has ended.
+  struct Window {
+    int64_t nanos = 0;
+    uint64_t messages = 0;
+    LatencyHistogram latency;
+    CpuUsage usage;
+  };
+  Window window_;
+};
+
+}  // namespace gev::load

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace gev::load {
+
+enum class Mode : uint8_t { kEcho, kAccept };
+
+// What the command line asks for. Every number is bounded, so every run ends.
+struct Options {
+  Mode mode = Mode::kEcho;
+  std::string host = "127.0.0.1";  // loopback only
+  uint16_t port = 0;
+  uint32_t connections = 64;
+  uint32_t depth = 1;          // outstanding messages a connection
+  uint32_t size = 64;          // bytes a message
+  double warm_up_seconds = 1;  // echo: not measured
+  double seconds = 2;          // echo: the measured window; accept: the deadline
+  pid_t server_pid = 0;        // whose CPU time is sampled; 0: nobody's
+  int cpu = -1;                // the core this process must be pinned to; -1: not checked
+
+  [[nodiscard]] size_t BytesOutstanding() const { return size_t{depth} * size; }
+};
+
+// Throws std::invalid_argument, with a message that names the option.
+Options ParseOptions(int argc, char** argv);
+
+// The text of --help.
+const char* Usage();
+
+}  // namespace gev::load

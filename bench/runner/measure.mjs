@@ -1,0 +1,37 @@
+import { runGenerator } from './generator.mjs';
+import { startServer } from './server.mjs';
+
+/**
+ * Measures one case: in each round every contender once, in an order that rotates, each in a fresh process. Rounds are
+ * interleaved so that whatever the machine does meanwhile touches all contenders alike.
+ *
+ * @param {import('./workload.mjs').Case} benchCase
+ * @param {readonly import('./workload.mjs').Contender[]} contenders
+ * @param {import('./workload.mjs').Settings} settings
+ * @param {(round: number, contender: import('./workload.mjs').Contender, sample: object) => void} onSample
+ * @returns {Promise<Record<string, import('./workload.mjs').Sample[]>>} samples by contender, one a round
+ */
+export async function measureCase(benchCase, contenders, settings, onSample) {
+  const samples = Object.fromEntries(contenders.map(({ id }) => [id, []]));
+  for (let round = 0; round < settings.rounds; ++round) {
+    const first = round % contenders.length;
+    for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)]) {
+      const sample = await measureOnce(benchCase, contender, settings);
+      samples[contender.id].push(sample);
+      onSample(round, contender, sample);
+    }
+  }
+  return samples;
+}
+
+async function measureOnce(benchCase, contender, { serverCpu, loadCpu }) {
+  const { child, port } = await startServer(contender, serverCpu);
+  try {
+    return await runGenerator({ port, serverPid: child.pid, cpu: loadCpu, load: benchCase.load });
+  } catch (error) {
+    error.message = `${benchCase.title}, ${contender.label}: ${error.message}\n${child.stderr}`.trimEnd();
+    throw error;
+  } finally {
+    await child.stop();
+  }
+}

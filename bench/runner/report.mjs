@@ -1,0 +1,59 @@
+import { evaluate } from './statistics.mjs';
+import { formatNumber, formatRatio, formatTable } from './table.mjs';
+
+/** Above this share of the window without its core, the generator was not alone on it. */
+const disturbedShare = 0.05;
+
+/**
+ * The lines printed for one case: its table, then its targets.
+ *
+ * @param {import('./workload.mjs').Case} benchCase
+ * @param {readonly import('./workload.mjs').Contender[]} contenders
+ * @param {Record<string, import('./workload.mjs').Sample[]>} samples
+ * @param {readonly ReturnType<typeof import('./statistics.mjs').judge>[]} targets
+ */
+export function formatCase(benchCase, contenders, samples, targets) {
+  const head = ['', ...benchCase.columns.map(({ title }) => title)];
+  const rows = contenders.map(({ id, label }) => [
+    label,
+    ...benchCase.columns.map((column) => formatCell(samples, id, column)),
+  ]);
+  return [
+    benchCase.title,
+    '',
+    ...formatTable(head, rows),
+    ...formatTargets(targets),
+    ...formatNotes(samples),
+  ];
+}
+
+function formatCell(samples, contender, { metric, over, digits, scale = 1 }) {
+  if (contender === over) return '1';
+  const summary = evaluate(samples, { contender, metric, over });
+  if (!summary) return '–';
+  return over ? formatRatio(summary) : formatNumber(summary.median * scale, digits);
+}
+
+function formatTargets(targets) {
+  if (targets.length === 0) return [];
+  const rows = targets.map(({ title, atLeast, atMost, over, measured, met }) => {
+    const limit =
+      atLeast === undefined ? `≤ ${formatLimit(atMost, over)}` : `≥ ${formatLimit(atLeast, over)}`;
+    const value = over || !measured ? formatRatio(measured) : formatNumber(measured.median);
+    return [title, limit, value, met === null ? 'not measured' : met ? 'met' : 'NOT MET'];
+  });
+  return ['', ...formatTable(['target', '', 'measured', ''], rows)];
+}
+
+const formatLimit = (limit, over) => (over ? `${limit.toFixed(2)}×` : formatNumber(limit));
+
+function formatNotes(samples) {
+  const all = Object.values(samples).flat();
+  const disturbed = all.filter(({ generatorWaited }) => generatorWaited > disturbedShare).length;
+  if (disturbed === 0) return [];
+  return [
+    '',
+    `Note: in ${disturbed} of ${all.length} runs other processes had the generator's core for more than ` +
+      `${disturbedShare * 100} % of the time. Trust the ratios less, the absolute figures not at all.`,
+  ];
+}

@@ -1,0 +1,45 @@
+/** @typedef {{ median: number, lowest: number, highest: number }} Summary */
+
+/**
+ * @param {readonly number[]} values at least one
+ */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/**
+ * @param {readonly number[]} values
+ * @returns {Summary | undefined} undefined where there is nothing to summarise
+ */
+export function summarise(values) {
+  if (values.length === 0 || !values.every(Number.isFinite)) return undefined;
+  return { median: median(values), lowest: Math.min(...values), highest: Math.max(...values) };
+}
+
+/**
+ * A figure of one contender over the rounds, or (`over`) its ratio to the same figure of another contender: the ratio
+ * of each round by itself, then the median of the ratios, so that a slow minute of the machine cancels out.
+ *
+ * @param {Record<string, import('./workload.mjs').Sample[]>} samples
+ * @param {{ contender: string, metric: string, over?: string }} figure
+ */
+export function evaluate(samples, { contender, metric, over }) {
+  const own = samples[contender]?.map((sample) => sample[metric]);
+  if (!own) return undefined;
+  if (!over) return summarise(own);
+  const others = samples[over]?.map((sample) => sample[metric]);
+  return others && summarise(own.map((value, round) => value / others[round]));
+}
+
+/**
+ * @param {Record<string, import('./workload.mjs').Sample[]>} samples
+ * @param {import('./workload.mjs').Target} target
+ */
+export function judge(samples, target) {
+  const measured = evaluate(samples, target);
+  if (!measured) return { ...target, measured: null, met: null };
+  const { atLeast = -Infinity, atMost = Infinity } = target;
+  return { ...target, measured, met: measured.median >= atLeast && measured.median <= atMost };
+}

@@ -1,0 +1,47 @@
+import { gevInline, gevThreaded, nodeNet, rawEpoll } from '../runner/contenders.mjs';
+
+/**
+ * Accept: thousands of clients dial at once, as they do after a restart, and each counts from its connect() until one
+ * byte of its own has come back. A full accept queue drops SYNs, which are sent again a second later: node:net's
+ * default backlog is 511.
+ */
+
+const rate = 'connectionsPerSecond';
+
+/** @type {import('../runner/workload.mjs').Column[]} */
+const columns = [
+  { title: 'connections/s', metric: rate },
+  { title: '× node:net', metric: rate, over: nodeNet.id },
+  { title: 'served', metric: 'served' },
+  { title: 'failed', metric: 'failed' },
+  { title: 'timed out', metric: 'timedOut' },
+  { title: 'CPU µs/connection', metric: 'serverCpuMicros', digits: 1 },
+  { title: '× raw C', metric: 'serverCpuMicros', over: rawEpoll.id },
+  { title: 'p50 ms', metric: 'p50Micros', scale: 0.001 },
+  { title: 'p99 ms', metric: 'p99Micros', scale: 0.001 },
+  { title: 'max ms', metric: 'maxMicros', scale: 0.001 },
+  { title: 'load busy %', metric: 'generatorBusy', scale: 100 },
+];
+
+/** @type {import('../runner/workload.mjs').Workload} */
+export const workload = {
+  name: 'accept',
+  connections: 5000,
+  seconds: 15,
+  quickSeconds: 15,
+  contenders: [rawEpoll, nodeNet, gevInline, gevThreaded],
+  cases: ({ connections, seconds }) => [
+    {
+      id: 'burst',
+      title: `accept · ${connections.toLocaleString('en')} connections dialled at once`,
+      load: { mode: 'accept', connections, seconds },
+      columns,
+      targets: [gevInline, gevThreaded].map(({ id, label }) => ({
+        title: `connections/s, ${label}`,
+        contender: id,
+        metric: rate,
+        atLeast: 20_000,
+      })),
+    },
+  ],
+};

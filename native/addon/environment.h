@@ -1,0 +1,62 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "addon/thread_driver.h"
+#include "addon/uv_min.h"
+
+namespace addon {
+
+class ServerWrap;
+
+/// What the addon keeps for one Node environment (main thread, worker, …), as its instance data:
+/// the servers that run in it and the end of them all. JavaScript's thread only.
+///
+/// When the environment ends: no more calls into JavaScript, loop threads joined, descriptors and
+/// libuv handles closed, and only with the last close callback is Node allowed to go on.
+class Environment final {
+ public:
+  explicit Environment(Napi::Env env);
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+  ~Environment() = default;
+
+  [[nodiscard]] static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+  [[nodiscard]] napi_env env() const noexcept { return env_; }
+  [[nodiscard]] uv_loop_t* uv_loop() const noexcept { return uv_loop_; }
+  /// True once JavaScript must not be called any more.
+  [[nodiscard]] bool ending() const noexcept { return ending_; }
+  [[nodiscard]] const std::vector<ServerWrap*>& servers() const noexcept { return servers_; }
+
+  void Register(ServerWrap& server) { servers_.push_back(&server); }
+  void Unregister(ServerWrap& server) noexcept;
+  [[nodiscard]] bool IsRegistered(const ServerWrap& server) const noexcept;
+
+  /// The doorbell of all threaded servers; made for the first of them, gone with the last.
+  ThreadDriver& AcquireThreadDriver();
+  void ReleaseThreadDriver() noexcept;
+
+  void OnHandleClosing() noexcept { ++closing_handles_; }
+  void OnHandleClosed() noexcept;
+
+ private:
+  static void OnCleanup(napi_async_cleanup_hook_handle handle, void* self);
+  void End() noexcept;
+  void FinishEnd() noexcept;
+
+  napi_env env_;
+  uv_loop_t* uv_loop_ = nullptr;
+  napi_async_cleanup_hook_handle cleanup_ = nullptr;
+  std::vector<ServerWrap*> servers_;
+  std::unique_ptr<ThreadDriver> thread_driver_;
+  std::size_t threaded_servers_ = 0;
+  std::size_t closing_handles_ = 0;
+  bool ending_ = false;
+};
+
+}  // namespace addon

@@ -1,0 +1,81 @@
+#include "addon/inline_driver.h"
+
+#include "addon/environment.h"
+#include "addon/server_wrap.h"
+#include "reactor/error.h"
+
+namespace addon {
+namespace {
+
+constexpr int kTurnsACallback = 4;     // then other JavaScript work has its turn
+constexpr int kBatchesACallback = 64;
+
+template <typename Handle>
+InlineDriver* DriverOf(Handle* handle) noexcept {
+  return static_cast<InlineDriver*>(uv_handle_get_data(reinterpret_cast<uv_handle_t*>(handle)));
+}
+
+}  // namespace
+
+InlineDriver::InlineDriver(ServerWrap& server, reactor::EventLoop& loop)
+    : server_(server),
+      loop_(loop),
+      poll_(server.environment(), UV_POLL_TYPE, this),
+      timer_(server.environment(), UV_TIMER_TYPE, this) {
+  uv_loop_t* const uv = server.environment().uv_loop();
+  reactor::ThrowIfFailed(uv_timer_init(uv, timer_.As<uv_timer_t>()), "uv_timer_init");
+  timer_.MarkOpen();
+  reactor::ThrowIfFailed(uv_poll_init(uv, poll_.As<uv_poll_t>(), loop_.descriptor()), "uv_poll_init");
+  poll_.MarkOpen();
+  reactor::ThrowIfFailed(
+      uv_poll_start(poll_.As<uv_poll_t>(), UV_READABLE,
+                    [](uv_poll_t* handle, int /*status*/, int /*events*/) { DriverOf(handle)->OnReady(); }),
+      "uv_poll_start");
+  Rearm();
+}
+
+// Turns alternate with JavaScript: JavaScript never runs inside a turn, so it may do anything,
+// stopping the server included. In that case this object is gone when DeliverBatches() returns.
+void InlineDriver::OnReady() {
+  ServerWrap& server = server_;
+  int budget = kBatchesACallback;
+  for (int turn = 0; turn < kTurnsACallback && budget > 0; ++turn) {
+    loop_.Turn(0);
+    const bool delivered = server.DeliverBatches(budget);
+    if (!server.IsRunning()) return;
+    if (!delivered && !loop_.HasWork()) break;
+  }
+  Rearm();
+}
+
+void InlineDriver::RunCommands() {
+  loop_.RunCommands();
+  Rearm();
+}
+
+void InlineDriver::Rearm() {
+  if (loop_.HasWork()) loop_.WakeAlways();
+  const auto deadline = loop_.NextDeadline();
+  const std::uint64_t wanted = deadline.value_or(0);
+  if (wanted == armed_) return;
+  armed_ = wanted;
+  auto* const timer = timer_.As<uv_timer_t>();
+  if (!deadline) {
+    uv_timer_stop(timer);
+    return;
+  }
+  const reactor::Nanoseconds now = reactor::MonotonicNow();
+  const std::uint64_t wait = wanted <= now ? 0
+                                           : (wanted - now + reactor::kNanosecondsPerMillisecond - 1) /
+                                                 reactor::kNanosecondsPerMillisecond;
+  uv_update_time(server_.environment().uv_loop());  // its cached time may be as old as the last poll
+  uv_timer_start(timer,
+                 [](uv_timer_t* handle) {
+                   InlineDriver* const driver = DriverOf(handle);
+                   driver->armed_ = 0;
+                   driver->OnReady();
+                 },
+                 wait, 0);
+}
+
+}  // namespace addon

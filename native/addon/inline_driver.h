@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "addon/uv_handle.h"
+#include "reactor/event_loop.h"
+
+namespace addon {
+
+class ServerWrap;
+
+/// Drives one EventLoop on JavaScript's thread: libuv watches the loop's own descriptor and keeps
+/// its next deadline. Lowest latency, no second thread.
+class InlineDriver {
+ public:
+  /// Throws std::system_error. `server` owns both the driver and the loop.
+  InlineDriver(ServerWrap& server, reactor::EventLoop& loop);
+  InlineDriver(const InlineDriver&) = delete;
+  InlineDriver& operator=(const InlineDriver&) = delete;
+  ~InlineDriver() = default;
+
+  /// After JavaScript published records: carries them out and sees to what follows from them.
+  void RunCommands();
+
+ private:
+  void OnReady();
+  void Rearm();
+
+  ServerWrap& server_;
+  reactor::EventLoop& loop_;
+  UvHandle poll_;
+  UvHandle timer_;
+  std::uint64_t armed_ = 0;  // deadline in ns the timer is set to; 0: not set
+};
+
+}  // namespace addon

@@ -1,0 +1,19 @@
+#include <napi.h>
+
+#include <memory>
+
+#include "addon/environment.h"
+#include "addon/server_wrap.h"
+
+namespace {
+
+/// Runs once per Node environment (main thread, each worker): nothing here may be static.
+Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(std::make_unique<addon::Environment>(env).release());
+  exports.Set("NativeServer", addon::ServerWrap::Define(env));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(nestjs_gev, Initialize)

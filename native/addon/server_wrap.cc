@@ -1,0 +1,279 @@
+#include "addon/server_wrap.h"
+
+#include <array>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "addon/environment.h"
+#include "addon/errors.h"
+#include "protocol/raw_framer.h"
+
+namespace addon {
+namespace {
+
+double NumberOf(const Napi::Object& options, const char* name) {
+  return options.Get(name).As<Napi::Number>().DoubleValue();
+}
+std::size_t SizeOf(const Napi::Object& options, const char* name) {
+  return static_cast<std::size_t>(NumberOf(options, name));
+}
+int IntOf(const Napi::Object& options, const char* name) {
+  return static_cast<int>(NumberOf(options, name));
+}
+bool FlagOf(const Napi::Object& options, const char* name) {
+  return options.Get(name).ToBoolean().Value();
+}
+reactor::Nanoseconds DurationOf(const Napi::Object& options, const char* name) {
+  return reactor::FromMilliseconds(static_cast<std::uint64_t>(NumberOf(options, name)));
+}
+
+}  // namespace
+
+Napi::Function ServerWrap::Define(Napi::Env env) {
+  return DefineClass(env, "NativeServer",
+                     {InstanceMethod<&ServerWrap::Listen>("listen"),
+                      InstanceMethod<&ServerWrap::Publish>("publish"),
+                      InstanceMethod<&ServerWrap::Flush>("flush"),
+                      InstanceMethod<&ServerWrap::BytesWritten>("bytesWritten"),
+                      InstanceMethod<&ServerWrap::TakeLarge>("takeLarge"),
+                      InstanceMethod<&ServerWrap::Stats>("stats"),
+                      InstanceMethod<&ServerWrap::StopFromJs>("stop")});
+}
+
+// new NativeServer(options, inbound, outbound, control, onBatch); checked by src/native/binding.ts.
+ServerWrap::ServerWrap(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<ServerWrap>(info), environment_(&Environment::Of(info.Env())) {
+  const Napi::Env env = info.Env();
+  if (info.Length() < 5 || !info[0].IsObject() || !info[1].IsArray() || !info[2].IsArray() ||
+      !info[3].IsArrayBuffer() || !info[4].IsFunction()) {
+    Napi::TypeError::New(env, "NativeServer(options, inbound, outbound, control, onBatch)")
+        .ThrowAsJavaScriptException();
+    return;
+  }
+  Configure(info[0].As<Napi::Object>());
+  const auto inbound = info[1].As<Napi::Array>();
+  const auto outbound = info[2].As<Napi::Array>();
+  auto control = info[3].As<Napi::ArrayBuffer>();
+  if (inbound.Length() < 2 * loop_count_ || outbound.Length() < 2 * loop_count_ ||
+      control.ByteLength() < (1 + loop_count_) * sizeof(std::int32_t)) {
+    Napi::RangeError::New(env, "NativeServer: too few slabs or control words")
+        .ThrowAsJavaScriptException();
+    return;
+  }
+  for (std::size_t i = 0; i < loop_count_; ++i) {
+    const std::size_t in = inbound.Length() / loop_count_;
+    const std::size_t out = outbound.Length() / loop_count_;
+    inbound_.push_back(HoldBuffers(inbound, i * in, in));
+    outbound_.push_back(HoldBuffers(outbound, i * out, out));
+  }
+  control_ = static_cast<std::int32_t*>(control.Data());
+  buffers_.push_back(Napi::Persistent(control));
+  on_batch_ = Napi::Persistent(info[4].As<Napi::Function>());
+}
+
+ServerWrap::~ServerWrap() { Stop(); }
+
+void ServerWrap::Configure(const Napi::Object& options) {
+  loop_count_ = SizeOf(options, "loops");
+  host_driven_ = loop_count_ == 0;
+  if (host_driven_) loop_count_ = 1;
+  options_.host_driven = host_driven_;
+  options_.load_balance = static_cast<reactor::LoadBalance>(IntOf(options, "loadBalance"));
+  options_.max_connections = SizeOf(options, "maxConnections");
+  options_.listen.backlog = IntOf(options, "backlog");
+  options_.listen.reuse_port = FlagOf(options, "reusePort");
+  options_.listen.ipv6_only = FlagOf(options, "ipv6Only");
+  reactor::SocketOptions& socket = options_.loop.socket;
+  socket.no_delay = FlagOf(options, "noDelay");
+  socket.keep_alive_seconds = static_cast<unsigned>(IntOf(options, "keepAliveSeconds"));
+  socket.receive_buffer = IntOf(options, "receiveBufferSize");
+  socket.send_buffer = IntOf(options, "sendBufferSize");
+  reactor::ConnectionOptions& connection = options_.loop.connection;
+  connection.high_water_mark = SizeOf(options, "highWaterMark");
+  connection.low_water_mark = SizeOf(options, "lowWaterMark");
+  connection.max_send_buffer = SizeOf(options, "maxSendBuffer");
+  connection.idle_timeout = DurationOf(options, "idleTimeout");
+  connection.close_timeout = DurationOf(options, "closeTimeout");
+  connection.half_close_timeout = DurationOf(options, "halfCloseTimeout");
+  connection.start_paused = FlagOf(options, "startPaused");
+  framer_ = std::make_unique<protocol::RawFramer>();
+}
+
+std::vector<std::byte*> ServerWrap::HoldBuffers(const Napi::Array& buffers, std::size_t first,
+                                                std::size_t count) {
+  std::vector<std::byte*> out;
+  for (std::size_t i = first; i < first + count; ++i) {
+    auto buffer = buffers.Get(static_cast<std::uint32_t>(i)).As<Napi::ArrayBuffer>();
+    out.push_back(static_cast<std::byte*>(buffer.Data()));
+    buffers_.push_back(Napi::Persistent(buffer));
+  }
+  return out;
+}
+
+// listen(host, port) or listen(path, -1) → { address, port, family }
+Napi::Value ServerWrap::Listen(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (IsRunning() || environment_->ending()) {
+    Napi::Error::New(env, "NativeServer: listen() once only").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  const std::string host = info[0].As<Napi::String>().Utf8Value();
+  const int port = info[1].As<Napi::Number>().Int32Value();
+  try {
+    bridge::Doorbell* const doorbell = host_driven_ ? nullptr : &environment_->AcquireThreadDriver();
+    std::vector<reactor::LoopHandler*> handlers;
+    bridges_.clear();
+    for (std::size_t i = 0; i < loop_count_; ++i) {
+      bridges_.push_back(
+          std::make_unique<bridge::LoopBridge>(*framer_, doorbell, inbound_[i], outbound_[i]));
+      handlers.push_back(bridges_.back().get());
+      control_[1 + i] = bridges_.back()->mailbox().open();
+    }
+    group_ = std::make_unique<reactor::LoopGroup>(options_, handlers);
+    for (std::size_t i = 0; i < loop_count_; ++i) bridges_[i]->Attach(group_->loop(i));
+    const reactor::Endpoint bound =
+        group_->Listen(port < 0 ? reactor::Endpoint::FromPath(host)
+                                : reactor::Endpoint::FromAddress(host, static_cast<std::uint16_t>(port)));
+    if (host_driven_) inline_driver_ = std::make_unique<InlineDriver>(*this, group_->loop(0));
+    napi_async_init(env, Value(), Napi::String::New(env, "GevServer"), &async_context_);
+    environment_->Register(*this);
+    Ref();
+    Napi::Object address = Napi::Object::New(env);
+    address.Set("address", bound.is_unix() ? host : bound.host());
+    address.Set("port", Napi::Number::New(env, bound.port()));
+    address.Set("family", Napi::Number::New(env, bound.is_unix() ? 1 : bound.family() == AF_INET ? 4 : 6));
+    return address;
+  } catch (const std::system_error& error) {
+    inline_driver_.reset();
+    group_.reset();
+    bridges_.clear();
+    if (!host_driven_) environment_->ReleaseThreadDriver();
+    ThrowAsJavaScript(env, error);
+    return env.Undefined();
+  }
+}
+
+void ServerWrap::Stop() noexcept {
+  if (!IsRunning()) return;
+  inline_driver_.reset();  // before the loop's descriptor closes
+  group_->Stop();
+  group_.reset();
+  bridges_.clear();
+  environment_->Unregister(*this);
+  if (!host_driven_) environment_->ReleaseThreadDriver();
+  if (environment_->ending()) return;  // the references end with the environment
+  const Napi::HandleScope scope(Env());
+  napi_async_destroy(Env(), std::exchange(async_context_, nullptr));
+  Unref();
+}
+
+// --- batches: loop → JavaScript ----------------------------------------------------------------------
+
+bool ServerWrap::DeliverBatches(int& budget) {
+  bool any = false;
+  for (std::uint32_t i = 0; i < loop_count_ && IsRunning(); ++i) {
+    while (budget > 0) {
+      const std::int32_t slab = bridges_[i]->inbound().Take();
+      if (slab < 0) break;
+      any = true;
+      --budget;
+      control_[0] = 1;
+      CallBatch(i, slab);
+      control_[0] = 0;
+      if (!IsRunning()) return true;
+      if (bridges_[i]->inbound().Release(slab)) group_->loop(i).Wake();
+      PublishAll();
+    }
+  }
+  return any;
+}
+
+void ServerWrap::CallBatch(std::uint32_t loop, std::int32_t slab) {
+  const napi_env env = Env();
+  const Napi::HandleScope scope(env);
+  std::array<napi_value, 2> arguments{};
+  napi_create_uint32(env, loop, arguments.data());
+  napi_create_int32(env, slab, &arguments[1]);
+  // Closing this callback's scope runs nextTick and promise jobs: what handlers answer at once is
+  // written when the call returns.
+  const napi_status status = napi_make_callback(env, async_context_, Value(), on_batch_.Value(),
+                                                arguments.size(), arguments.data(), nullptr);
+  if (status == napi_pending_exception) {
+    napi_value error = nullptr;
+    napi_get_and_clear_last_exception(env, &error);
+    napi_fatal_exception(env, error);
+  }
+}
+
+// --- records: JavaScript → loop ------------------------------------------------------------------------
+
+void ServerWrap::PublishLoop(std::size_t loop) {
+  bridge::Mailbox& mailbox = bridges_[loop]->mailbox();
+  if (!mailbox.Publish()) return;
+  if (host_driven_) {
+    inline_driver_->RunCommands();
+  } else {
+    group_->loop(loop).Wake();
+  }
+  control_[1 + loop] = mailbox.open();
+}
+
+void ServerWrap::PublishAll() {
+  for (std::size_t i = 0; i < loop_count_; ++i) PublishLoop(i);
+}
+
+bool ServerWrap::CheckRunning(Napi::Env env) const {
+  if (IsRunning()) return true;
+  Napi::Error::New(env, "NativeServer: not listening").ThrowAsJavaScriptException();
+  return false;
+}
+
+Napi::Value ServerWrap::Publish(const Napi::CallbackInfo& info) {
+  if (CheckRunning(info.Env())) PublishLoop(info[0].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value ServerWrap::Flush(const Napi::CallbackInfo& info) {
+  if (IsRunning()) PublishAll();
+  return info.Env().Undefined();
+}
+
+// --- questions -------------------------------------------------------------------------------------------
+
+Napi::Value ServerWrap::BytesWritten(const Napi::CallbackInfo& info) {
+  if (!IsRunning()) return Napi::Number::New(info.Env(), -1);
+  const auto written = group_->loop(info[0].As<Napi::Number>().Uint32Value())
+                           .BytesWritten(info[1].As<Napi::Number>().Uint32Value(),
+                                         info[2].As<Napi::Number>().Uint32Value());
+  return Napi::Number::New(info.Env(), written ? static_cast<double>(*written) : -1);
+}
+
+Napi::Value ServerWrap::TakeLarge(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!CheckRunning(env)) return env.Undefined();
+  const auto frame = bridges_[info[0].As<Napi::Number>().Uint32Value()]->TakeLarge(
+      info[1].As<Napi::Number>().Uint32Value());
+  return Napi::Buffer<std::byte>::Copy(env, frame.bytes.get(), frame.size);
+}
+
+Napi::Value ServerWrap::Stats(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!CheckRunning(env)) return env.Undefined();
+  Napi::Object stats = Napi::Object::New(env);
+  Napi::Array connections = Napi::Array::New(env, loop_count_);
+  for (std::uint32_t i = 0; i < loop_count_; ++i) {
+    connections.Set(i, Napi::Number::New(env, static_cast<double>(group_->connections(i))));
+  }
+  stats.Set("accepted", Napi::Number::New(env, static_cast<double>(group_->accepted())));
+  stats.Set("refused", Napi::Number::New(env, static_cast<double>(group_->refused())));
+  stats.Set("connections", connections);
+  return stats;
+}
+
+Napi::Value ServerWrap::StopFromJs(const Napi::CallbackInfo& info) {
+  Stop();
+  return info.Env().Undefined();
+}
+
+}  // namespace addon

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "addon/inline_driver.h"
+#include "bridge/loop_bridge.h"
+#include "protocol/framer.h"
+#include "reactor/loop_group.h"
+
+namespace addon {
+
+class Environment;
+
+/// JavaScript's `NativeServer`: a LoopGroup, a bridge for each loop, and the driver that brings
+/// their batches to JavaScript. src/native/binding.ts is its typed picture.
+///
+/// Holds a reference to itself while it listens: a forgotten object must not be collected into a
+/// silent stop. JavaScript's thread only.
+class ServerWrap final : public Napi::ObjectWrap<ServerWrap> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+
+  explicit ServerWrap(const Napi::CallbackInfo& info);
+  ~ServerWrap() override;
+
+  [[nodiscard]] Environment& environment() noexcept { return *environment_; }
+  [[nodiscard]] bool IsRunning() const noexcept { return group_ != nullptr; }
+  [[nodiscard]] bool threaded() const noexcept { return !host_driven_; }
+
+  /// Calls JavaScript once for each slab that waits, at most `budget` times (which it lowers), and
+  /// hands over what JavaScript wrote. True when there was any.
+  bool DeliverBatches(int& budget);
+  /// Joins the loops and closes everything. Idempotent; safe inside a batch.
+  void Stop() noexcept;
+
+ private:
+  Napi::Value Listen(const Napi::CallbackInfo& info);
+  Napi::Value Publish(const Napi::CallbackInfo& info);
+  Napi::Value Flush(const Napi::CallbackInfo& info);
+  Napi::Value BytesWritten(const Napi::CallbackInfo& info);
+  Napi::Value TakeLarge(const Napi::CallbackInfo& info);
+  Napi::Value Stats(const Napi::CallbackInfo& info);
+  Napi::Value StopFromJs(const Napi::CallbackInfo& info);
+
+  void Configure(const Napi::Object& options);
+  std::vector<std::byte*> HoldBuffers(const Napi::Array& buffers, std::size_t first, std::size_t count);
+  void CallBatch(std::uint32_t loop, std::int32_t slab);
+  void PublishLoop(std::size_t loop);
+  void PublishAll();
+  [[nodiscard]] bool CheckRunning(Napi::Env env) const;
+
+  Environment* environment_;
+  bool host_driven_ = false;
+  std::size_t loop_count_ = 0;
+  reactor::GroupOptions options_;
+  std::unique_ptr<protocol::Framer> framer_;
+  std::vector<std::unique_ptr<bridge::LoopBridge>> bridges_;
+  std::unique_ptr<reactor::LoopGroup> group_;
+  std::unique_ptr<InlineDriver> inline_driver_;
+  // int32 words shared with JavaScript: [0] 1 while a batch is delivered, [1 + loop] the loop's open
+  // outbound slab.
+  std::int32_t* control_ = nullptr;
+  std::vector<Napi::Reference<Napi::ArrayBuffer>> buffers_;  // slabs and control words
+  std::vector<std::vector<std::byte*>> inbound_;
+  std::vector<std::vector<std::byte*>> outbound_;
+  Napi::FunctionReference on_batch_;
+  napi_async_context async_context_ = nullptr;
+};
+
+}  // namespace addon

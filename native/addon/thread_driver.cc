@@ -1,0 +1,59 @@
+#include "addon/thread_driver.h"
+
+#include <vector>
+
+#include "addon/environment.h"
+#include "addon/server_wrap.h"
+#include "reactor/error.h"
+
+namespace addon {
+namespace {
+
+constexpr int kBatchesACallback = 64;  // then other JavaScript work has its turn
+
+}  // namespace
+
+ThreadDriver::ThreadDriver(Environment& environment) : environment_(environment) { Resume(); }
+
+void ThreadDriver::Resume() {
+  if (watch_) return;
+  watch_ = std::make_unique<UvHandle>(environment_, UV_POLL_TYPE, this);
+  auto* const poll = watch_->As<uv_poll_t>();
+  reactor::ThrowIfFailed(uv_poll_init(environment_.uv_loop(), poll, poller_.descriptor()),
+                         "uv_poll_init");
+  watch_->MarkOpen();
+  reactor::ThrowIfFailed(uv_poll_start(poll, UV_READABLE,
+                                       [](uv_poll_t* handle, int /*status*/, int /*events*/) {
+                                         static_cast<ThreadDriver*>(
+                                             uv_handle_get_data(reinterpret_cast<uv_handle_t*>(handle)))
+                                             ->OnReadable();
+                                       }),
+                         "uv_poll_start");
+}
+
+void ThreadDriver::Retire() noexcept { watch_.reset(); }
+
+void ThreadDriver::OnReadable() {
+  poller_.Wait(0, [](reactor::PollToken, reactor::Ready) {});  // takes the wake-up back
+  int budget = kBatchesACallback;
+  do {
+    BeginRound();
+    bool any = true;
+    while (any && budget > 0) {
+      any = false;
+      // A handler may start and stop servers: walk a copy and ask each whether it still runs.
+      const std::vector<ServerWrap*> servers = environment_.servers();
+      for (ServerWrap* server : servers) {
+        if (environment_.ending() || !watch_) return;
+        if (!environment_.IsRegistered(*server) || !server->threaded()) continue;
+        any |= server->DeliverBatches(budget);
+      }
+    }
+    if (budget <= 0) {
+      WakeUp();  // the rest in the next iteration of Node's loop
+      return;
+    }
+  } while (!TryIdle());
+}
+
+}  // namespace addon

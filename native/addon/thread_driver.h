@@ -1,0 +1,34 @@
+#pragma once
+
+#include "addon/uv_handle.h"
+#include "bridge/doorbell.h"
+#include "reactor/poller.h"
+
+namespace addon {
+
+class Environment;
+
+/// Lets loops that run on their own threads call JavaScript's thread: one pollable descriptor for
+/// all threaded servers of an environment, watched by libuv. Ring() is safe from any thread; it
+/// must not be called any more once the driver is destroyed (loops are joined before).
+class ThreadDriver final : public bridge::Doorbell {
+ public:
+  /// Throws std::system_error.
+  explicit ThreadDriver(Environment& environment);
+
+  /// Stops watching, so that the process may end; Resume() watches again.
+  void Retire() noexcept;
+  void Resume();
+
+ protected:
+  void WakeUp() noexcept override { poller_.Wakeup(); }
+
+ private:
+  void OnReadable();
+
+  Environment& environment_;
+  reactor::Poller poller_;  // used for its wake-up alone
+  std::unique_ptr<UvHandle> watch_;
+};
+
+}  // namespace addon

@@ -1,0 +1,38 @@
+#include "addon/uv_handle.h"
+
+#include <utility>
+
+#include "addon/environment.h"
+
+namespace addon {
+namespace {
+
+struct Closing {
+  Environment& environment;
+  std::unique_ptr<std::byte[]> memory;
+};
+
+}  // namespace
+
+UvHandle::UvHandle(Environment& environment, int type, void* data)
+    : environment_(environment),
+      data_(data),
+      memory_(std::make_unique<std::byte[]>(uv_handle_size(type))) {}
+
+void UvHandle::MarkOpen() noexcept {
+  open_ = true;
+  uv_handle_set_data(As<uv_handle_t>(), data_);
+}
+
+void UvHandle::Close() noexcept {
+  if (!std::exchange(open_, false)) return;
+  auto* const handle = As<uv_handle_t>();
+  environment_.OnHandleClosing();
+  uv_handle_set_data(handle, std::make_unique<Closing>(environment_, std::move(memory_)).release());
+  uv_close(handle, [](uv_handle_t* closed) {
+    const std::unique_ptr<Closing> closing(static_cast<Closing*>(uv_handle_get_data(closed)));
+    closing->environment.OnHandleClosed();
+  });
+}
+
+}  // namespace addon

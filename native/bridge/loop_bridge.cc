@@ -1,0 +1,335 @@
+#include "bridge/loop_bridge.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace bridge {
+namespace {
+
+using protocol::FrameResult;
+using reactor::Connection;
+using reactor::ReadVerdict;
+
+constexpr std::size_t kReadSize = 64 * 1024;          // bytes asked of the kernel at a time
+constexpr std::size_t kMinimumRead = 16 * 1024;       // with less room the slab counts as full
+constexpr std::size_t kCarryLimit = 4 * 1024;         // a partial frame up to this is copied in front
+constexpr std::size_t kLargeFrame = InboundStream::kMaxData / 2;
+
+std::uint32_t Low(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value); }
+std::uint32_t High(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value >> 32U); }
+
+std::span<const std::byte> Bytes(const std::string& text) noexcept {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+reactor::Nanoseconds FromMillisecondsAsDouble(const std::byte* number) noexcept {
+  double milliseconds = 0;
+  std::memcpy(&milliseconds, number, sizeof milliseconds);
+  return static_cast<reactor::Nanoseconds>(milliseconds *
+                                           static_cast<double>(reactor::kNanosecondsPerMillisecond));
+}
+
+}  // namespace
+
+LoopBridge::LoopBridge(const protocol::Framer& framer, Doorbell* doorbell,
+                       std::vector<std::byte*> inbound, std::vector<std::byte*> outbound)
+    : framer_(framer),
+      doorbell_(doorbell),
+      inbound_(std::move(inbound)),
+      mailbox_(std::move(outbound)) {}
+
+// --- events: loop → JavaScript -------------------------------------------------------------------
+
+void LoopBridge::EndEvents() {
+  const bool has_events = inbound_.HasEvents();
+  inbound_.Unlock();
+  if (has_events && doorbell_ != nullptr) doorbell_->Ring();
+}
+
+bool LoopBridge::Emit(EventKind kind, const Connection& connection, std::uint32_t a, std::uint32_t b) {
+  if (!inbound_.Reserve(0)) return false;
+  inbound_.Append({kind, connection.slot(), connection.generation(), 0, 0, a, b, 0});
+  return true;
+}
+
+bool LoopBridge::OnOpen(Connection& connection) {
+  const reactor::Endpoint local = reactor::Endpoint::LocalOf(connection.fd());
+  const std::string remote_host = connection.remote().host();
+  const std::string local_host = local.host();
+  if (!inbound_.Reserve(remote_host.size() + local_host.size())) return false;
+  if (slots_.size() <= connection.slot()) slots_.resize(connection.slot() + 1);
+  SlotOf(connection) = Slot{};
+  const std::uint32_t offset = inbound_.CopyData(Bytes(remote_host));
+  inbound_.CopyData(Bytes(local_host));
+  const std::uint32_t family = connection.remote().is_unix() ? 1
+                               : remote_host.find(':') == std::string::npos ? 4 : 6;
+  inbound_.Append({EventKind::kOpen, connection.slot(), connection.generation(), offset,
+                   static_cast<std::uint32_t>(remote_host.size() + local_host.size()),
+                   connection.remote().port() | std::uint32_t{local.port()} << 16U,
+                   static_cast<std::uint32_t>(remote_host.size()), family});
+  return true;
+}
+
+bool LoopBridge::OnEnd(Connection& connection) { return Emit(EventKind::kEnd, connection); }
+bool LoopBridge::OnDrain(Connection& connection) { return Emit(EventKind::kDrain, connection); }
+
+bool LoopBridge::OnFlushed(Connection& connection) {
+  const std::uint64_t written = connection.bytes_written();
+  return Emit(EventKind::kFlushed, connection, Low(written), High(written));
+}
+
+bool LoopBridge::OnClose(Connection& connection, reactor::CloseReason reason, int error) {
+  if (!Emit(EventKind::kClose, connection, static_cast<std::uint32_t>(reason),
+            static_cast<std::uint32_t>(error))) {
+    return false;
+  }
+  SlotOf(connection).partial.Clear();
+  return true;
+}
+
+bool LoopBridge::OnTimer(reactor::TimerId id, std::uint32_t skipped) {
+  if (!inbound_.Reserve(0)) return false;
+  inbound_.Append({EventKind::kTimer, id, 0, 0, 0, skipped, 0, 0});
+  return true;
+}
+
+bool LoopBridge::OnQuiesced() {
+  if (!inbound_.Reserve(0)) return false;
+  inbound_.Append({EventKind::kQuiesced, 0, 0, 0, 0, 0, 0, 0});
+  return true;
+}
+
+void LoopBridge::OnFailure(reactor::LoopFailure failure, int error) {
+  if (!inbound_.Reserve(0)) return;
+  inbound_.Append({EventKind::kFailure, 0, 0, 0, 0, static_cast<std::uint32_t>(failure),
+                   static_cast<std::uint32_t>(error), 0});
+}
+
+// --- received bytes → frames -----------------------------------------------------------------------
+
+// Received bytes go straight into the slab, behind the copy of a short partial frame. A long partial
+// frame collects outside, so that a frame which arrives in many small pieces is not copied each time.
+std::span<std::byte> LoopBridge::PrepareRead(Connection& connection) {
+  Slot& slot = SlotOf(connection);
+  if (slot.partial.size() > kCarryLimit) return slot.partial.Room(kReadSize);
+  const std::size_t carried = slot.partial.size();
+  if (!inbound_.Reserve(carried + kMinimumRead)) return {};
+  const std::span<std::byte> room = inbound_.Room();
+  if (carried > 0) std::memcpy(room.data(), slot.partial.bytes().data(), carried);
+  return room.subspan(carried, std::min(room.size() - carried, kReadSize));
+}
+
+ReadVerdict LoopBridge::CommitRead(Connection& connection, std::size_t count) {
+  Slot& slot = SlotOf(connection);
+  if (framer_.passes_through()) {
+    inbound_.Append({EventKind::kMessage, connection.slot(), connection.generation(),
+                     inbound_.data_end(), static_cast<std::uint32_t>(count), 0, 0, 0});
+    inbound_.TakeData(count);
+    return ReadVerdict::kContinue;
+  }
+  ReadVerdict verdict = ReadVerdict::kContinue;
+  if (count == 0) {
+    verdict = ParsePartial(connection);
+  } else if (slot.partial.size() > kCarryLimit) {
+    slot.partial.Commit(count);
+    verdict = ParsePartial(connection);
+  } else {
+    verdict = ParseSlab(connection, std::exchange(slot.partial, {}).size() + count);
+  }
+  connection.SetFrameIncomplete(verdict == ReadVerdict::kContinue && !slot.partial.empty());
+  return verdict;
+}
+
+// The bytes lie in the open slab already: descriptors point at the frames where they are.
+ReadVerdict LoopBridge::ParseSlab(Connection& connection, std::size_t available) {
+  Slot& slot = SlotOf(connection);
+  std::span<const std::byte> input = inbound_.Room().first(available);
+  while (!input.empty()) {
+    if (inbound_.DescriptorsLeft() == 0) {
+      slot.partial.Append(input);
+      return ParsePartial(connection);
+    }
+    const FrameResult frame = framer_.Next(input, slot.frame);
+    if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kProtocolError;
+    if (frame.status == FrameResult::Status::kIncomplete) break;
+    slot.frame = {};
+    inbound_.Append({EventKind::kMessage, connection.slot(), connection.generation(),
+                     inbound_.data_end() + static_cast<std::uint32_t>(frame.payload_offset),
+                     static_cast<std::uint32_t>(frame.payload_length), 0, 0, 0});
+    inbound_.TakeData(frame.consumed);
+    input = input.subspan(frame.consumed);
+  }
+  slot.partial.Append(input);
+  return ReadVerdict::kContinue;
+}
+
+ReadVerdict LoopBridge::ParsePartial(Connection& connection) {
+  Slot& slot = SlotOf(connection);
+  while (!slot.partial.empty()) {
+    protocol::FrameState state = slot.frame;
+    const std::span<const std::byte> input = slot.partial.bytes();
+    const FrameResult frame = framer_.Next(input, state);
+    if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kProtocolError;
+    if (frame.status == FrameResult::Status::kIncomplete) {
+      slot.frame = state;
+      break;
+    }
+    if (!DeliverCopy(connection, input.subspan(frame.payload_offset, frame.payload_length))) {
+      return ReadVerdict::kNoRoom;
+    }
+    slot.frame = {};
+    slot.partial.Consume(frame.consumed);
+  }
+  return ReadVerdict::kContinue;
+}
+
+bool LoopBridge::DeliverCopy(const Connection& connection, std::span<const std::byte> payload) {
+  const auto length = static_cast<std::uint32_t>(payload.size());
+  if (payload.size() <= kLargeFrame) {
+    if (!inbound_.Reserve(payload.size())) return false;
+    const std::uint32_t offset = inbound_.CopyData(payload);
+    inbound_.Append({EventKind::kMessage, connection.slot(), connection.generation(), offset, length, 0, 0, 0});
+    return true;
+  }
+  if (!inbound_.Reserve(0)) return false;
+  LargeFrame large{payload.size(), std::make_unique_for_overwrite<std::byte[]>(payload.size())};
+  std::memcpy(large.bytes.get(), payload.data(), payload.size());
+  const std::uint32_t ticket = next_ticket_++;
+  {
+    const std::scoped_lock lock(large_mutex_);
+    large_.insert_or_assign(ticket, std::move(large));
+  }
+  inbound_.Append({EventKind::kLarge, connection.slot(), connection.generation(), 0, length, ticket, 0, 0});
+  return true;
+}
+
+LoopBridge::LargeFrame LoopBridge::TakeLarge(std::uint32_t ticket) {
+  const std::scoped_lock lock(large_mutex_);
+  const auto node = large_.extract(ticket);
+  return node.empty() ? LargeFrame{} : std::move(node.mapped());
+}
+
+// --- records: JavaScript → loop ----------------------------------------------------------------------
+
+void LoopBridge::RunCommands() {
+  mailbox_.Drain([this](std::span<std::byte> records) { Execute(records); });
+}
+
+void LoopBridge::Execute(std::span<std::byte> records) {
+  while (records.size() >= kRecordHeader) {
+    Record record{};
+    std::memcpy(&record, records.data(), sizeof record);
+    std::size_t size = kRecordHeader + PaddedTo4(record.length);
+    const std::span<const std::byte> payload = records.subspan(kRecordHeader, record.length);
+    if (static_cast<Operation>(record.operation & 0xff) == Operation::kMulticast) {
+      std::span<const std::byte> pairs = records.subspan(size, std::size_t{record.slot} * 8);
+      size += pairs.size();
+      for (; !pairs.empty(); pairs = pairs.subspan(8)) {
+        std::array<std::uint32_t, 2> pair{};
+        std::memcpy(pair.data(), pairs.data(), sizeof pair);
+        Connection* const connection = loop_->Find(pair[0], pair[1]);
+        if (connection != nullptr) Queue(*connection, payload, 0);
+      }
+    } else {
+      Apply(record, payload);
+    }
+    records = records.subspan(size);
+  }
+  FlushAll();
+}
+
+void LoopBridge::Apply(const Record& record, std::span<const std::byte> payload) {
+  const auto operation = static_cast<Operation>(record.operation & 0xff);
+  const std::int32_t argument = record.operation >> 8;
+  const auto reason = static_cast<reactor::CloseReason>(argument);
+  switch (operation) {
+    case Operation::kTimerStart:
+      loop_->timers().Start(record.slot, FromMillisecondsAsDouble(payload.data()),
+                            FromMillisecondsAsDouble(payload.data() + sizeof(double)));
+      return;
+    case Operation::kTimerCancel:
+      loop_->timers().Cancel(record.slot);
+      return;
+    case Operation::kTimerDone:
+      loop_->timers().Acknowledge(record.slot);
+      return;
+    case Operation::kQuiesce:
+      loop_->Quiesce();
+      return;
+    case Operation::kCloseAll:
+      FlushAll();
+      loop_->CloseAll(reason);
+      return;
+    case Operation::kAbortAll:
+      FlushAll();
+      loop_->AbortAll(reason);
+      return;
+    default:
+      break;
+  }
+  Connection* const connection = loop_->Find(record.slot, record.generation);
+  if (connection == nullptr) return;  // gone: its close event is on the way or was seen
+  if (operation == Operation::kSend) {
+    Queue(*connection, payload, argument);
+    return;
+  }
+  Flush(*connection);
+  switch (operation) {
+    case Operation::kClose:
+      connection->Close(reason);
+      break;
+    case Operation::kShutdownWrite:
+      connection->ShutdownWrite();
+      break;
+    case Operation::kAbort:
+      connection->Abort(reason);
+      break;
+    case Operation::kPause:
+      connection->Pause();
+      break;
+    case Operation::kResume:
+      connection->Resume();
+      break;
+    default:
+      break;
+  }
+}
+
+void LoopBridge::Queue(Connection& connection, std::span<const std::byte> payload, std::int32_t flags) {
+  Slot& slot = SlotOf(connection);
+  const auto part = static_cast<std::int32_t>(parts_.size());
+  parts_.push_back({payload, kNone});
+  if (slot.first_part == kNone) {
+    slot.first_part = part;
+    unflushed_.push_back(&connection);
+  } else {
+    parts_[static_cast<std::size_t>(slot.last_part)].next = part;
+  }
+  slot.last_part = part;
+  slot.flags |= flags;
+}
+
+void LoopBridge::Flush(Connection& connection) {
+  Slot& slot = SlotOf(connection);
+  if (slot.first_part == kNone) return;
+  spans_.clear();
+  for (std::int32_t i = slot.first_part; i != kNone; i = parts_[static_cast<std::size_t>(i)].next) {
+    spans_.push_back(parts_[static_cast<std::size_t>(i)].bytes);
+  }
+  slot.first_part = slot.last_part = kNone;
+  const std::int32_t flags = std::exchange(slot.flags, 0);
+  connection.Send(spans_);
+  if ((flags & kNotifyFlushed) != 0) connection.NotifyFlushed();
+  if ((flags & kNotifyDrained) != 0) connection.NotifyDrained();
+}
+
+void LoopBridge::FlushAll() {
+  for (Connection* connection : unflushed_) Flush(*connection);
+  unflushed_.clear();
+  parts_.clear();
+}
+
+}  // namespace bridge

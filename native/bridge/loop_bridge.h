@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "bridge/doorbell.h"
+#include "bridge/frame_buffer.h"
+#include "bridge/inbound_stream.h"
+#include "bridge/mailbox.h"
+#include "protocol/framer.h"
+#include "reactor/event_loop.h"
+#include "reactor/loop_handler.h"
+
+namespace bridge {
+
+/// Joins one EventLoop to JavaScript: frames what is received into inbound slabs and carries out
+/// the records of outbound slabs. Everything a turn writes to a connection leaves in one send.
+/// LoopHandler's functions run on the loop's thread; inbound() and mailbox() say who may call what.
+class LoopBridge final : public reactor::LoopHandler {
+ public:
+  /// `doorbell` (may be null for a host-driven loop) and `framer` must outlive the bridge.
+  LoopBridge(const protocol::Framer& framer, Doorbell* doorbell, std::vector<std::byte*> inbound,
+             std::vector<std::byte*> outbound);
+
+  /// Once, before the loop's first turn.
+  void Attach(reactor::EventLoop& loop) noexcept { loop_ = &loop; }
+
+  [[nodiscard]] InboundStream& inbound() noexcept { return inbound_; }
+  [[nodiscard]] Mailbox& mailbox() noexcept { return mailbox_; }
+
+  struct LargeFrame {
+    std::size_t size = 0;
+    std::unique_ptr<std::byte[]> bytes;
+  };
+  /// The frame a kLarge descriptor names; once. JavaScript's thread.
+  LargeFrame TakeLarge(std::uint32_t ticket);
+
+  [[nodiscard]] bool HasCommands() const noexcept override { return !mailbox_.Empty(); }
+  void RunCommands() override;
+  [[nodiscard]] bool HasRoom() noexcept override { return inbound_.HasRoom(); }
+  void BeginEvents() override { inbound_.Lock(); }
+  void EndEvents() override;
+  bool OnOpen(reactor::Connection& connection) override;
+  std::span<std::byte> PrepareRead(reactor::Connection& connection) override;
+  reactor::ReadVerdict CommitRead(reactor::Connection& connection, std::size_t count) override;
+  bool OnEnd(reactor::Connection& connection) override;
+  bool OnDrain(reactor::Connection& connection) override;
+  bool OnFlushed(reactor::Connection& connection) override;
+  bool OnClose(reactor::Connection& connection, reactor::CloseReason reason, int error) override;
+  bool OnTimer(reactor::TimerId id, std::uint32_t skipped) override;
+  bool OnQuiesced() override;
+  void OnFailure(reactor::LoopFailure failure, int error) override;
+
+ private:
+  static constexpr std::int32_t kNone = -1;
+
+  /// What the bridge keeps for the connection in a slot.
+  struct Slot {
+    std::int32_t first_part = kNone;  // chain of this batch's sends
+    std::int32_t last_part = kNone;
+    std::int32_t flags = 0;
+    protocol::FrameState frame;
+    FrameBuffer partial;  // begins with the frame that is not complete
+  };
+  struct Part {
+    std::span<const std::byte> bytes;
+    std::int32_t next = kNone;
+  };
+
+  Slot& SlotOf(const reactor::Connection& connection) { return slots_[connection.slot()]; }
+  bool Emit(EventKind kind, const reactor::Connection& connection, std::uint32_t a = 0,
+            std::uint32_t b = 0);
+
+  void Execute(std::span<std::byte> records);
+  void Apply(const Record& record, std::span<const std::byte> payload);
+  void Queue(reactor::Connection& connection, std::span<const std::byte> payload, std::int32_t flags);
+  void Flush(reactor::Connection& connection);
+  void FlushAll();
+
+  reactor::ReadVerdict ParseSlab(reactor::Connection& connection, std::size_t available);
+  reactor::ReadVerdict ParsePartial(reactor::Connection& connection);
+  bool DeliverCopy(const reactor::Connection& connection, std::span<const std::byte> payload);
+
+  const protocol::Framer& framer_;
+  Doorbell* doorbell_;
+  InboundStream inbound_;
+  Mailbox mailbox_;
+  reactor::EventLoop* loop_ = nullptr;
+  std::vector<Slot> slots_;
+  std::vector<Part> parts_;
+  std::vector<reactor::Connection*> unflushed_;
+  std::vector<std::span<const std::byte>> spans_;  // scratch of Flush()
+
+  std::mutex large_mutex_;
+  std::uint32_t next_ticket_ = 1;
+  std::unordered_map<std::uint32_t, LargeFrame> large_;  // guarded by large_mutex_
+};
+
+}  // namespace bridge

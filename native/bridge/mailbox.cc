@@ -1,0 +1,48 @@
+#include "bridge/mailbox.h"
+
+#include <cstring>
+
+namespace bridge {
+
+Mailbox::Mailbox(std::vector<std::byte*> slabs)
+    : slabs_(std::move(slabs)), staging_(static_cast<std::int32_t>(slabs_.size()) - 1) {
+  for (std::int32_t i = 0; i < staging_; ++i) free_.Push(i);
+  OpenNext();
+}
+
+void Mailbox::OpenNext() noexcept {
+  open_ = free_.Pop();
+  if (open_ < 0) open_ = staging_;
+  StoreWord(slabs_[static_cast<std::size_t>(open_)], static_cast<std::int32_t>(kSlabHeader));
+}
+
+bool Mailbox::Publish() {
+  std::byte* const slab = slabs_[static_cast<std::size_t>(open_)];
+  const auto used = static_cast<std::size_t>(LoadWord(slab));
+  if (used <= kSlabHeader) return false;
+  if (open_ == staging_) {
+    Spill spill{published_, used - kSlabHeader,
+                std::make_unique_for_overwrite<std::byte[]>(used - kSlabHeader)};
+    std::memcpy(spill.bytes.get(), slab + kSlabHeader, spill.size);
+    const std::scoped_lock lock(spilled_mutex_);
+    spilled_.push_back(std::move(spill));
+    spilled_count_.store(spilled_.size());
+  } else {
+    ++published_;
+    ready_.Push(open_);  // never full: it holds every slab there is
+  }
+  OpenNext();
+  return true;
+}
+
+// The oldest spill, if every slab published before it has been consumed.
+Mailbox::Spill Mailbox::TakeSpill() {
+  const std::scoped_lock lock(spilled_mutex_);
+  if (spilled_.empty() || spilled_.front().after != consumed_) return {};
+  Spill spill = std::move(spilled_.front());
+  spilled_.pop_front();
+  spilled_count_.store(spilled_.size());
+  return spill;
+}
+
+}  // namespace bridge

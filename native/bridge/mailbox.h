@@ -1,0 +1,85 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "bridge/slab.h"
+#include "bridge/spsc_ring.h"
+
+namespace bridge {
+
+/// The ordered stream of records from JavaScript to one loop. JavaScript writes into its open
+/// outbound slab; when no slab is free the records spill to heap copies, so that neither side ever
+/// waits for the other. The last slab is the staging area of these copies and never travels.
+class Mailbox {
+ public:
+  static constexpr std::size_t kMaxSlabs = 16;
+
+  /// `slabs` (2 to kMaxSlabs, kSlabSize each) must outlive the mailbox.
+  explicit Mailbox(std::vector<std::byte*> slabs);
+
+  // --- JavaScript's thread -----------------------------------------------------------------------
+
+  /// The slab JavaScript writes to.
+  [[nodiscard]] std::int32_t open() const noexcept { return open_; }
+  /// Hands the open slab's records over and opens another slab. False when there was none to hand
+  /// over; true: the loop must be woken.
+  bool Publish();
+
+  // --- the loop's thread ---------------------------------------------------------------------------
+
+  [[nodiscard]] bool Empty() const noexcept { return ready_.Empty() && spilled_count_.load() == 0; }
+
+  /// Calls `consume(records)` for each batch of records there is, in order. The bytes may be
+  /// changed, and are gone when it returns.
+  template <typename Consumer>
+  void Drain(Consumer&& consume) {
+    while (true) {
+      if (spilled_count_.load() > 0) {
+        if (Spill spill = TakeSpill(); spill.bytes) {
+          consume(std::span<std::byte>(spill.bytes.get(), spill.size));
+          continue;
+        }
+      }
+      const std::int32_t slab = ready_.Pop();
+      if (slab < 0) return;
+      std::byte* const bytes = slabs_[static_cast<std::size_t>(slab)];
+      ++consumed_;
+      consume(std::span<std::byte>(bytes, kSlabSize)
+                  .subspan(kSlabHeader, static_cast<std::size_t>(LoadWord(bytes)) - kSlabHeader));
+      free_.Push(slab);
+    }
+  }
+
+ private:
+  struct Spill {
+    std::uint64_t after = 0;  // slabs published before it
+    std::size_t size = 0;
+    std::unique_ptr<std::byte[]> bytes;
+  };
+
+  Spill TakeSpill();
+  void OpenNext() noexcept;
+
+  std::vector<std::byte*> slabs_;
+  std::int32_t staging_;
+  SpscRing<kMaxSlabs> ready_;  // JavaScript → loop
+  SpscRing<kMaxSlabs> free_;   // loop → JavaScript
+
+  std::int32_t open_ = -1;       // JavaScript's thread
+  std::uint64_t published_ = 0;  // JavaScript's thread
+  std::uint64_t consumed_ = 0;   // loop's thread
+
+  std::atomic<std::size_t> spilled_count_{0};
+  std::mutex spilled_mutex_;
+  std::deque<Spill> spilled_;  // guarded by spilled_mutex_
+};
+
+}  // namespace bridge

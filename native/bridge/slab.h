@@ -1,0 +1,102 @@
+// The memory a loop and JavaScript share, byte by byte. src/native/layout.ts is its mirror image.
+//
+// A slab is 256 KiB inside an ArrayBuffer that JavaScript allocated. Numbers are int32 in the
+// machine's byte order. Exactly one side owns a slab at any time; the rings hand it over.
+//
+//   inbound slab (loop → JavaScript)             outbound slab (JavaScript → loop)
+//   0      int32  descriptors in use             0     int32  bytes in use, this header included
+//   64     descriptors, 32 bytes each            64    records: 16 bytes and a payload each,
+//   32832  data they point into                        padded to 4 bytes
+//
+//   descriptor: kind, slot, generation, offset, length, a, b, c      (offset: from the slab's start)
+//   record:     operation | argument << 8, slot, generation, length, payload…
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace bridge {
+
+inline constexpr std::size_t kSlabSize = 256 * 1024;
+inline constexpr std::size_t kSlabHeader = 64;
+
+inline constexpr std::size_t kDescriptorSize = 32;
+inline constexpr std::size_t kDescriptorCapacity = 1024;
+inline constexpr std::size_t kInboundData = kSlabHeader + kDescriptorCapacity * kDescriptorSize;
+
+inline constexpr std::size_t kRecordHeader = 16;
+
+/// What a descriptor tells. One ordered stream a loop: open < messages < end < close per connection.
+enum class EventKind : std::int32_t {
+  kOpen = 1,      // data: remote host, local host; a: remote port | local port << 16, b: length of
+                  // the remote host, c: 4, 6 or 1 (Unix)
+  kMessage = 2,   // data: one frame, or one chunk
+  kLarge = 3,     // a frame longer than a slab; a: ticket to fetch it with
+  kEnd = 4,       // the peer sent FIN
+  kDrain = 5,     // output is at or below the low-water mark
+  kFlushed = 6,   // a, b: low and high half of the bytes the kernel took so far
+  kClose = 7,     // a: CloseReason, b: errno
+  kTimer = 8,     // slot: timer id, a: ticks skipped before this one
+  kQuiesced = 9,  // all input the kernel held has been delivered
+  kFailure = 10,  // a: LoopFailure, b: errno
+};
+
+/// What a record asks for. `argument` is the high 24 bits of the first word.
+enum class Operation : std::int32_t {
+  kSend = 1,           // argument: SendFlag bits
+  kMulticast = 2,      // payload; then `slot` pairs (slot, generation), each to get the payload
+  kClose = 3,          // argument: CloseReason
+  kShutdownWrite = 4,
+  kAbort = 5,          // argument: CloseReason
+  kPause = 6,
+  kResume = 7,
+  kTimerStart = 8,     // slot: timer id; payload: delay and interval in ms, two float64
+  kTimerCancel = 9,    // slot: timer id
+  kTimerDone = 10,     // slot: timer id
+  kQuiesce = 11,
+  kCloseAll = 12,      // argument: CloseReason
+  kAbortAll = 13,      // argument: CloseReason
+};
+
+enum SendFlag : std::int32_t {
+  kNotifyFlushed = 1,  // send kFlushed events until this payload was written
+  kNotifyDrained = 2,  // send kDrain once output is at or below the low-water mark
+};
+
+struct Descriptor {
+  EventKind kind;
+  std::uint32_t slot;
+  std::uint32_t generation;
+  std::uint32_t offset;
+  std::uint32_t length;
+  std::uint32_t a;
+  std::uint32_t b;
+  std::uint32_t c;
+};
+static_assert(sizeof(Descriptor) == kDescriptorSize);
+
+struct Record {
+  std::int32_t operation;
+  std::uint32_t slot;
+  std::uint32_t generation;
+  std::uint32_t length;
+};
+static_assert(sizeof(Record) == kRecordHeader);
+
+constexpr std::size_t PaddedTo4(std::size_t length) noexcept {
+  return (length + 3) & ~std::size_t{3};
+}
+
+inline void StoreWord(std::byte* slab, std::int32_t value) noexcept {
+  std::memcpy(slab, &value, sizeof value);
+}
+
+inline std::int32_t LoadWord(const std::byte* slab) noexcept {
+  std::int32_t value = 0;
+  std::memcpy(&value, slab, sizeof value);
+  return value;
+}
+
+}  // namespace bridge

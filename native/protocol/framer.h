@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace protocol {
+
+/// What a framer remembers of one connection between two looks at an incomplete frame, so that no
+/// byte is scanned twice. Zero at the start of every frame.
+struct FrameState {
+  std::uint64_t scanned = 0;
+  std::uint64_t count = 0;
+  std::uint64_t length = 0;
+};
+
+struct FrameResult {
+  enum class Status : std::uint8_t { kFrame, kIncomplete, kInvalid };
+
+  Status status = Status::kIncomplete;
+  std::size_t consumed = 0;        // kFrame: bytes of the frame with its envelope
+  std::size_t payload_offset = 0;  // kFrame: where the payload begins …
+  std::size_t payload_length = 0;  // … and how long it is
+};
+
+/// Cuts a byte stream into frames. Holds configuration only and is shared by all connections of
+/// a loop; what belongs to a connection is in FrameState. Any thread.
+class Framer {
+ public:
+  virtual ~Framer() = default;
+
+  /// True when every chunk received is a frame as it is: nothing to look for, nothing to keep.
+  [[nodiscard]] virtual bool passes_through() const noexcept { return false; }
+
+  /// Looks for one frame at the start of `input` (not empty). After kIncomplete it is called again
+  /// with the same bytes and more behind them; `state` tells where it stopped.
+  virtual FrameResult Next(std::span<const std::byte> input, FrameState& state) const noexcept = 0;
+};
+
+}  // namespace protocol

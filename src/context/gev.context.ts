@@ -1,0 +1,41 @@
+import { BaseRpcContext } from '@nestjs/microservices';
+import type { CloseReason } from '../core/close-reason.js';
+import type { GevConnection } from '../core/connection.js';
+
+/** The arguments of a {@link GevContext}: connection, pattern, the packet's metadata, why the connection closed. */
+export type GevContextArgs = [
+  connection: GevConnection,
+  pattern: string,
+  metadata?: unknown,
+  reason?: CloseReason,
+];
+
+/**
+ * What enhancers and handlers learn of the call they are part of: `@Ctx()`, or `host.switchToRpc().getContext()`.
+ *
+ * While a connection's messages are handled one at a time they share one context: keep what belongs to one message
+ * elsewhere, and what belongs to the connection in `connection.data`.
+ *
+ * @publicApi
+ */
+export class GevContext extends BaseRpcContext<GevContextArgs> {
+  /** The connection that this call is about. */
+  getConnection(): GevConnection {
+    return this.args[0];
+  }
+
+  /** `gev:connect`, `gev:message`, `gev:close`, or the pattern of the handler. */
+  getPattern(): string {
+    return this.args[1];
+  }
+
+  /** What the client attached to the packet, if anything. */
+  getMetadata(): unknown {
+    return this.args[2];
+  }
+
+  /** Why the connection closed; undefined in every other handler than `@OnClose()`. */
+  getReason(): CloseReason | undefined {
+    return this.args[3];
+  }
+}

@@ -1,0 +1,27 @@
+/** Where a server listens on the network. */
+export interface GevNetworkAddress {
+  /** The numeric address, for instance `127.0.0.1` or `::`. */
+  readonly address: string;
+  /** The real port, also where port 0 was asked for. */
+  readonly port: number;
+  readonly family: 'IPv4' | 'IPv6';
+}
+
+/** Where a server listens in the file system: a Unix-domain socket. */
+export interface GevPathAddress {
+  readonly path: string;
+}
+
+/** What {@link GevServer.address} reports. */
+export type GevAddress = GevNetworkAddress | GevPathAddress;
+
+/** `host:port`, `[host]:port` for IPv6, or the path: for messages. */
+export function formatAddress(target: {
+  readonly address?: string | undefined;
+  readonly port?: number | undefined;
+  readonly path?: string | undefined;
+}): string {
+  if (target.path !== undefined) return target.path;
+  const host = target.address ?? '*';
+  return `${host.includes(':') ? `[${host}]` : host}:${target.port ?? 0}`;
+}

@@ -1,0 +1,191 @@
+import { formatAddress } from './address.js';
+import type { CloseReason } from './close-reason.js';
+
+/** What an error may carry beside its message. */
+export interface GevErrorDetails {
+  /** The error that led to this one. */
+  readonly cause?: unknown;
+  /** The system's number for it, positive as in errno.h. */
+  readonly errno?: number | undefined;
+  /** The system call that failed. */
+  readonly syscall?: string | undefined;
+}
+
+/**
+ * The root of every error this package throws. Test `code`, which is stable, rather than the message.
+ *
+ * @publicApi
+ */
+export class GevError extends Error {
+  /** `ERR_GEV_…`, or the system's own code (`EADDRINUSE`, `ECONNRESET`…) where the system refused. */
+  readonly code: string;
+  readonly errno?: number;
+  readonly syscall?: string;
+
+  constructor(code: string, message: string, details: GevErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = new.target.name;
+    this.code = code;
+    if (details.errno !== undefined) this.errno = details.errno;
+    if (details.syscall !== undefined) this.syscall = details.syscall;
+  }
+}
+
+/**
+ * An option has a value it cannot have. The message names the option, the value and what is allowed.
+ *
+ * @publicApi
+ */
+export class GevOptionsError extends GevError {
+  constructor(
+    /** The name of the option. */
+    readonly option: string,
+    message: string,
+  ) {
+    super('ERR_GEV_INVALID_OPTION', message);
+  }
+}
+
+/** Where a listen that failed was to listen. */
+export interface GevListenTarget {
+  readonly address?: string | undefined;
+  readonly port?: number | undefined;
+  readonly path?: string | undefined;
+}
+
+const LISTEN_REMEDIES: Readonly<Record<string, string>> = {
+  EADDRINUSE:
+    'the address is in use; stop the other process, choose another port, or set reusePort to share it',
+  EACCES: 'permission denied; ports below 1024 and protected folders need a privilege',
+  EADDRNOTAVAIL: 'no interface of this machine has that address; use one of its own, 0.0.0.0 or ::',
+  ENOENT: 'the folder of the socket path does not exist; create it first',
+  ENOTFOUND: 'the host name does not resolve',
+  EAI_AGAIN: 'the name server did not answer',
+  ENAMETOOLONG: 'the socket path is too long for this system (about 100 bytes)',
+  EMFILE: 'this process has no file descriptor left; raise its limit (ulimit -n)',
+};
+
+/**
+ * The server could not listen. `code` is the system's own (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`, `ENOENT`…).
+ *
+ * @publicApi
+ */
+export class GevListenError extends GevError {
+  readonly address?: string;
+  readonly port?: number;
+  readonly path?: string;
+
+  constructor(code: string, target: GevListenTarget, details: GevErrorDetails = {}) {
+    const remedy = LISTEN_REMEDIES[code];
+    super(code, `Cannot listen on ${formatAddress(target)}: ${code}${remedy ? ` (${remedy})` : ''}`, details);
+    if (target.address !== undefined) this.address = target.address;
+    if (target.port !== undefined) this.port = target.port;
+    if (target.path !== undefined) this.path = target.path;
+  }
+}
+
+/**
+ * The connection is closing or closed, so what was sent cannot arrive.
+ *
+ * @publicApi
+ */
+export class GevConnectionClosedError extends GevError {
+  constructor(
+    /** Why it closed; undefined while it is still closing. */
+    readonly reason?: CloseReason,
+    details?: GevErrorDetails,
+  ) {
+    super('ERR_GEV_CONNECTION_CLOSED', `The connection is closed${reason ? ` (${reason})` : ''}`, details);
+  }
+}
+
+/**
+ * More output waited for the peer than `maxSendBuffer` allows.
+ *
+ * @publicApi
+ */
+export class GevBackpressureError extends GevError {
+  constructor(message: string, details?: GevErrorDetails) {
+    super('ERR_GEV_BACKPRESSURE', message, details);
+  }
+}
+
+/**
+ * An interval or delay that no timer can have.
+ *
+ * @publicApi
+ */
+export class GevTimerError extends GevError {
+  constructor(message: string) {
+    super('ERR_GEV_INVALID_INTERVAL', message);
+  }
+}
+
+/**
+ * Two timers of the registry would share a name.
+ *
+ * @publicApi
+ */
+export class GevDuplicateTimerError extends GevError {
+  constructor(readonly timerName: string) {
+    super(
+      'ERR_GEV_DUPLICATE_TIMER',
+      `There is already a timer named "${timerName}": give one of them another name, or delete the first`,
+    );
+  }
+}
+
+/**
+ * The server must listen first.
+ *
+ * @publicApi
+ */
+export class GevNotListeningError extends GevError {
+  constructor(message = 'The server is not listening: call listen() first', details?: GevErrorDetails) {
+    super('ERR_GEV_NOT_LISTENING', message, details);
+  }
+}
+
+/**
+ * `listen()` was called on a server that listens already, or is about to.
+ *
+ * @publicApi
+ */
+export class GevAlreadyListeningError extends GevError {
+  constructor(message = 'The server is listening already: close() it first, or make another one') {
+    super('ERR_GEV_ALREADY_LISTENING', message);
+  }
+}
+
+/**
+ * The native addon is not there or does not load. The message says what to run.
+ *
+ * @publicApi
+ */
+export class GevNativeError extends GevError {
+  constructor(message: string, details?: GevErrorDetails) {
+    super('ERR_GEV_NATIVE_MISSING', message, details);
+  }
+}
+
+/**
+ * The system ended a connection. `code` is its own (`ECONNRESET`, `ETIMEDOUT`, `EPIPE`…).
+ *
+ * @publicApi
+ */
+export class GevConnectionError extends GevError {
+  constructor(code: string, message = `The connection failed: ${code}`, details?: GevErrorDetails) {
+    super(code, message, details);
+  }
+}
+
+/**
+ * A handler or timer of the application threw, or returned what cannot be sent. `cause` is what it threw.
+ *
+ * @publicApi
+ */
+export class GevHandlerError extends GevError {
+  constructor(message: string, details?: GevErrorDetails) {
+    super('ERR_GEV_HANDLER', message, details);
+  }
+}

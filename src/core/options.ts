@@ -1,0 +1,109 @@
+import type { GevCodec } from '../protocol/codec.js';
+
+/** How accepted connections are spread over the loops. */
+export type GevLoadBalance = 'round-robin' | 'least-connections' | 'source-hash' | 'kernel';
+
+/**
+ * Where the server writes its log lines. Nest's `Logger` and `LoggerService` fit.
+ */
+export interface GevLogger {
+  log(message: string): void;
+  warn(message: string): void;
+  error(message: string, stack?: string): void;
+}
+
+/**
+ * Options of a server. All are optional. Sizes are in bytes, times in milliseconds; a time of 0 means "never" where
+ * that makes sense. Wrong values and unknown names are refused with a {@link GevOptionsError}.
+ *
+ * @publicApi
+ */
+export interface GevServerOptions {
+  /** Name or address to listen on; a name is resolved once, at listen. Default: `'localhost'`. */
+  readonly host?: string;
+  /** 0 lets the system choose; `address()` tells what it chose. Default: 3000. */
+  readonly port?: number;
+  /** Listen on this Unix-domain socket instead of host and port. A stale file is replaced. */
+  readonly path?: string;
+  /** How many connections may wait to be accepted; the system caps it. Default: 4096. */
+  readonly backlog?: number;
+  /** Let several processes or worker threads listen on the same port. Default: false. */
+  readonly reusePort?: boolean;
+  /** On `::`, take IPv6 connections only. Default: false. */
+  readonly ipv6Only?: boolean;
+
+  /**
+   * How many threads run the reactor's loops, 1 to 64; 0 runs one loop on the JavaScript thread itself.
+   * Default: `'auto'`: 0 where two cores or less are available, else one per core but one, 4 at most.
+   */
+  readonly loops?: 'auto' | number;
+  /**
+   * Which loop a new connection goes to. `'kernel'` gives every loop a listener of its own (SO_REUSEPORT).
+   * Default: `'round-robin'`.
+   */
+  readonly loadBalance?: GevLoadBalance;
+  /** A connection beyond this number is closed at accept and reaches no handler. Default: 0, no limit. */
+  readonly maxConnections?: number;
+
+  /** What the server speaks. Default: {@link raw}. */
+  readonly codec?: GevCodec;
+  /** Messages of ONE connection that handlers may work on at a time. Default: the codec's, 1 for `raw()`. */
+  readonly concurrency?: number;
+
+  /** Send small replies at once (TCP_NODELAY). Default: true. */
+  readonly noDelay?: boolean;
+  /** TCP keep-alive; a number is the delay before the first probe. Default: false. */
+  readonly keepAlive?: boolean | number;
+  /** The kernel's receive buffer of a connection. Default: the system's. */
+  readonly receiveBufferSize?: number;
+  /** The kernel's send buffer of a connection. Default: the system's. */
+  readonly sendBufferSize?: number;
+
+  /** Output waiting above this stops reading from that peer and makes `send()` return false. Default: 1 MiB. */
+  readonly highWaterMark?: number;
+  /** Output waiting below this resumes reading and emits `drain$`. Default: a quarter of `highWaterMark`. */
+  readonly lowWaterMark?: number;
+  /** Output waiting above this closes the connection, reason `backpressure`. Default: 64 MiB. */
+  readonly maxSendBuffer?: number;
+
+  /** Close a connection that neither sent nor received for so long, reason `idle`. Default: 0, never. */
+  readonly idleTimeout?: number;
+  /** How long `close()` may flush before the connection is cut. Default: 5000. */
+  readonly closeTimeout?: number;
+  /** How long replies may take after the peer's FIN. Default: 30000. */
+  readonly halfCloseTimeout?: number;
+  /** How long `server.close()` waits for handlers at work and for output to be flushed. Default: 10000. */
+  readonly drainTimeout?: number;
+
+  /** Default: a Nest `Logger` named `GevServer`. */
+  readonly logger?: GevLogger;
+}
+
+/** {@link GevServerOptions} with every default filled in: what the reactor works from. */
+export interface ResolvedGevServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string | undefined;
+  readonly backlog: number;
+  readonly reusePort: boolean;
+  readonly ipv6Only: boolean;
+  readonly loops: number;
+  readonly loadBalance: GevLoadBalance;
+  readonly maxConnections: number;
+  readonly codec: GevCodec;
+  readonly concurrency: number;
+  readonly noDelay: boolean;
+  readonly keepAlive: boolean | number;
+  readonly receiveBufferSize: number | undefined;
+  readonly sendBufferSize: number | undefined;
+  readonly highWaterMark: number;
+  readonly lowWaterMark: number;
+  readonly maxSendBuffer: number;
+  readonly idleTimeout: number;
+  readonly closeTimeout: number;
+  readonly halfCloseTimeout: number;
+  readonly drainTimeout: number;
+  readonly logger: GevLogger | undefined;
+  /** Read nothing from a connection before it was admitted. Set by the server, not by the user. */
+  readonly gateConnections: boolean;
+}

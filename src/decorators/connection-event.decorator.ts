@@ -1,0 +1,50 @@
+import 'reflect-metadata';
+import { MessagePattern } from '@nestjs/microservices';
+import { GEV_TRANSPORT } from '../core/constants.js';
+import { GevError } from '../core/errors.js';
+import {
+  HANDLER_MARKER,
+  patternOf,
+  type ConnectionEvent,
+  type HandlerMarker,
+} from '../server/handler-marker.js';
+
+type Method = (this: unknown, ...args: unknown[]) => unknown;
+
+/**
+ * Registers a method for an event of connections, by Nest's own registration: guards, interceptors, pipes, filters,
+ * parameter decorators and request scope come with it. It is a *message* pattern because Nest wraps event patterns once
+ * more, at the price of another promise a call; the server keeps it off the wire.
+ */
+export function connectionEvent(event: ConnectionEvent): MethodDecorator {
+  return (target, key, descriptor) => {
+    const method = descriptor.value as Method;
+    const label = `${target.constructor.name}.${String(key)}`;
+    if (Reflect.hasMetadata(HANDLER_MARKER, method)) {
+      throw new GevError(
+        'ERR_GEV_INVALID_HANDLER',
+        `${label} can handle one event only: give each a method of its own`,
+      );
+    }
+    const marker: HandlerMarker = { event, label, entered: 0 };
+    const counted = countCalls(method, marker);
+    Reflect.defineMetadata(HANDLER_MARKER, event, counted);
+    const replaced = { ...descriptor, value: counted } as typeof descriptor;
+    MessagePattern(patternOf(event), GEV_TRANSPORT, { [HANDLER_MARKER]: marker })(target, key, replaced);
+    return replaced;
+  };
+}
+
+/** The same method, counting; it keeps the name, and what decorators below this one have left on it. */
+function countCalls(method: Method, marker: HandlerMarker): Method {
+  const counted: Method = function (...args) {
+    marker.entered++;
+    return method.apply(this, args);
+  };
+  Object.defineProperty(counted, 'name', { value: method.name, configurable: true });
+  Object.defineProperty(counted, 'length', { value: method.length, configurable: true });
+  for (const metadataKey of Reflect.getOwnMetadataKeys(method) as unknown[]) {
+    Reflect.defineMetadata(metadataKey, Reflect.getOwnMetadata(metadataKey, method), counted);
+  }
+  return counted;
+}

@@ -1,0 +1,25 @@
+import { connectionEvent } from './connection-event.decorator.js';
+
+/**
+ * Runs the method for each message of a connection; with `raw()` a message is the chunk of bytes one read brought. The
+ * plain first argument, or `@Payload()`, is a Buffer that is the method's to keep.
+ *
+ * A Buffer, Uint8Array or string that the method returns, promises or emits is written to the connection; undefined and
+ * null write nothing. With the default `concurrency` of 1 the next message waits until the promise has settled. An
+ * Observable does not hold up the next message, unless an interceptor is bound: then its first value or its end does. It is
+ * unsubscribed when the connection closes.
+ *
+ * A method that throws costs its own message only: the error is logged, and the connection goes on.
+ *
+ * @example
+ * ```ts
+ * @OnMessage()
+ * echo(data: Buffer): Buffer {
+ *   return data;
+ * }
+ * ```
+ * @publicApi
+ */
+export function OnMessage(): MethodDecorator {
+  return connectionEvent('message');
+}

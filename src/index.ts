@@ -1,0 +1,43 @@
+export { GevContext, type GevContextArgs } from './context/gev.context.js';
+export type { GevAddress, GevNetworkAddress, GevPathAddress } from './core/address.js';
+export type { CloseReason } from './core/close-reason.js';
+export { GevConnection, type GevData } from './core/connection.js';
+export { GEV_TRANSPORT } from './core/constants.js';
+export {
+  GevAlreadyListeningError,
+  GevBackpressureError,
+  GevConnectionClosedError,
+  GevConnectionError,
+  GevDuplicateTimerError,
+  GevError,
+  GevHandlerError,
+  GevListenError,
+  GevNativeError,
+  GevNotListeningError,
+  GevOptionsError,
+  GevTimerError,
+  type GevErrorDetails,
+  type GevListenTarget,
+} from './core/errors.js';
+export type { GevLoadBalance, GevLogger, GevServerOptions } from './core/options.js';
+export { Reactor } from './core/reactor.js';
+export type { GevIntervalOptions, GevTimer, GevTimerOptions } from './core/timer.js';
+export { Conn } from './decorators/conn.decorator.js';
+export { OnClose } from './decorators/on-close.decorator.js';
+export { OnConnect } from './decorators/on-connect.decorator.js';
+export { OnMessage } from './decorators/on-message.decorator.js';
+export { Reason } from './decorators/reason.decorator.js';
+export { RunAfter } from './decorators/run-after.decorator.js';
+export { RunEvery } from './decorators/run-every.decorator.js';
+export type {
+  GevModuleAsyncOptions,
+  GevModuleOptions,
+  GevOptionsFactory,
+} from './module/gev.module-definition.js';
+export { GevModule } from './module/gev.module.js';
+export type { GevCodec, GevFraming } from './protocol/codec.js';
+export { raw } from './protocol/raw.js';
+export type { GevServerEvents, GevServerStats, GevServerStatus } from './server/gev.server.events.js';
+export { GevServer } from './server/gev.server.js';
+export type { RunAfterOptions, RunEveryOptions } from './timers/gev-timer.interfaces.js';
+export { GevTimerRegistry } from './timers/gev-timer.registry.js';

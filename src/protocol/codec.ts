@@ -1,0 +1,21 @@
+/** How the native side cuts a connection's bytes into messages. `raw`: not at all, a message is what one read brought. */
+export type GevFraming = 'raw';
+
+/**
+ * What a server speaks: how bytes become messages.
+ *
+ * A codec is a plain value without state, made by a function such as {@link raw}, and may serve many servers.
+ *
+ * @publicApi
+ */
+export interface GevCodec {
+  /** For messages and `stats()`. */
+  readonly name: string;
+  /** What the native framer is set to. */
+  readonly framing: GevFraming;
+  /**
+   * How many messages of one connection may be in the hands of handlers at a time, unless the server's `concurrency`
+   * says otherwise. 1 keeps replies in the order of the messages.
+   */
+  readonly concurrency: number;
+}

@@ -1,0 +1,197 @@
+import { lastValueFrom, type Observable } from 'rxjs';
+import { GevContext } from '../context/gev.context.js';
+import { formatAddress } from '../core/address.js';
+import type { GevConnection } from '../core/connection.js';
+import { type GevError, GevHandlerError } from '../core/errors.js';
+import type { Reactor, ReactorHandler } from '../core/reactor.js';
+import { ConnectionScope } from './connection-scope.js';
+import type { ErrorLog } from './error-log.js';
+import type { EventHandler } from './event-handlers.js';
+import { patternOf } from './handler-marker.js';
+import { isStream } from './handler-result.js';
+import { ReplyStream } from './reply-stream.js';
+import { Tally, within } from './tally.js';
+
+/** What the handlers' side asks of the reactor. */
+export type ConnectionGate = Pick<Reactor, 'admit' | 'finish' | 'refuse' | 'pause' | 'resume'>;
+
+/** What {@link ConnectionEvents} needs to know. */
+export interface ConnectionEventsSetup {
+  readonly connectHandlers: readonly EventHandler[];
+  readonly messageHandlers: readonly EventHandler[];
+  readonly closeHandlers: readonly EventHandler[];
+  /** Messages of one connection handled at a time. */
+  readonly concurrency: number;
+  /** Bytes of waiting messages above which reading from a connection pauses. */
+  readonly maxQueuedBytes: number;
+  /** How long `@OnClose` handlers wait for `@OnConnect` handlers of the same connection. */
+  readonly closeTimeout: number;
+  /** Give each message a context of its own. */
+  readonly contextPerMessage: boolean;
+  readonly log: ErrorLog;
+  /** A connection has been accepted, and no message of it was handled yet. */
+  readonly onConnection: (connection: GevConnection) => void;
+  readonly onError: (error: GevError) => void;
+}
+
+/**
+ * Takes the reactor's events of connections to the decorated methods of controllers, and what those return back to the
+ * connection. Of one connection, in order: `@OnConnect`, its messages, `@OnClose` once.
+ */
+export class ConnectionEvents implements ReactorHandler {
+  /** Set before the reactor listens. */
+  reactor!: ConnectionGate;
+  /** Connect and message handlers that are at work, and messages that wait for one. */
+  readonly work = new Tally();
+  /** Connections whose `@OnClose` handlers are at work. */
+  readonly closing = new Tally();
+  readonly messageHandlers: readonly EventHandler[];
+  readonly concurrency: number;
+  readonly maxQueuedBytes: number;
+  readonly contextPerMessage: boolean;
+  private lost = 0;
+
+  constructor(private readonly setup: ConnectionEventsSetup) {
+    this.messageHandlers = setup.messageHandlers;
+    this.concurrency = setup.concurrency;
+    this.maxQueuedBytes = setup.maxQueuedBytes;
+    this.contextPerMessage = setup.contextPerMessage;
+  }
+
+  get hasConnectHandlers(): boolean {
+    return this.setup.connectHandlers.length > 0;
+  }
+
+  /** Replies that came after their connection had closed. */
+  get lateReplies(): number {
+    return this.lost;
+  }
+
+  onOpen(connection: GevConnection): void {
+    const scope = new ConnectionScope(connection, this);
+    connection.scope = scope;
+    if (!this.hasConnectHandlers) this.setup.onConnection(connection);
+    else scope.connecting = this.connect(scope);
+  }
+
+  onMessage(connection: GevConnection, data: Buffer): void {
+    (connection.scope as ConnectionScope).receive(data);
+  }
+
+  onEnd(connection: GevConnection): void {
+    (connection.scope as ConnectionScope).end();
+  }
+
+  onClose(connection: GevConnection): void {
+    const scope = connection.scope as ConnectionScope;
+    scope.close();
+    if (this.setup.closeHandlers.length > 0) void this.disconnect(scope);
+  }
+
+  onError(error: GevError): void {
+    this.setup.log.report(error.code, 'error', error.message, error.cause);
+    this.setup.onError(error);
+  }
+
+  /** A handler threw. Nest's own filter has logged the stack already, unless a filter of the application answered. */
+  reportFailure(connection: GevConnection, handler: EventHandler, error: unknown): void {
+    this.setup.log.report(handler.label, 'error', `${handler.label} failed on ${nameOf(connection)}`, error);
+  }
+
+  reportUnsendable(connection: GevConnection, handler: EventHandler, value: unknown): void {
+    const type = Object.prototype.toString.call(value).slice(8, -1);
+    const error = new GevHandlerError(
+      `a ${type} cannot be sent: return a Buffer, Uint8Array or string, or a promise or Observable of one`,
+    );
+    this.reportFailure(connection, handler, error);
+  }
+
+  reportUnsent(connection: GevConnection, handler: EventHandler, error: unknown): void {
+    if ((error as Partial<GevError>).code === 'ERR_GEV_CONNECTION_CLOSED') this.lost++;
+    else this.reportFailure(connection, handler, error);
+  }
+
+  /** Called by a connect handler that failed: the connection is not taken, or not kept. */
+  refuse(connection: GevConnection, handler: EventHandler, error: unknown): void {
+    this.setup.log.report(handler.label, 'warn', `${handler.label} refused ${nameOf(connection)}`, error);
+    this.reactor.refuse(connection);
+  }
+
+  private async connect(scope: ConnectionScope): Promise<void> {
+    const { connection } = scope;
+    const context = new GevContext([connection, patternOf('connect')]);
+    scope.gate();
+    await Promise.all(this.setup.connectHandlers.map((handler) => this.runConnect(scope, handler, context)));
+    if (scope.closed || connection.state !== 'connecting') return;
+    this.setup.onConnection(connection);
+    this.reactor.admit(connection);
+    scope.openGate();
+  }
+
+  private async runConnect(
+    scope: ConnectionScope,
+    handler: EventHandler,
+    context: GevContext,
+  ): Promise<void> {
+    this.work.up(1);
+    try {
+      const result = await handler.call(scope.connection, context);
+      if (isStream(result)) await new ConnectStream(scope, handler).run(result);
+      else scope.reply(result, handler);
+    } catch (error) {
+      this.refuse(scope.connection, handler, error);
+    } finally {
+      this.work.down(1);
+    }
+  }
+
+  private async disconnect(scope: ConnectionScope): Promise<void> {
+    const { connection } = scope;
+    this.closing.up(1);
+    // What a connect handler has set up must be there before a close handler takes it down.
+    if (scope.connecting !== undefined) await within(scope.connecting, this.setup.closeTimeout);
+    const reason = connection.closeReason ?? 'error';
+    const context = new GevContext([connection, patternOf('close'), undefined, reason]);
+    await Promise.all(
+      this.setup.closeHandlers.map(async (handler) => {
+        try {
+          const result = await handler.call(reason, context);
+          if (isStream(result)) await lastValueFrom(result, { defaultValue: undefined });
+        } catch (error) {
+          this.reportFailure(connection, handler, error);
+        }
+      }),
+    );
+    this.closing.down(1);
+  }
+}
+
+/** An Observable from `@OnConnect`: a push to this connection that may go on for ever. */
+class ConnectStream extends ReplyStream {
+  private resolve!: () => void;
+
+  /** Settles, never rejects, when the connection may be admitted as far as this handler goes. */
+  run(source: Observable<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      this.resolve = resolve;
+      this.start(source);
+    });
+  }
+
+  protected override settled(): void {
+    this.resolve();
+  }
+
+  protected override failed(error: unknown): void {
+    this.scope.events.refuse(this.scope.connection, this.handler, error);
+  }
+
+  protected override ended(): void {}
+}
+
+function nameOf(connection: GevConnection): string {
+  const { id, remoteAddress, remotePort } = connection;
+  const peer =
+    remoteAddress === undefined ? '' : ` (${formatAddress({ address: remoteAddress, port: remotePort })})`;
+  return `connection ${id}${peer}`;
+}

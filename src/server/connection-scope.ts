@@ -1,0 +1,174 @@
+import type { Subscription } from 'rxjs';
+import { GevContext } from '../context/gev.context.js';
+import type { GevConnection } from '../core/connection.js';
+import type { ConnectionEvents } from './connection-events.js';
+import type { EventHandler } from './event-handlers.js';
+import { patternOf } from './handler-marker.js';
+import { isData } from './handler-result.js';
+import { MessageLane } from './message-lane.js';
+import { MessageQueue } from './message-queue.js';
+
+/** Beyond so many waiting messages of one connection, reading from it pauses; it resumes below a quarter. */
+const MAX_QUEUED_MESSAGES = 1024;
+
+/**
+ * What the server keeps of one connection beside the connection itself: the messages that wait, the handlers at work and
+ * the Observables subscribed. A message holds one lane for each `@OnMessage` handler.
+ *
+ * The counts: `active` lanes are held by messages; `connection.pendingReplies` lanes still owe a reply, those of waiting
+ * messages and of Observables that go on included.
+ */
+export class ConnectionScope {
+  /** Settles, never rejects, when all `@OnConnect` handlers have; undefined where there are none. */
+  connecting: Promise<void> | undefined;
+  closed = false;
+
+  private readonly lanes: readonly MessageLane[];
+  private readonly sharedContext: GevContext | undefined;
+  private readonly queue = new MessageQueue();
+  private readonly subscriptions = new Set<Subscription>();
+  private active = 0;
+  private gated = false;
+  private ended = false;
+  private paused = false;
+  private draining = false;
+
+  constructor(
+    readonly connection: GevConnection,
+    readonly events: ConnectionEvents,
+  ) {
+    this.lanes = events.messageHandlers.map((handler) => new MessageLane(this, handler));
+    this.sharedContext = events.contextPerMessage ? undefined : this.messageContext();
+    connection.context = this.sharedContext;
+  }
+
+  /** The context of the next message: one for all where they are handled one at a time. */
+  context(): GevContext {
+    return this.sharedContext ?? this.messageContext();
+  }
+
+  /** A message has come. */
+  receive(message: Buffer): void {
+    const count = this.lanes.length;
+    if (count === 0 || this.closed) return;
+    this.connection.pendingReplies += count;
+    this.events.work.up(count);
+    if (this.queue.length === 0 && this.hasRoom()) this.start(message);
+    else this.enqueue(message);
+  }
+
+  /** A handler has settled and lets the next message pass. */
+  release(): void {
+    this.active--;
+    if (this.queue.length > 0) this.drain();
+  }
+
+  /** Nothing more will be written for one handler's message. */
+  complete(): void {
+    this.owe(-1);
+    this.finishWhenDone();
+  }
+
+  /** Sends what a handler returned. Nobody is left to receive it once the connection has closed. */
+  reply(value: unknown, handler: EventHandler): void {
+    if (value === undefined || value === null) return;
+    try {
+      if (isData(value)) this.connection.send(value);
+      else this.events.reportUnsendable(this.connection, handler, value);
+    } catch (error) {
+      this.events.reportUnsent(this.connection, handler, error);
+    }
+  }
+
+  /** Keeps a subscription until it ends or the connection does. */
+  hold(subscription: Subscription): void {
+    if (subscription.closed) return;
+    if (this.closed) {
+      subscription.unsubscribe();
+      return;
+    }
+    this.subscriptions.add(subscription);
+    subscription.add(() => this.subscriptions.delete(subscription));
+  }
+
+  /** `@OnConnect` handlers are at work: the connection is not to be finished under them. */
+  gate(): void {
+    this.gated = true;
+  }
+
+  openGate(): void {
+    this.gated = false;
+    this.finishWhenDone();
+  }
+
+  /** The peer has sent FIN: the connection ends with the last reply. */
+  end(): void {
+    this.ended = true;
+    this.finishWhenDone();
+  }
+
+  /** The connection has closed: drops what waits, unsubscribes from what goes on. */
+  close(): void {
+    this.closed = true;
+    this.dropQueue();
+    for (const subscription of [...this.subscriptions]) subscription.unsubscribe();
+  }
+
+  private hasRoom(): boolean {
+    return this.active <= (this.events.concurrency - 1) * this.lanes.length;
+  }
+
+  private start(message: Buffer): void {
+    const { lanes } = this;
+    this.active += lanes.length;
+    for (let index = 0; index < lanes.length; index++) lanes[index]!.run(message);
+  }
+
+  private enqueue(message: Buffer): void {
+    const { queue, events } = this;
+    queue.push(message);
+    if (this.paused || (queue.length <= MAX_QUEUED_MESSAGES && queue.bytes <= events.maxQueuedBytes)) return;
+    this.paused = true;
+    events.reactor.pause(this.connection);
+  }
+
+  private drain(): void {
+    // A handler that answers at once comes back here from within start().
+    if (this.draining) return;
+    this.draining = true;
+    while (this.queue.length > 0 && this.hasRoom()) {
+      if (this.connection.state === 'open') this.start(this.queue.shift());
+      else this.dropQueue();
+    }
+    this.draining = false;
+    if (this.paused) this.resumeWhenLow();
+  }
+
+  private resumeWhenLow(): void {
+    const { queue, events } = this;
+    if (queue.length > MAX_QUEUED_MESSAGES / 4 || queue.bytes > events.maxQueuedBytes / 4) return;
+    this.paused = false;
+    if (!this.closed) events.reactor.resume(this.connection);
+  }
+
+  private dropQueue(): void {
+    const dropped = this.queue.length * this.lanes.length;
+    this.queue.clear();
+    if (dropped > 0) this.owe(-dropped);
+  }
+
+  private owe(lanes: number): void {
+    this.connection.pendingReplies += lanes;
+    this.events.work.down(-lanes);
+  }
+
+  private finishWhenDone(): void {
+    if (!this.ended || this.gated || this.closed || this.connection.pendingReplies > 0) return;
+    this.ended = false;
+    this.events.reactor.finish(this.connection);
+  }
+
+  private messageContext(): GevContext {
+    return new GevContext([this.connection, patternOf('message')]);
+  }
+}

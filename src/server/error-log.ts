@@ -1,0 +1,60 @@
+import type { GevLogger } from '../core/options.js';
+
+const WINDOW_MS = 1_000;
+
+interface Kind {
+  readonly level: 'warn' | 'error';
+  last: string;
+  suppressed: number;
+}
+
+/** Writes at most one line a second for each kind of trouble, and says how many more of it there were. */
+export class ErrorLog {
+  private readonly recent = new Map<string, Kind>();
+
+  constructor(private readonly logger: GevLogger) {}
+
+  /**
+   * @param kind what is rate-limited together; there must be few of them, so nothing a peer can choose
+   * @param cause what was thrown: its message ends the line, its stack goes along
+   */
+  report(kind: string, level: 'warn' | 'error', message: string, cause?: unknown): void {
+    const line = cause === undefined ? message : `${message}: ${describe(cause)}`;
+    const known = this.recent.get(kind);
+    if (known !== undefined) {
+      known.last = line;
+      known.suppressed++;
+      return;
+    }
+    this.write(level, line, cause instanceof Error ? cause.stack : undefined);
+    this.recent.set(kind, { level, last: line, suppressed: 0 });
+    setTimeout(() => this.reopen(kind), WINDOW_MS).unref();
+  }
+
+  private reopen(kind: string): void {
+    const known = this.recent.get(kind);
+    this.recent.delete(kind);
+    if (known === undefined || known.suppressed === 0) return;
+    this.report(kind, known.level, `${known.last} (${known.suppressed} of this kind within the last second)`);
+  }
+
+  private write(level: 'warn' | 'error', line: string, stack: string | undefined): void {
+    if (level === 'warn') this.logger.warn(line);
+    else if (stack === undefined) this.logger.error(line);
+    else this.logger.error(line, stack);
+  }
+}
+
+/** What was thrown, in a few words: errors and Nest's error objects by their message. */
+export function describe(thrown: unknown): string {
+  if (typeof thrown === 'object' && thrown !== null) {
+    const { message } = thrown as { readonly message?: unknown };
+    if (typeof message === 'string') return message;
+    try {
+      return JSON.stringify(thrown);
+    } catch {
+      return Object.prototype.toString.call(thrown);
+    }
+  }
+  return String(thrown);
+}

@@ -1,0 +1,300 @@
+import { EventEmitter } from 'node:events';
+import { Logger, type LoggerService } from '@nestjs/common';
+import {
+  Server,
+  type CustomTransportStrategy,
+  type MessageHandler,
+  type Transport,
+} from '@nestjs/microservices';
+import { Subject, type Observable } from 'rxjs';
+import type { GevAddress } from '../core/address.js';
+import type { GevConnection, GevData } from '../core/connection.js';
+import { GEV_TRANSPORT } from '../core/constants.js';
+import { GevAlreadyListeningError, GevNotListeningError } from '../core/errors.js';
+import type { GevServerOptions, ResolvedGevServerOptions } from '../core/options.js';
+import { Reactor } from '../core/reactor.js';
+import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
+import { validateServerOptions } from '../core/validate-options.js';
+import { ConnectionEvents } from './connection-events.js';
+import { ErrorLog } from './error-log.js';
+import { EventHandlers, type EventHandler, type NestHandler } from './event-handlers.js';
+import type { GevServerEvents, GevServerStats, GevServerStatus } from './gev.server.events.js';
+import { HANDLER_MARKER, type ConnectionEvent, type HandlerMarker } from './handler-marker.js';
+import { withProcessingHooks } from './processing-hooks.js';
+import { ServerTimers } from './server-timers.js';
+import { drain } from './shutdown.js';
+
+const NO_CONNECTIONS: ReadonlyMap<number, GevConnection> = new Map();
+const NO_STATS: ReturnType<Reactor['stats']> = { accepted: 0, refused: 0, open: 0, loops: [] };
+
+/** A server while it listens. */
+interface Running {
+  readonly reactor: Reactor;
+  readonly events: ConnectionEvents;
+}
+
+/**
+ * Nest's microservice strategy on the native reactor: takes connections to `@OnConnect`, `@OnMessage` and `@OnClose`
+ * handlers of controllers, and writes back what those return.
+ *
+ * @example
+ * ```ts
+ * const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, {
+ *   strategy: new GevServer({ host: '0.0.0.0', port: 1833 }),
+ * });
+ * await app.listen();
+ * ```
+ * @publicApi
+ */
+export class GevServer
+  extends Server<GevServerEvents, GevServerStatus>
+  implements CustomTransportStrategy, Iterable<GevConnection>
+{
+  override transportId: Transport | symbol = GEV_TRANSPORT;
+  protected override readonly logger: LoggerService;
+
+  private readonly options: ResolvedGevServerOptions;
+  private readonly handlers = new EventHandlers();
+  private readonly emitter = new EventEmitter();
+  private readonly opened = new Subject<GevConnection>();
+  private readonly log: ErrorLog;
+  private readonly timers: ServerTimers;
+  private hooked = false;
+  private running: Running | undefined;
+  private starting: Promise<GevAddress> | undefined;
+  private stopping: Promise<void> | undefined;
+
+  /**
+   * Each connection as it is accepted, by every `@OnConnect` handler too, and before any message of it is handled.
+   * Goes on through `close()` and a further `listen()`.
+   */
+  readonly connections$: Observable<GevConnection> = this.opened.asObservable();
+
+  /** @throws GevOptionsError for a value an option cannot have, and for unknown options */
+  constructor(options: GevServerOptions = {}) {
+    super();
+    this.options = validateServerOptions(options);
+    this.logger = options.logger ?? new Logger(GevServer.name);
+    this.log = new ErrorLog(this.options.logger ?? this.logger);
+    this.timers = new ServerTimers((name, error) =>
+      this.log.report(`timer ${name}`, 'error', `Timer "${name}" failed`, error),
+    );
+  }
+
+  /** Open connections by id; those that `@OnConnect` handlers are still at work on are among them. */
+  get connections(): ReadonlyMap<number, GevConnection> {
+    return this.running?.reactor.connections ?? NO_CONNECTIONS;
+  }
+
+  [Symbol.iterator](): IterableIterator<GevConnection> {
+    return this.connections.values();
+  }
+
+  /**
+   * Starts to listen; called by Nest. After `close()` it may be called again.
+   *
+   * @param callback gets a {@link GevListenError}, or nothing and the address
+   */
+  override listen(callback: (error?: Error, address?: GevAddress) => unknown): void {
+    if (this.stopping !== undefined) {
+      callback(new GevAlreadyListeningError('The server is still closing: await close() before listen()'));
+      return;
+    }
+    if (this.running !== undefined || this.starting !== undefined) {
+      callback(new GevAlreadyListeningError());
+      return;
+    }
+    this.starting = this.startReactor().finally(() => (this.starting = undefined));
+    this.starting.then(
+      (address) => callback(undefined, address),
+      (error: unknown) => callback(error as Error),
+    );
+  }
+
+  /**
+   * Stops within `drainTimeout`: accepts no more, lets handlers at work answer, flushes, closes every connection
+   * (reason `shutdown`), waits for `@OnClose` handlers and releases every descriptor. Timers end first. Harmless before
+   * listen, during listen and when repeated.
+   */
+  override close(): Promise<void> {
+    return (this.stopping ??= this.stopReactor().finally(() => (this.stopping = undefined)));
+  }
+
+  /** Listens to an event of the server; may be called before `listen()`. */
+  override on<
+    EventKey extends keyof GevServerEvents = keyof GevServerEvents,
+    EventCallback extends GevServerEvents[EventKey] = GevServerEvents[EventKey],
+  >(event: EventKey, callback: EventCallback): this {
+    this.emitter.on(event, callback as (...args: unknown[]) => void);
+    return this;
+  }
+
+  /**
+   * The {@link Reactor} below.
+   *
+   * @throws GevNotListeningError before listen
+   */
+  override unwrap<T = Reactor>(): T {
+    if (this.running === undefined) {
+      throw new GevNotListeningError(
+        'Not initialized. Please call the "listen"/"startAllMicroservices" method before accessing the server.',
+      );
+    }
+    return this.running.reactor as T;
+  }
+
+  /** Where the server listens, with the real port; null while it does not. */
+  address(): GevAddress | null {
+    return this.running?.reactor.address() ?? null;
+  }
+
+  /**
+   * Sends the same data to every open connection, or to those the filter picks. The data is shared, not copied for each.
+   *
+   * @returns how many connections it goes to; 0 while the server does not listen
+   */
+  broadcast(data: GevData, filter?: (connection: GevConnection) => boolean): number {
+    return this.running?.reactor.broadcast(data, filter) ?? 0;
+  }
+
+  /**
+   * Runs `fn` every `ms` milliseconds, at a fixed rate from listen on, until cancelled or the server closes. While a
+   * promise it returned is pending, ticks are skipped and counted, unless `overlap` is set. What it throws is logged.
+   *
+   * @throws GevTimerError unless `ms` is a whole number from 1 to 2147483647
+   * @example
+   * ```ts
+   * const timer = server.runEvery(1000, () => server.broadcast('tick\n'), { signal });
+   * ```
+   */
+  runEvery(ms: number, fn: () => unknown, options?: GevIntervalOptions): GevTimer {
+    return this.timers.runEvery(ms, fn, options);
+  }
+
+  /**
+   * Runs `fn` once, `ms` milliseconds from now or from listen, whichever is later.
+   *
+   * @throws GevTimerError unless `ms` is a whole number from 1 to 2147483647
+   */
+  runAfter(ms: number, fn: () => unknown, options?: GevTimerOptions): GevTimer {
+    return this.timers.runAfter(ms, fn, options);
+  }
+
+  /** Counters since listen. */
+  stats(): GevServerStats {
+    const { reactor, events } = this.running ?? {};
+    return {
+      ...(reactor?.stats() ?? NO_STATS),
+      handlers: { pending: events?.work.count ?? 0, lateReplies: events?.lateReplies ?? 0 },
+    };
+  }
+
+  /**
+   * Called by Nest for every handler of the application's controllers. Those of connection events go to lists of their
+   * own: there may be several an event, and no message on the wire must reach them by their pattern.
+   */
+  override addHandler(
+    pattern: unknown,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string | symbol, unknown> = {},
+  ): void {
+    const marker = extras[HANDLER_MARKER] as HandlerMarker | undefined;
+    if (marker === undefined) super.addHandler(pattern, callback, isEventHandler, extras);
+    else this.handlers.add(marker, callback);
+  }
+
+  override setOnProcessingStartHook(hook: Parameters<Server['setOnProcessingStartHook']>[0]): void {
+    super.setOnProcessingStartHook(hook);
+    this.hooked = true;
+  }
+
+  override setOnProcessingEndHook(hook: Parameters<Server['setOnProcessingEndHook']>[0]): void {
+    super.setOnProcessingEndHook(hook);
+    this.hooked = true;
+  }
+
+  /** The reactor to listen with; a seam for tests. */
+  protected createReactor(options: ResolvedGevServerOptions, events: ConnectionEvents): Reactor {
+    return new Reactor(options, events);
+  }
+
+  private async startReactor(): Promise<GevAddress> {
+    const events = this.createEvents();
+    const gateConnections = events.hasConnectHandlers;
+    const reactor = this.createReactor({ ...this.options, gateConnections }, events);
+    events.reactor = reactor;
+    this.running = { reactor, events };
+    try {
+      const address = await reactor.listen();
+      this.timers.start(reactor);
+      this._status$.next('connected');
+      this.emit('listening', address);
+      return address;
+    } catch (error) {
+      this.running = undefined;
+      await reactor.stop();
+      this._status$.next('disconnected');
+      throw error;
+    }
+  }
+
+  private async stopReactor(): Promise<void> {
+    await this.starting?.catch(() => undefined);
+    this.timers.stop();
+    const { running } = this;
+    if (running === undefined) return;
+    try {
+      await drain(running.reactor, running.events, this.options.drainTimeout);
+    } finally {
+      await running.reactor.stop();
+      this.running = undefined;
+      this._status$.next('disconnected');
+      this.emit('close');
+    }
+  }
+
+  private createEvents(): ConnectionEvents {
+    const { concurrency, highWaterMark, closeTimeout } = this.options;
+    return new ConnectionEvents({
+      connectHandlers: this.handlersOf('connect'),
+      messageHandlers: this.handlersOf('message'),
+      closeHandlers: this.handlersOf('close'),
+      concurrency,
+      maxQueuedBytes: highWaterMark,
+      closeTimeout,
+      contextPerMessage: concurrency > 1 || this.hooked,
+      log: this.log,
+      onConnection: (connection) => {
+        this.opened.next(connection);
+        this.emit('connection', connection);
+      },
+      onError: (error) => this.emit('error', error),
+    });
+  }
+
+  private handlersOf(event: ConnectionEvent): EventHandler[] {
+    if (!this.hooked) return this.handlers.of(event);
+    return this.handlers.of(event, (handler: NestHandler) =>
+      withProcessingHooks(handler, {
+        start: (context, done) => this.onProcessingStartHook(this.transportId, context, done),
+        end: (context) => this.onProcessingEndHook?.(this.transportId, context),
+      }),
+    );
+  }
+
+  private emit(event: keyof GevServerEvents, ...args: unknown[]): void {
+    // Without a listener an 'error' event would throw; it has been logged.
+    if (this.emitter.listenerCount(event) === 0) return;
+    try {
+      this.emitter.emit(event, ...args);
+    } catch (error) {
+      this.log.report(
+        `listener ${event}`,
+        'error',
+        `A listener of the server's "${event}" event failed`,
+        error,
+      );
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import { Subscription, type Observable } from 'rxjs';
+import type { ConnectionScope } from './connection-scope.js';
+import type { EventHandler } from './event-handlers.js';
+
+/**
+ * An Observable that a handler returned. Its values are written as they come, until it ends or the connection closes.
+ *
+ * `settled` is called once: when the handler has done what others wait for. That is at once for an Observable that the
+ * method itself returned. Where an interceptor wraps the method, the Observable is all one sees of it and the method
+ * runs only on subscription: then it is the first value, the completion or the error. `ended` is called once, last.
+ */
+export abstract class ReplyStream {
+  private isSettled = false;
+  private hasFailed = false;
+
+  constructor(
+    protected readonly scope: ConnectionScope,
+    protected readonly handler: EventHandler,
+  ) {}
+
+  protected abstract settled(): void;
+  protected abstract failed(error: unknown): void;
+  protected abstract ended(): void;
+
+  start(source: Observable<unknown>): void {
+    const { scope, handler } = this;
+    if (scope.closed) {
+      this.settle();
+      this.ended();
+      return;
+    }
+    const lazy = handler.isLazy();
+    const subscription = new Subscription();
+    subscription.add(
+      source.subscribe({
+        next: (value) => {
+          scope.reply(value, handler);
+          this.settle();
+        },
+        error: (error: unknown) => {
+          this.hasFailed = true;
+          this.failed(error);
+          subscription.unsubscribe();
+        },
+        complete: () => subscription.unsubscribe(),
+      }),
+    );
+    handler.learn(lazy, this.hasFailed);
+    if (!lazy) this.settle();
+    subscription.add(() => {
+      this.settle();
+      this.ended();
+    });
+    scope.hold(subscription);
+  }
+
+  private settle(): void {
+    if (this.isSettled) return;
+    this.isSettled = true;
+    this.settled();
+  }
+}

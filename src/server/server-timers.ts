@@ -1,0 +1,125 @@
+import type { Reactor, ReactorTimerHandle } from '../core/reactor.js';
+import {
+  assertInterval,
+  type GevIntervalOptions,
+  type GevTimer,
+  type GevTimerOptions,
+} from '../core/timer.js';
+import { isThenable } from './handler-result.js';
+
+type TimerSource = Pick<Reactor, 'runEvery' | 'runAfter'>;
+
+/**
+ * The timers of one server. They outlive no reactor: set before listen they begin at listen, and the server's end
+ * cancels them.
+ */
+export class ServerTimers {
+  private readonly timers = new Set<ServerTimer>();
+  private source: TimerSource | undefined;
+
+  /** @param report told what a timer's function threw or rejected with */
+  constructor(private readonly report: (name: string, error: unknown) => void) {}
+
+  runEvery(ms: number, fn: () => unknown, options: GevIntervalOptions = {}): GevTimer {
+    assertInterval(ms, 'The interval of runEvery()');
+    return this.add(fn, options, (source, run) =>
+      source.runEvery(ms, run, { overlap: options.overlap ?? false }),
+    );
+  }
+
+  runAfter(ms: number, fn: () => unknown, options: GevTimerOptions = {}): GevTimer {
+    assertInterval(ms, 'The delay of runAfter()');
+    return this.add(fn, options, (source, run) => source.runAfter(ms, run));
+  }
+
+  /** The server listens: begins what was set before. */
+  start(source: TimerSource): void {
+    this.source = source;
+    for (const timer of this.timers) timer.start(source);
+  }
+
+  /** The server ends: no timer runs any more. */
+  stop(): void {
+    this.source = undefined;
+    for (const timer of [...this.timers]) timer.cancel();
+  }
+
+  private add(fn: () => unknown, options: GevTimerOptions, begin: Begin): GevTimer {
+    const timer = new ServerTimer(fn, options, begin, {
+      report: this.report,
+      ended: (ended) => this.timers.delete(ended),
+    });
+    if (!timer.active) return timer;
+    this.timers.add(timer);
+    if (this.source !== undefined) timer.start(this.source);
+    return timer;
+  }
+}
+
+type Begin = (source: TimerSource, run: () => unknown) => ReactorTimerHandle;
+
+interface TimerOwner {
+  report(name: string, error: unknown): void;
+  ended(timer: ServerTimer): void;
+}
+
+class ServerTimer implements GevTimer {
+  private handle: ReactorTimerHandle | undefined;
+  private cancelled = false;
+
+  constructor(
+    private readonly fn: () => unknown,
+    private readonly options: GevTimerOptions,
+    private readonly begin: Begin,
+    private readonly owner: TimerOwner,
+  ) {
+    if (options.signal?.aborted) this.cancelled = true;
+    else options.signal?.addEventListener('abort', this.cancel, { once: true });
+  }
+
+  get runs(): number {
+    return this.handle?.runs ?? 0;
+  }
+
+  get skipped(): number {
+    return this.handle?.skipped ?? 0;
+  }
+
+  get active(): boolean {
+    return !this.cancelled && (this.handle?.active ?? true);
+  }
+
+  start(source: TimerSource): void {
+    this.handle ??= this.begin(source, this.run);
+  }
+
+  readonly cancel = (): void => {
+    if (this.cancelled) return;
+    this.cancelled = true;
+    this.handle?.cancel();
+    this.leave();
+  };
+
+  private readonly run = (): unknown => {
+    let result: unknown;
+    try {
+      result = this.fn();
+    } catch (error) {
+      this.fail(error);
+    }
+    // A run-once timer has done its work.
+    if (this.handle?.active === false) this.leave();
+    return isThenable(result) ? result.then(undefined, this.fail) : undefined;
+  };
+
+  private readonly fail = (error: unknown): void => this.owner.report(this.name, error);
+
+  private get name(): string {
+    return this.options.name ?? (this.fn.name || 'anonymous');
+  }
+
+  private leave(): void {
+    this.options.signal?.removeEventListener('abort', this.cancel);
+    this.owner.ended(this);
+  }
+}

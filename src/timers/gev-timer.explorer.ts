@@ -1,0 +1,50 @@
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { GevTimerMetadataAccessor } from './gev-timer-metadata.accessor.js';
+import { NON_STATIC_TIMER } from './gev-timer.messages.js';
+import { GevTimerOrchestrator } from './gev-timer.orchestrator.js';
+
+type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
+type Methods = Record<string, () => unknown>;
+
+/** Finds the `@RunEvery` and `@RunAfter` methods of all controllers and providers. */
+@Injectable()
+export class GevTimerExplorer implements OnModuleInit {
+  private readonly logger = new Logger('GevTimers');
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+    private readonly accessor: GevTimerMetadataAccessor,
+    private readonly orchestrator: GevTimerOrchestrator,
+  ) {}
+
+  onModuleInit(): void {
+    // An alias (useExisting) shows the same instance again.
+    const seen = new Set<unknown>();
+    for (const wrapper of [...this.discovery.getControllers(), ...this.discovery.getProviders()]) {
+      const instance: unknown = wrapper.instance;
+      if (typeof instance !== 'object' || instance === null || seen.has(instance)) continue;
+      seen.add(instance);
+      const prototype = Object.getPrototypeOf(instance) as object | null;
+      if (prototype !== null) this.explore(wrapper, instance as Methods, prototype);
+    }
+  }
+
+  private explore(wrapper: Wrapper, instance: Methods, prototype: object): void {
+    for (const key of this.scanner.getAllMethodNames(prototype)) {
+      const method = (prototype as Methods)[key]!;
+      const interval = this.accessor.getInterval(method);
+      const delay = this.accessor.getDelay(method);
+      if (interval === undefined && delay === undefined) continue;
+      const label = `${String(wrapper.name)}.${key}`;
+      if (!wrapper.isDependencyTreeStatic()) {
+        this.logger.warn(NON_STATIC_TIMER(label));
+        continue;
+      }
+      const run = (): unknown => instance[key]!();
+      if (interval !== undefined) this.orchestrator.addInterval(label, run, interval);
+      if (delay !== undefined) this.orchestrator.addDelay(label, run, delay);
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+import { GevDuplicateTimerError } from '../core/errors.js';
+import type { GevTimer } from '../core/timer.js';
+
+/**
+ * The named timers of an application: those of `@RunEvery` and `@RunAfter`, and what one adds. A timer that has ended
+ * leaves it by itself.
+ *
+ * @example
+ * ```ts
+ * registry.add('cleanup', server.runEvery(60_000, () => this.cleanUp()));
+ * registry.delete('cleanup');
+ * ```
+ * @publicApi
+ */
+@Injectable()
+export class GevTimerRegistry {
+  private readonly timers = new Map<string, GevTimer>();
+
+  /** @throws GevDuplicateTimerError when a timer of that name is active */
+  add(name: string, timer: GevTimer): void {
+    if (this.get(name) !== undefined) throw new GevDuplicateTimerError(name);
+    this.timers.set(name, timer);
+  }
+
+  get(name: string): GevTimer | undefined {
+    const timer = this.timers.get(name);
+    if (timer?.active !== false) return timer;
+    this.timers.delete(name);
+    return undefined;
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  /** Cancels the timer and forgets it. Returns whether there was one. */
+  delete(name: string): boolean {
+    const timer = this.get(name);
+    timer?.cancel();
+    return this.timers.delete(name) && timer !== undefined;
+  }
+
+  /** The names of all active timers, in the order they were added. */
+  names(): string[] {
+    return [...this.timers.keys()].filter((name) => this.has(name));
+  }
+}

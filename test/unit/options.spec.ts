@@ -1,0 +1,105 @@
+import { describe, expect, it } from '@jest/globals';
+import { availableParallelism } from 'node:os';
+import type { GevServerOptions } from '../../src/core/options.js';
+import { automaticLoops, validateServerOptions } from '../../src/core/validate-options.js';
+import { raw } from '../../src/protocol/raw.js';
+
+const refusal = (options: unknown): Error & { code?: string; option?: string } => {
+  try {
+    validateServerOptions(options as GevServerOptions);
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('The options were accepted');
+};
+
+describe('server options', () => {
+  it('have defaults', () => {
+    expect(validateServerOptions()).toEqual({
+      host: 'localhost',
+      port: 3000,
+      path: undefined,
+      backlog: 4096,
+      reusePort: false,
+      ipv6Only: false,
+      loops: automaticLoops(availableParallelism()),
+      loadBalance: 'round-robin',
+      maxConnections: 0,
+      codec: raw(),
+      concurrency: 1,
+      noDelay: true,
+      keepAlive: false,
+      receiveBufferSize: undefined,
+      sendBufferSize: undefined,
+      highWaterMark: 1024 * 1024,
+      lowWaterMark: 256 * 1024,
+      maxSendBuffer: 64 * 1024 * 1024,
+      idleTimeout: 0,
+      closeTimeout: 5_000,
+      halfCloseTimeout: 30_000,
+      drainTimeout: 10_000,
+      logger: undefined,
+      gateConnections: false,
+    });
+  });
+
+  it("S4: 'auto' means the JavaScript thread on one or two cores, else a thread per further core, at most 4", () => {
+    expect([1, 2, 3, 4, 5, 64].map(automaticLoops)).toEqual([0, 0, 2, 3, 4, 4]);
+  });
+
+  it.each([-1, 65, 1.5, '2', Number.NaN])('S4: loops %p is refused', (loops) => {
+    expect(refusal({ loops })).toMatchObject({ code: 'ERR_GEV_INVALID_OPTION', option: 'loops' });
+    expect(refusal({ loops }).message).toContain("'auto' or an integer from 0 to 64");
+  });
+
+  it.each<[keyof GevServerOptions, unknown]>([
+    ['host', ''],
+    ['port', 65_536],
+    ['port', '80'],
+    ['path', 5],
+    ['backlog', 0],
+    ['reusePort', 1],
+    ['ipv6Only', 'yes'],
+    ['loadBalance', 'random'],
+    ['maxConnections', -1],
+    ['codec', {}],
+    ['codec', 'raw'],
+    ['concurrency', 0],
+    ['noDelay', 'true'],
+    ['keepAlive', 0],
+    ['receiveBufferSize', 0],
+    ['sendBufferSize', 1.5],
+    ['highWaterMark', 0],
+    ['lowWaterMark', -1],
+    ['maxSendBuffer', Infinity],
+    ['idleTimeout', 2 ** 31],
+    ['closeTimeout', -1],
+    ['halfCloseTimeout', null],
+    ['drainTimeout', Number.NaN],
+    ['logger', { log: () => undefined }],
+  ])('%s: %p is refused by name', (option, value) => {
+    const error = refusal({ [option]: value });
+    expect(error).toMatchObject({ name: 'GevOptionsError', code: 'ERR_GEV_INVALID_OPTION', option });
+    expect(error.message).toMatch(new RegExp(`^Option "${option}" must be .+, not .+$`));
+  });
+
+  it('an unknown name is refused with the one that was probably meant', () => {
+    expect(refusal({ idleTimout: 5 }).message).toBe(
+      'There is no option "idleTimout": did you mean "idleTimeout"?',
+    );
+    expect(refusal({ reuseport: true }).message).toContain('"reusePort"');
+    expect(refusal({ frobnicate: 1 }).message).toContain('options: host, port,');
+  });
+
+  it('a path excludes host and port', () => {
+    expect(validateServerOptions({ path: '/tmp/a.sock' }).path).toBe('/tmp/a.sock');
+    expect(refusal({ path: '/tmp/a.sock', port: 0 }).message).toContain('excludes');
+  });
+
+  it('the water marks must be in order', () => {
+    expect(validateServerOptions({ highWaterMark: 100 }).lowWaterMark).toBe(25);
+    expect(validateServerOptions({ highWaterMark: 2 ** 30 }).maxSendBuffer).toBe(2 ** 30);
+    expect(refusal({ lowWaterMark: 20, highWaterMark: 10 })).toMatchObject({ option: 'lowWaterMark' });
+    expect(refusal({ highWaterMark: 20, maxSendBuffer: 10 })).toMatchObject({ option: 'highWaterMark' });
+  });
+});
