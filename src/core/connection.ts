@@ -1,0 +1,360 @@
+import { Observable, ReplaySubject, Subject } from 'rxjs';
+import { Operation, SendFlag } from '../native/layout.js';
+import { closeReasonCode, type CloseReason } from './close-reason.js';
+import { GevBackpressureError, GevConnectionClosedError, type GevError } from './errors.js';
+import type { ReactorLoop } from './reactor-loop.js';
+
+/** What can be sent. Strings are sent as UTF-8. */
+export type GevData = Buffer | Uint8Array | string;
+
+/** Called once: without an argument when the kernel has taken the bytes, with an error when it never will. */
+export type SendCallback = (error?: GevError) => void;
+
+/**
+ * - `connecting`: accepted; `@OnConnect` handlers have not settled yet and nothing is read
+ * - `open`
+ * - `closing`: output is being flushed; nothing is delivered or sent any more
+ * - `closed`
+ */
+export type GevConnectionState = 'connecting' | 'open' | 'closing' | 'closed';
+
+/** What a loop's open event says of a connection. @internal */
+export interface ConnectionIdentity {
+  readonly slot: number;
+  readonly generation: number;
+  readonly remoteHost: string;
+  readonly remotePort: number;
+  readonly localHost: string;
+  readonly localPort: number;
+  readonly family: number;
+}
+
+interface PendingFlush {
+  readonly target: number;
+  readonly settle: SendCallback;
+}
+
+let nextId = 1;
+
+/**
+ * One connection, the same object from connect to close. It may be kept longer: what can no longer work then throws a
+ * {@link GevConnectionClosedError}.
+ *
+ * @typeParam Data what the application keeps in {@link GevConnection.data}
+ * @publicApi
+ */
+export class GevConnection<Data extends object = Record<string, unknown>> {
+  /** Unique among all connections of this process (of this worker thread). */
+  readonly id = nextId++;
+  /** The peer's numeric address; undefined for Unix sockets. An IPv4 peer of a dual-stack server shows as IPv4. */
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+  readonly remoteFamily: 'IPv4' | 'IPv6' | 'Unix';
+  /** This side's numeric address; the path for Unix sockets. */
+  readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
+  /** Index of the reactor loop it lives on. */
+  readonly loop: number;
+  /** When it was accepted, in milliseconds as Date.now() tells. */
+  readonly openedAt = Date.now();
+  /** A place for whatever the application wants to remember of this connection. */
+  readonly data = {} as Data;
+
+  /** @internal Replies that handlers still owe; kept by the server layer. */
+  pendingReplies = 0;
+  /** @internal The server layer's cached context. */
+  context: unknown;
+  /** @internal The server layer's state of this connection. */
+  scope: unknown;
+
+  private currentState: GevConnectionState;
+  private received = 0;
+  private sent = 0;
+  private receivedMessages = 0;
+  private sentMessages = 0;
+  private written = 0; // of `sent`, as far as known
+  private finRequested = false;
+  private aborted = false;
+  private awaitsDrain = false;
+  private reason: CloseReason | undefined;
+  private error: GevError | undefined;
+  private flushes: PendingFlush[] | undefined;
+  private messages: Subject<Buffer> | undefined;
+  private drains: Subject<void> | undefined;
+  private readonly ended = new ReplaySubject<CloseReason>(1);
+
+  /** @internal */
+  constructor(
+    private readonly owner: ReactorLoop,
+    private readonly identity: ConnectionIdentity,
+  ) {
+    const unix = identity.family === 1;
+    this.loop = owner.index;
+    this.remoteFamily = unix ? 'Unix' : identity.family === 6 ? 'IPv6' : 'IPv4';
+    this.remoteAddress = unix ? undefined : identity.remoteHost;
+    this.remotePort = unix ? undefined : identity.remotePort;
+    this.localAddress = identity.localHost === '' ? undefined : identity.localHost;
+    this.localPort = unix ? undefined : identity.localPort;
+    this.currentState = owner.gated ? 'connecting' : 'open';
+  }
+
+  get state(): GevConnectionState {
+    return this.currentState;
+  }
+
+  /** Bytes received and delivered. */
+  get bytesReceived(): number {
+    return this.received;
+  }
+
+  /** Bytes given to `send()` and the like; those that wait included. */
+  get bytesSent(): number {
+    return this.sent;
+  }
+
+  /** Messages delivered: frames, or chunks of a raw stream. */
+  get messagesReceived(): number {
+    return this.receivedMessages;
+  }
+
+  /** Calls of `send()` and the like. */
+  get messagesSent(): number {
+    return this.sentMessages;
+  }
+
+  /** Bytes sent that the kernel has not taken yet. Exact at any moment. */
+  get bufferedBytes(): number {
+    if (this.currentState === 'closed') return 0;
+    this.refreshWritten();
+    return this.sent - this.written;
+  }
+
+  /** Whether `send()` would be accepted and stay below the high-water mark. */
+  get writable(): boolean {
+    return this.canSend && this.bufferedBytes < this.owner.highWaterMark;
+  }
+
+  /** Why it closed; undefined until it has. */
+  get closeReason(): CloseReason | undefined {
+    return this.reason;
+  }
+
+  /** The system's error behind `reset` and `error`; undefined otherwise. */
+  get closeError(): GevError | undefined {
+    return this.error;
+  }
+
+  /** What is received from now on; completes with the connection. Handlers get every message all the same. */
+  get messages$(): Observable<Buffer> {
+    return (this.messages ??= this.openSubject<Buffer>()).asObservable();
+  }
+
+  /** Emits when output that had reached the high-water mark is down to the low-water mark. */
+  get drain$(): Observable<void> {
+    return (this.drains ??= this.openSubject<void>()).asObservable();
+  }
+
+  /** Emits the reason once and completes, for late subscribers too. */
+  get closed$(): Observable<CloseReason> {
+    return this.ended.asObservable();
+  }
+
+  /**
+   * Sends bytes or text. They are copied: a buffer may be reused at once. Everything sent to a connection arrives in the
+   * order of the calls; all that is sent in one turn leaves in one system call.
+   *
+   * @param callback told once when the kernel has taken the bytes, or why it never will
+   * @returns false when output is above `highWaterMark`: stop until {@link GevConnection.drain$}. The data is sent all
+   * the same.
+   * @throws GevConnectionClosedError once closing or closed, unless there is a callback to tell
+   */
+  send(data: GevData, callback?: SendCallback): boolean {
+    if (!this.canSend) {
+      const error = new GevConnectionClosedError(this.reason);
+      if (callback === undefined) throw error;
+      queueMicrotask(() => callback(error));
+      return false;
+    }
+    const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+    this.sent += length;
+    this.sentMessages++;
+    const { identity, owner } = this;
+    let flags = 0;
+    let below = true;
+    if (this.sent - this.written > owner.highWaterMark) {
+      this.refreshWritten();
+      const buffered = this.sent - this.written;
+      if (buffered > owner.maxSendBuffer) {
+        this.overflow(callback);
+        return false;
+      }
+      if (buffered > owner.highWaterMark) {
+        below = false;
+        if (!this.awaitsDrain) {
+          this.awaitsDrain = true;
+          flags = SendFlag.NotifyDrained;
+        }
+      }
+    }
+    if (callback !== undefined) {
+      flags |= SendFlag.NotifyFlushed;
+      (this.flushes ??= []).push({ target: this.sent, settle: callback });
+    }
+    if (length === 0 && flags === 0) return below;
+    if (typeof data === 'string')
+      owner.outbound.sendText(identity.slot, identity.generation, data, length, flags);
+    else owner.outbound.send(identity.slot, identity.generation, data, flags);
+    return below;
+  }
+
+  /**
+   * As {@link GevConnection.send}, as a promise that resolves when the kernel has taken the bytes.
+   *
+   * @throws GevConnectionClosedError (as rejection) when the connection closes before
+   */
+  sendAsync(data: GevData): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.send(data, (error) => (error === undefined ? resolve() : reject(error)));
+    });
+  }
+
+  /** Flushes what was sent, says FIN and closes, within `closeTimeout`. Nothing more is received. Idempotent. */
+  close(): void {
+    this.closeFor('local');
+  }
+
+  /** Says FIN after what was sent. Receiving goes on. Idempotent. */
+  shutdownWrite(): void {
+    if (!this.canSend) return;
+    this.finRequested = true;
+    this.command(Operation.ShutdownWrite);
+  }
+
+  /** Closes at once; output that waits is lost. Idempotent. */
+  destroy(): void {
+    this.abortFor('local');
+  }
+
+  // --- the rest is the core's ---
+
+  /** @internal */
+  get slot(): number {
+    return this.identity.slot;
+  }
+
+  /** @internal */
+  get generation(): number {
+    return this.identity.generation;
+  }
+
+  /** @internal */
+  closeFor(reason: CloseReason): void {
+    if (this.currentState !== 'open' && this.currentState !== 'connecting') return;
+    this.currentState = 'closing';
+    this.command(Operation.Close, reason);
+  }
+
+  /** @internal The gate opens: reading begins. */
+  admit(): void {
+    if (this.currentState !== 'connecting') return;
+    this.currentState = 'open';
+    this.command(Operation.Resume);
+  }
+
+  /** @internal */
+  pause(): void {
+    if (this.currentState === 'open') this.command(Operation.Pause);
+  }
+
+  /** @internal */
+  resume(): void {
+    if (this.currentState === 'open') this.command(Operation.Resume);
+  }
+
+  /** @internal Counts bytes that a broadcast sends. False: it may not be sent to. */
+  countBroadcast(length: number): boolean {
+    if (this.currentState !== 'open' || this.finRequested) return false;
+    this.sent += length;
+    this.sentMessages++;
+    if (this.sent - this.written <= this.owner.maxSendBuffer) return true;
+    this.refreshWritten();
+    if (this.sent - this.written <= this.owner.maxSendBuffer) return true;
+    this.sent -= length;
+    this.abortFor('backpressure');
+    return false;
+  }
+
+  /** @internal */
+  handleMessage(data: Buffer): void {
+    this.received += data.length;
+    this.receivedMessages++;
+    this.messages?.next(data);
+  }
+
+  /** @internal */
+  handleDrain(): void {
+    this.awaitsDrain = false;
+    this.drains?.next();
+  }
+
+  /** @internal */
+  handleFlushed(written: number): void {
+    this.written = written;
+    const { flushes } = this;
+    if (flushes === undefined) return;
+    let settled = 0;
+    while (settled < flushes.length && flushes[settled]!.target <= written) settled++;
+    for (const flush of flushes.splice(0, settled)) flush.settle();
+  }
+
+  /** @internal */
+  handleClose(reason: CloseReason, error: GevError | undefined): void {
+    this.currentState = 'closed';
+    this.reason = reason;
+    this.error = error;
+    const lost = this.flushes;
+    this.flushes = undefined;
+    for (const flush of lost ?? []) flush.settle(new GevConnectionClosedError(reason, { cause: error }));
+    this.messages?.complete();
+    this.drains?.complete();
+    this.ended.next(reason);
+    this.ended.complete();
+  }
+
+  private get canSend(): boolean {
+    return (this.currentState === 'open' || this.currentState === 'connecting') && !this.finRequested;
+  }
+
+  private abortFor(reason: CloseReason): void {
+    if (this.aborted || this.currentState === 'closed') return;
+    this.aborted = true;
+    this.currentState = 'closing';
+    this.command(Operation.Abort, reason);
+  }
+
+  private overflow(callback: SendCallback | undefined): void {
+    this.abortFor('backpressure');
+    const { maxSendBuffer } = this.owner;
+    const error = new GevBackpressureError(
+      `More than maxSendBuffer (${maxSendBuffer} bytes) waits for a peer that does not read: the connection is closed`,
+    );
+    if (callback !== undefined) queueMicrotask(() => callback(error));
+  }
+
+  private refreshWritten(): void {
+    const written = this.owner.bytesWritten(this.identity.slot, this.identity.generation);
+    if (written >= 0) this.written = written;
+  }
+
+  private command(operation: number, reason?: CloseReason): void {
+    const { slot, generation } = this.identity;
+    const argument = reason === undefined ? 0 : closeReasonCode(reason);
+    this.owner.outbound.command(operation, slot, generation, argument);
+  }
+
+  private openSubject<T>(): Subject<T> {
+    const subject = new Subject<T>();
+    if (this.currentState === 'closed') subject.complete();
+    return subject;
+  }
+}

@@ -1,0 +1,170 @@
+import { getSystemErrorName } from 'node:util';
+import type { NativeServer } from '../native/binding.js';
+import { Inbound, type InboundListener } from '../native/inbound.js';
+import { type FlushScheduler, Outbound } from '../native/outbound.js';
+import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
+import { GevConnection } from './connection.js';
+import { GevConnectionError, GevError, GevHandlerError } from './errors.js';
+import type { ResolvedGevServerOptions } from './options.js';
+import type { ReactorHandler } from './reactor.js';
+
+/** What a loop needs of its reactor. */
+export interface ReactorLoopOwner {
+  readonly handler: ReactorHandler;
+  readonly open: Map<number, GevConnection>;
+  /** All connections are being closed; one that only comes to light now is, too. */
+  readonly closing: boolean;
+  onTimer(id: number, skipped: number): void;
+  onConnectionClosed(): void;
+}
+
+/** The memory one loop shares with JavaScript. */
+export interface LoopMemory {
+  readonly inbound: readonly ArrayBuffer[];
+  readonly outbound: readonly ArrayBuffer[];
+  readonly control: Int32Array;
+}
+
+/** JavaScript's side of one native loop: turns its event stream into connections and calls of the handler. */
+export class ReactorLoop implements InboundListener {
+  readonly outbound: Outbound;
+  readonly gated: boolean;
+  readonly highWaterMark: number;
+  readonly maxSendBuffer: number;
+  private readonly inbound: Inbound;
+  private readonly slots: (GevConnection | undefined)[] = [];
+  private readonly handler: ReactorHandler;
+  private quiesced: (() => void) | undefined;
+
+  constructor(
+    readonly index: number,
+    private readonly owner: ReactorLoopOwner,
+    private readonly server: NativeServer,
+    memory: LoopMemory,
+    options: ResolvedGevServerOptions,
+    scheduleFlush: FlushScheduler,
+  ) {
+    this.handler = owner.handler;
+    this.gated = options.gateConnections;
+    this.highWaterMark = options.highWaterMark;
+    this.maxSendBuffer = options.maxSendBuffer;
+    this.inbound = new Inbound(server, index, memory.inbound, this);
+    this.outbound = new Outbound(server, index, memory.outbound, memory.control, scheduleFlush);
+  }
+
+  /** Reads one slab of events. */
+  read(slab: number): void {
+    this.inbound.read(slab);
+  }
+
+  bytesWritten(slot: number, generation: number): number {
+    return this.server.bytesWritten(this.index, slot, generation);
+  }
+
+  /** Resolves with the loop's word that everything the kernel held has been delivered. */
+  onceQuiesced(): Promise<void> {
+    return new Promise((resolve) => (this.quiesced = resolve));
+  }
+
+  onOpen(
+    slot: number,
+    generation: number,
+    remoteHost: string,
+    remotePort: number,
+    localHost: string,
+    localPort: number,
+    family: number,
+  ): void {
+    const connection = new GevConnection(this, {
+      slot,
+      generation,
+      remoteHost,
+      remotePort,
+      localHost,
+      localPort,
+      family,
+    });
+    this.slots[slot] = connection;
+    this.owner.open.set(connection.id, connection);
+    this.handler.onOpen(connection);
+    if (this.owner.closing) connection.closeFor('shutdown');
+  }
+
+  onMessage(slot: number, _generation: number, data: Buffer): void {
+    const connection = this.slots[slot];
+    if (connection === undefined || connection.state !== 'open') return;
+    connection.handleMessage(data);
+    this.handler.onMessage(connection, data);
+  }
+
+  onEnd(slot: number): void {
+    const connection = this.slots[slot];
+    if (connection?.state === 'open') this.handler.onEnd(connection);
+  }
+
+  onDrain(slot: number): void {
+    this.slots[slot]?.handleDrain();
+  }
+
+  onFlushed(slot: number, _generation: number, bytesWritten: number): void {
+    this.slots[slot]?.handleFlushed(bytesWritten);
+  }
+
+  onClose(slot: number, _generation: number, reason: number, errno: number): void {
+    const connection = this.slots[slot];
+    if (connection === undefined) return;
+    this.slots[slot] = undefined;
+    this.finish(connection, CLOSE_REASONS[reason] ?? 'error', connectionError(errno));
+  }
+
+  onTimer(id: number, skipped: number): void {
+    this.owner.onTimer(id, skipped);
+  }
+
+  onQuiesced(): void {
+    this.quiesced?.();
+  }
+
+  onFailure(failure: number, errno: number): void {
+    const code = nameOf(errno);
+    const message =
+      failure === 0
+        ? `Accepting connections failed: ${code}. Waiting clients were hung up on; it is tried again. Raise the limit of open files (ulimit -n) or set maxConnections`
+        : `A connection could not be watched: ${code}`;
+    this.handler.onError(new GevError(code, message, { errno }));
+  }
+
+  onUncaught(error: unknown): void {
+    this.handler.onError(new GevHandlerError('A listener of the reactor threw', { cause: error }));
+  }
+
+  /** The loop is gone: whoever has not heard so of its connection does now. */
+  abandon(): void {
+    for (const connection of this.slots.splice(0)) {
+      if (connection !== undefined) this.finish(connection, 'shutdown', undefined);
+    }
+    this.quiesced?.();
+  }
+
+  private finish(connection: GevConnection, reason: CloseReason, error: GevError | undefined): void {
+    this.owner.open.delete(connection.id);
+    connection.handleClose(reason, error);
+    try {
+      this.handler.onClose(connection);
+    } finally {
+      this.owner.onConnectionClosed();
+    }
+  }
+}
+
+function nameOf(errno: number): string {
+  try {
+    return getSystemErrorName(-errno);
+  } catch {
+    return `ERRNO_${errno}`;
+  }
+}
+
+function connectionError(errno: number): GevError | undefined {
+  return errno === 0 ? undefined : new GevConnectionError(nameOf(errno), undefined, { errno });
+}

@@ -1,0 +1,93 @@
+import { Operation } from '../native/layout.js';
+import type { Outbound } from '../native/outbound.js';
+
+/** A running timer of a {@link Reactor}. */
+export interface ReactorTimerHandle {
+  /** Ticks left out because the run before was still going. */
+  readonly skipped: number;
+  readonly runs: number;
+  readonly active: boolean;
+  cancel(): void;
+}
+
+/** Timers on a loop's native wheel. The loop sends no tick before the one before it is reported done. */
+export class ReactorTimers {
+  private readonly timers = new Map<number, NativeTimer>();
+  private nextId = 1;
+
+  constructor(
+    private readonly outbound: Outbound,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  start(delay: number, interval: number, overlap: boolean, fn: () => unknown): ReactorTimerHandle {
+    const id = this.nextId++;
+    const timer = new NativeTimer(fn, interval > 0, overlap, () => {
+      if (this.timers.delete(id)) this.outbound.command(Operation.TimerCancel, id);
+    });
+    this.timers.set(id, timer);
+    this.outbound.startTimer(id, delay, interval);
+    return timer;
+  }
+
+  onTick(id: number, skipped: number): void {
+    const timer = this.timers.get(id);
+    if (timer === undefined) return; // cancelled while the tick was on its way
+    if (!timer.repeats) this.timers.delete(id);
+    timer.tick(skipped, this.onError, () => {
+      if (this.timers.has(id)) this.outbound.command(Operation.TimerDone, id);
+    });
+  }
+
+  stop(): void {
+    for (const timer of [...this.timers.values()]) timer.end();
+    this.timers.clear();
+  }
+}
+
+class NativeTimer implements ReactorTimerHandle {
+  runs = 0;
+  skipped = 0;
+  active = true;
+
+  constructor(
+    private readonly fn: () => unknown,
+    readonly repeats: boolean,
+    private readonly overlap: boolean,
+    private readonly onCancel: () => void,
+  ) {}
+
+  cancel(): void {
+    this.end();
+    this.onCancel();
+  }
+
+  end(): void {
+    this.active = false;
+  }
+
+  tick(skipped: number, onError: (error: unknown) => void, done: () => void): void {
+    this.skipped += skipped;
+    this.runs++;
+    if (!this.repeats) this.active = false;
+    let result: unknown;
+    try {
+      result = this.fn();
+    } catch (error) {
+      onError(error);
+    }
+    if (!isPromiseLike(result)) {
+      done();
+      return;
+    }
+    if (this.overlap) done();
+    result.then(this.overlap ? undefined : done, (error: unknown) => {
+      onError(error);
+      if (!this.overlap) done();
+    });
+  }
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}

@@ -1,0 +1,358 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import {
+  BindingNotFoundError,
+  loadBinding,
+  type NativeAddress,
+  type NativeServer,
+  type NativeServerOptions,
+} from '../native/binding.js';
+import { CONTROL_OPEN_SLAB, Operation, SLAB_SIZE } from '../native/layout.js';
+import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
+import type { GevAddress } from './address.js';
+import { closeReasonCode } from './close-reason.js';
+import type { GevConnection, GevData } from './connection.js';
+import { type GevError, GevHandlerError, GevListenError, GevNativeError } from './errors.js';
+import type { GevLoadBalance, ResolvedGevServerOptions } from './options.js';
+import { ReactorLoop, type ReactorLoopOwner } from './reactor-loop.js';
+import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
+
+export type { ReactorTimerHandle } from './reactor-timers.js';
+
+/** What a {@link Reactor} tells whoever uses it. Of one connection: open, messages, end, close, in this order. */
+export interface ReactorHandler {
+  /** After accept. With `gateConnections` nothing is read from it until {@link Reactor.admit}. */
+  onOpen(connection: GevConnection): void;
+  /** One chunk or frame; the Buffer is the receiver's to keep. */
+  onMessage(connection: GevConnection, data: Buffer): void;
+  /** The peer sent FIN and its last message was delivered. Call {@link Reactor.finish} when no reply is pending. */
+  onEnd(connection: GevConnection): void;
+  /** Exactly once, and last. */
+  onClose(connection: GevConnection): void;
+  /** Something worth a log line that belongs to no connection. */
+  onError(error: GevError): void;
+}
+
+/** Counters of a {@link Reactor} since listen. */
+export interface ReactorStats {
+  readonly accepted: number;
+  /** Closed at accept: over `maxConnections`, or for lack of file descriptors. */
+  readonly refused: number;
+  readonly open: number;
+  readonly loops: readonly { readonly connections: number }[];
+}
+
+const INBOUND_SLABS = 4;
+const OUTBOUND_SLABS = 5; // one of them the staging slab
+const LOAD_BALANCES: readonly GevLoadBalance[] = [
+  'round-robin',
+  'least-connections',
+  'source-hash',
+  'kernel',
+];
+/** How long connections that were cut may take to say so. */
+const ABORT_GRACE_MS = 1000;
+
+/**
+ * The native loops of one server behind a typed face, without Nest. Listens once; make another to listen again.
+ *
+ * @publicApi
+ */
+export class Reactor implements ReactorLoopOwner {
+  /** @internal */
+  readonly open = new Map<number, GevConnection>();
+  /** @internal */
+  closing = false;
+  private readonly loops: ReactorLoop[] = [];
+  private server: NativeServer | undefined;
+  private timers: ReactorTimers | undefined;
+  private bound: GevAddress | null = null;
+  private stopped = false;
+  private flushScheduled = false;
+  private onEmpty: (() => void) | undefined;
+
+  constructor(
+    private readonly options: ResolvedGevServerOptions,
+    /** @internal */
+    readonly handler: ReactorHandler,
+  ) {}
+
+  /** Open connections by id. */
+  get connections(): ReadonlyMap<number, GevConnection> {
+    return this.open;
+  }
+
+  /**
+   * Binds, listens and starts the loops.
+   *
+   * @throws GevListenError with the system's code; GevNativeError when the addon is missing
+   */
+  async listen(): Promise<GevAddress> {
+    const { path, port } = this.options;
+    const host = path ?? (await this.resolveHost());
+    if (this.stopped) throw new GevListenError('ECANCELED', { address: host, port, path });
+    const server = this.createServer();
+    try {
+      this.bound = toAddress(server.listen(host, path === undefined ? port : -1));
+    } catch (error) {
+      const { code, errno, syscall } = error as NodeJS.ErrnoException;
+      throw new GevListenError(
+        code ?? 'EUNKNOWN',
+        { address: path === undefined ? this.options.host : undefined, port, path },
+        { cause: error, errno: errno === undefined ? undefined : -errno, syscall },
+      );
+    }
+    this.server = server;
+    this.timers = new ReactorTimers(this.loops[0]!.outbound, (error) =>
+      this.handler.onError(new GevHandlerError('A timer failed', { cause: error })),
+    );
+    return this.bound;
+  }
+
+  /** Where it listens; null before and after. */
+  address(): GevAddress | null {
+    return this.bound;
+  }
+
+  /** Opens the gate of a connection: it becomes `open` and is read from. */
+  admit(connection: GevConnection): void {
+    connection.admit();
+  }
+
+  /** Closes a connection that was not admitted. */
+  refuse(connection: GevConnection): void {
+    connection.close();
+  }
+
+  /** After `onEnd`: no reply is pending any more. Flushes and closes, reason `peer`. */
+  finish(connection: GevConnection): void {
+    connection.closeFor('peer');
+  }
+
+  /** Stops reading from a connection; what the kernel holds makes its peer wait. */
+  pause(connection: GevConnection): void {
+    connection.pause();
+  }
+
+  resume(connection: GevConnection): void {
+    connection.resume();
+  }
+
+  /**
+   * Sends the same bytes to every open connection, or to those the filter picks.
+   *
+   * @returns how many
+   */
+  broadcast(data: GevData, filter?: (connection: GevConnection) => boolean): number {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    const receivers: number[][] = this.loops.map(() => []);
+    let count = 0;
+    for (const connection of this.open.values()) {
+      if (connection.state !== 'open' || (filter !== undefined && !filter(connection))) continue;
+      if (!connection.countBroadcast(bytes.length)) continue;
+      receivers[connection.loop]!.push(connection.slot, connection.generation);
+      count++;
+    }
+    if (bytes.length > 0) {
+      this.loops.forEach((loop, index) => this.broadcastOn(loop, bytes, receivers[index]!));
+    }
+    return count;
+  }
+
+  /**
+   * Stops accepting and, once everything the kernel already holds has been delivered, stops reading. Resolves with the
+   * delivery of the last such message.
+   */
+  async quiesce(): Promise<void> {
+    const [accepting, ...others] = this.loops;
+    if (accepting === undefined || this.server === undefined) return;
+    // First the loop that accepts: it may still hand connections to the others.
+    await this.quiesceLoop(accepting);
+    await Promise.all(others.map((loop) => this.quiesceLoop(loop)));
+  }
+
+  /** Closes every connection, reason `shutdown`; what is not closed after `timeout` ms is cut. */
+  async closeAll(timeout: number): Promise<void> {
+    if (this.server === undefined) return;
+    this.closing = true;
+    for (const connection of this.open.values()) connection.closeFor('shutdown');
+    if (await this.whenEmpty(timeout)) return;
+    for (const loop of this.loops) {
+      loop.outbound.command(Operation.AbortAll, 0, 0, closeReasonCode('shutdown'));
+    }
+    await this.whenEmpty(ABORT_GRACE_MS);
+  }
+
+  /** Joins the loops and releases every descriptor. Idempotent. */
+  stop(): Promise<void> {
+    this.stopped = true;
+    this.timers?.stop();
+    const { server } = this;
+    if (server === undefined) return Promise.resolve();
+    this.server = undefined;
+    this.bound = null;
+    server.stop();
+    for (const loop of this.loops) loop.abandon();
+    return Promise.resolve();
+  }
+
+  /** Runs `fn` once, `ms` milliseconds from now. Only while listening. */
+  runAfter(ms: number, fn: () => unknown): ReactorTimerHandle {
+    return this.requireTimers().start(ms, 0, false, fn);
+  }
+
+  /** Runs `fn` every `ms` milliseconds at a fixed rate. Ticks during an unsettled run are skipped unless `overlap`. */
+  runEvery(ms: number, fn: () => unknown, options?: { readonly overlap?: boolean }): ReactorTimerHandle {
+    return this.requireTimers().start(ms, ms, options?.overlap ?? false, fn);
+  }
+
+  stats(): ReactorStats {
+    const stats = this.server?.stats() ?? { accepted: 0, refused: 0, connections: [] };
+    return {
+      accepted: stats.accepted,
+      refused: stats.refused,
+      open: this.open.size,
+      loops: stats.connections.map((connections) => ({ connections })),
+    };
+  }
+
+  /** @internal */
+  onTimer(id: number, skipped: number): void {
+    this.timers?.onTick(id, skipped);
+  }
+
+  /** @internal */
+  onConnectionClosed(): void {
+    if (this.open.size === 0) this.onEmpty?.();
+  }
+
+  private async resolveHost(): Promise<string> {
+    const { host, port } = this.options;
+    if (isIP(host.split('%', 1)[0]!) !== 0) return host;
+    try {
+      return (await lookup(host)).address;
+    } catch (error) {
+      const { code, errno, syscall } = error as NodeJS.ErrnoException;
+      throw new GevListenError(
+        code ?? 'ENOTFOUND',
+        { address: host, port },
+        { cause: error, errno, syscall },
+      );
+    }
+  }
+
+  private createServer(): NativeServer {
+    const { options } = this;
+    const loopCount = Math.max(options.loops, 1);
+    const inbound = slabs(loopCount * INBOUND_SLABS);
+    const outbound = slabs(loopCount * OUTBOUND_SLABS);
+    const control = new Int32Array(CONTROL_OPEN_SLAB + loopCount);
+    const onBatch = (loop: number, slab: number): void => this.loops[loop]!.read(slab);
+    const server = this.construct(toNative(options), inbound, outbound, control, onBatch);
+    const scheduleFlush = (): void => this.scheduleFlush();
+    for (let i = 0; i < loopCount; i++) {
+      const memory = {
+        inbound: inbound.slice(i * INBOUND_SLABS, (i + 1) * INBOUND_SLABS),
+        outbound: outbound.slice(i * OUTBOUND_SLABS, (i + 1) * OUTBOUND_SLABS),
+        control,
+      };
+      this.loops.push(new ReactorLoop(i, this, server, memory, options, scheduleFlush));
+    }
+    return server;
+  }
+
+  private construct(
+    options: NativeServerOptions,
+    inbound: ArrayBuffer[],
+    outbound: ArrayBuffer[],
+    control: Int32Array,
+    onBatch: (loop: number, slab: number) => void,
+  ): NativeServer {
+    try {
+      const { NativeServer } = loadBinding();
+      return new NativeServer(options, inbound, outbound, control.buffer as ArrayBuffer, onBatch);
+    } catch (error) {
+      if (error instanceof BindingNotFoundError) throw new GevNativeError(error.message, { cause: error });
+      throw error;
+    }
+  }
+
+  /** Hands over what was written outside of a batch, after the promise jobs and ticks of the current turn. */
+  private scheduleFlush(): void {
+    if (this.flushScheduled) return;
+    this.flushScheduled = true;
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        this.flushScheduled = false;
+        this.server?.flush();
+      }),
+    );
+  }
+
+  private broadcastOn(loop: ReactorLoop, bytes: Uint8Array, receivers: readonly number[]): void {
+    if (bytes.length <= MAX_SHARED_PAYLOAD) {
+      loop.outbound.multicast(bytes, receivers);
+      return;
+    }
+    for (let i = 0; i < receivers.length; i += 2) {
+      loop.outbound.send(receivers[i]!, receivers[i + 1]!, bytes, 0);
+    }
+  }
+
+  private quiesceLoop(loop: ReactorLoop): Promise<void> {
+    const quiesced = loop.onceQuiesced();
+    loop.outbound.command(Operation.Quiesce);
+    return quiesced;
+  }
+
+  /** Whether the last connection closed in time. */
+  private whenEmpty(timeout: number): Promise<boolean> {
+    if (this.open.size === 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => settle(false), timeout);
+      const settle = (empty: boolean): void => {
+        clearTimeout(timer);
+        this.onEmpty = undefined;
+        resolve(empty);
+      };
+      this.onEmpty = () => settle(true);
+    });
+  }
+
+  private requireTimers(): ReactorTimers {
+    if (this.timers === undefined) throw new GevHandlerError('Timers of a reactor begin after listen()');
+    return this.timers;
+  }
+}
+
+function slabs(count: number): ArrayBuffer[] {
+  return Array.from({ length: count }, () => new ArrayBuffer(SLAB_SIZE));
+}
+
+function toAddress({ address, port, family }: NativeAddress): GevAddress {
+  return family === 1 ? { path: address } : { address, port, family: family === 4 ? 'IPv4' : 'IPv6' };
+}
+
+function toNative(options: ResolvedGevServerOptions): NativeServerOptions {
+  const { keepAlive } = options;
+  const keepAliveMs = keepAlive === true ? 60_000 : keepAlive === false ? 0 : keepAlive;
+  return {
+    loops: options.loops,
+    loadBalance: LOAD_BALANCES.indexOf(options.loadBalance),
+    maxConnections: options.maxConnections,
+    backlog: options.backlog,
+    reusePort: options.reusePort,
+    ipv6Only: options.ipv6Only,
+    noDelay: options.noDelay,
+    keepAliveSeconds: Math.ceil(keepAliveMs / 1000),
+    receiveBufferSize: options.receiveBufferSize ?? 0,
+    sendBufferSize: options.sendBufferSize ?? 0,
+    highWaterMark: options.highWaterMark,
+    lowWaterMark: options.lowWaterMark,
+    maxSendBuffer: options.maxSendBuffer,
+    idleTimeout: options.idleTimeout,
+    closeTimeout: options.closeTimeout,
+    halfCloseTimeout: options.halfCloseTimeout,
+    startPaused: options.gateConnections,
+  };
+}

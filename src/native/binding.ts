@@ -1,0 +1,127 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** Numbers and flags the addon is configured with; all required and checked before. Sizes in bytes, times in ms. */
+export interface NativeServerOptions {
+  /** Threads; 0: one loop on the JavaScript thread. */
+  readonly loops: number;
+  /** Index into `GevLoadBalance`'s order: round-robin, least-connections, source-hash, kernel. */
+  readonly loadBalance: number;
+  readonly maxConnections: number;
+  readonly backlog: number;
+  readonly reusePort: boolean;
+  readonly ipv6Only: boolean;
+  readonly noDelay: boolean;
+  /** 0: off. */
+  readonly keepAliveSeconds: number;
+  /** 0: the kernel's own, as for the send buffer. */
+  readonly receiveBufferSize: number;
+  readonly sendBufferSize: number;
+  readonly highWaterMark: number;
+  readonly lowWaterMark: number;
+  readonly maxSendBuffer: number;
+  readonly idleTimeout: number;
+  readonly closeTimeout: number;
+  readonly halfCloseTimeout: number;
+  /** Read nothing from a connection before it is resumed. */
+  readonly startPaused: boolean;
+}
+
+/** What `listen()` reports; `family` 4, 6 or 1 for a Unix socket. */
+export interface NativeAddress {
+  readonly address: string;
+  readonly port: number;
+  readonly family: 1 | 4 | 6;
+}
+
+export interface NativeStats {
+  readonly accepted: number;
+  readonly refused: number;
+  /** Connections of each loop. */
+  readonly connections: readonly number[];
+}
+
+/** Called once for each inbound slab; the slab goes back to its loop when this returns. */
+export type BatchListener = (loop: number, slab: number) => void;
+
+/** A server's loops and the memory they share with JavaScript (native/addon/server_wrap.h). */
+export interface NativeServer {
+  /** Binds and starts. `port` -1: `host` is the path of a Unix socket. Throws an Error with `code`, `errno`, `syscall`. */
+  listen(host: string, port: number): NativeAddress;
+  /** Hands over the open outbound slab of a loop, which is full. */
+  publish(loop: number): void;
+  /** Hands over all open outbound slabs; needed only outside of a batch. */
+  flush(): void;
+  /** Bytes the kernel took of a connection; -1 when it is gone. */
+  bytesWritten(loop: number, slot: number, generation: number): number;
+  /** A frame that did not fit a slab, once. */
+  takeLarge(loop: number, ticket: number): Buffer;
+  stats(): NativeStats;
+  /** Joins the loops and closes every descriptor. May be called within a batch; idempotent. */
+  stop(): void;
+}
+
+/** Everything the addon exports: the only typed view of C++. */
+export interface NativeBinding {
+  /**
+   * @param inbound ArrayBuffers of SLAB_SIZE, the same number (>= 2) for each loop, loop by loop
+   * @param outbound likewise; the last one of each loop is its staging slab
+   * @param control 1 + loops int32 words
+   */
+  readonly NativeServer: new (
+    options: NativeServerOptions,
+    inbound: readonly ArrayBuffer[],
+    outbound: readonly ArrayBuffer[],
+    control: ArrayBuffer,
+    onBatch: BatchListener,
+  ) => NativeServer;
+}
+
+/** The addon could not be loaded; `tried` are the places looked at. */
+export class BindingNotFoundError extends Error {
+  override readonly name = 'BindingNotFoundError';
+
+  constructor(tried: readonly string[], cause?: unknown) {
+    super(
+      `No native addon for ${process.platform}-${process.arch} (${cause === undefined ? 'not found' : 'it does not load'}). Looked for:\n  ${tried.join('\n  ')}\n` +
+        'Build it from source with "npm run build:native" in the package folder (needs CMake and a C++20 compiler).',
+      cause === undefined ? undefined : { cause },
+    );
+  }
+}
+
+/** Where the addon may be, first match wins. Both src/ and dist/ lie one level below the root. */
+function candidates(): string[] {
+  const root = new URL('../../', import.meta.url);
+  const libc = process.platform === 'linux' && isMusl() ? '-musl' : '';
+  return [
+    new URL('native/build/nestjs_gev.node', root),
+    new URL(`prebuilds/${process.platform}-${process.arch}${libc}/nestjs_gev.node`, root),
+  ].map((url) => fileURLToPath(url));
+}
+
+function isMusl(): boolean {
+  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return report.header?.glibcVersionRuntime === undefined;
+}
+
+let loaded: NativeBinding | undefined;
+
+/**
+ * The addon, loaded on first use so that importing the package never fails.
+ *
+ * @throws BindingNotFoundError when it was not built
+ */
+export function loadBinding(): NativeBinding {
+  if (loaded !== undefined) return loaded;
+  const tried = candidates();
+  const file = tried.find((path) => existsSync(path));
+  if (file === undefined) throw new BindingNotFoundError(tried);
+  try {
+    loaded = createRequire(import.meta.url)(file) as NativeBinding;
+  } catch (error) {
+    throw new BindingNotFoundError(tried, error);
+  }
+  return loaded;
+}

@@ -1,0 +1,156 @@
+import type { NativeServer } from './binding.js';
+import { DESCRIPTOR_WORDS, EventKind, INBOUND_DATA, SLAB_HEADER } from './layout.js';
+
+/** What one loop's event stream says, in order. `Buffer`s are copies: the receiver may keep them. */
+export interface InboundListener {
+  onOpen(
+    slot: number,
+    generation: number,
+    remoteHost: string,
+    remotePort: number,
+    localHost: string,
+    localPort: number,
+    family: number,
+  ): void;
+  onMessage(slot: number, generation: number, data: Buffer): void;
+  onEnd(slot: number, generation: number): void;
+  onDrain(slot: number, generation: number): void;
+  onFlushed(slot: number, generation: number, bytesWritten: number): void;
+  onClose(slot: number, generation: number, reason: number, errno: number): void;
+  onTimer(id: number, skipped: number): void;
+  onQuiesced(): void;
+  onFailure(failure: number, errno: number): void;
+  /** One of the above threw. The events behind it are still delivered. */
+  onUncaught(error: unknown): void;
+}
+
+/** A batch up to this is copied in one piece. */
+const MAX_BATCH_COPY = 32 * 1024;
+const POOL_SIZE = 64 * 1024;
+/** Messages of a larger batch: above this each has memory of its own, so that keeping one keeps no other. */
+const MAX_POOLED_MESSAGE = 4 * 1024;
+
+/**
+ * Reads the slabs of one loop. What a handler keeps must not change, so data is copied out of the slab: one copy for a
+ * whole batch of small messages, into memory they share, one for each message of a larger batch.
+ */
+export class Inbound {
+  private readonly words: readonly Int32Array[];
+  private readonly bytes: readonly Buffer[];
+  private pool = Buffer.allocUnsafeSlow(POOL_SIZE);
+  private poolUsed = 0;
+
+  constructor(
+    private readonly server: NativeServer,
+    private readonly loop: number,
+    slabs: readonly ArrayBuffer[],
+    private readonly listener: InboundListener,
+  ) {
+    this.words = slabs.map((slab) => new Int32Array(slab));
+    this.bytes = slabs.map((slab) => Buffer.from(slab));
+  }
+
+  read(slab: number): void {
+    const words = this.words[slab]!;
+    const bytes = this.bytes[slab]!;
+    const first = SLAB_HEADER >> 2;
+    const end = first + words[0]! * DESCRIPTOR_WORDS;
+    const dataEnd = this.dataEnd(words, first, end);
+    let source = bytes;
+    let shift = 0;
+    const shared = dataEnd - INBOUND_DATA <= MAX_BATCH_COPY;
+    if (shared && dataEnd > INBOUND_DATA) {
+      const start = this.take(dataEnd - INBOUND_DATA);
+      bytes.copy(this.pool, start, INBOUND_DATA, dataEnd);
+      source = this.pool;
+      shift = start - INBOUND_DATA;
+    }
+    const { listener } = this;
+    for (let word = first; word < end; word += DESCRIPTOR_WORDS) {
+      try {
+        if (words[word] === EventKind.Message) {
+          const offset = words[word + 3]!;
+          const length = words[word + 4]!;
+          const data = shared
+            ? source.subarray(offset + shift, offset + shift + length)
+            : this.copy(bytes, offset, length);
+          listener.onMessage(words[word + 1]!, words[word + 2]!, data);
+        } else {
+          this.signal(words, bytes, word);
+        }
+      } catch (error) {
+        listener.onUncaught(error);
+      }
+    }
+  }
+
+  private signal(words: Int32Array, bytes: Buffer, word: number): void {
+    const { listener } = this;
+    const slot = words[word + 1]!;
+    const generation = words[word + 2]!;
+    const a = words[word + 5]!;
+    const b = words[word + 6]!;
+    switch (words[word]) {
+      case EventKind.Open: {
+        const offset = words[word + 3]!;
+        const remote = bytes.toString('latin1', offset, offset + b);
+        const local = bytes.toString('latin1', offset + b, offset + words[word + 4]!);
+        listener.onOpen(slot, generation, remote, a & 0xffff, local, a >>> 16, words[word + 7]!);
+        break;
+      }
+      case EventKind.Large:
+        listener.onMessage(slot, generation, this.server.takeLarge(this.loop, a));
+        break;
+      case EventKind.End:
+        listener.onEnd(slot, generation);
+        break;
+      case EventKind.Drain:
+        listener.onDrain(slot, generation);
+        break;
+      case EventKind.Flushed:
+        listener.onFlushed(slot, generation, (b >>> 0) * 2 ** 32 + (a >>> 0));
+        break;
+      case EventKind.Close:
+        listener.onClose(slot, generation, a, b);
+        break;
+      case EventKind.Timer:
+        listener.onTimer(slot, a);
+        break;
+      case EventKind.Quiesced:
+        listener.onQuiesced();
+        break;
+      case EventKind.Failure:
+        listener.onFailure(a, b);
+        break;
+    }
+  }
+
+  /** Where the last message's data ends; data lies in the order of the descriptors. */
+  private dataEnd(words: Int32Array, first: number, end: number): number {
+    for (let word = end - DESCRIPTOR_WORDS; word >= first; word -= DESCRIPTOR_WORDS) {
+      if (words[word] === EventKind.Message) return words[word + 3]! + words[word + 4]!;
+    }
+    return INBOUND_DATA;
+  }
+
+  private copy(bytes: Buffer, offset: number, length: number): Buffer {
+    if (length > MAX_POOLED_MESSAGE) {
+      const data = Buffer.allocUnsafeSlow(length);
+      bytes.copy(data, 0, offset, offset + length);
+      return data;
+    }
+    const start = this.take(length);
+    bytes.copy(this.pool, start, offset, offset + length);
+    return this.pool.subarray(start, start + length);
+  }
+
+  private take(length: number): number {
+    if (this.poolUsed + length > POOL_SIZE) {
+      this.pool = Buffer.allocUnsafeSlow(POOL_SIZE);
+      this.poolUsed = 0;
+    }
+    const start = this.poolUsed;
+    this.poolUsed = (start + length + 7) & ~7; // aligned, as typed arrays over a message need it
+    return start;
+  }
+}

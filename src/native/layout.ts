@@ -1,0 +1,51 @@
+/**
+ * The memory that a reactor loop and JavaScript share: the mirror image of native/bridge/slab.h, which documents it.
+ * Offsets and sizes in bytes.
+ */
+
+export const SLAB_SIZE = 256 * 1024;
+export const SLAB_HEADER = 64;
+
+export const DESCRIPTOR_WORDS = 8;
+export const DESCRIPTOR_CAPACITY = 1024;
+export const INBOUND_DATA = SLAB_HEADER + DESCRIPTOR_CAPACITY * DESCRIPTOR_WORDS * 4;
+
+export const RECORD_HEADER = 16;
+
+/** What a descriptor tells. */
+export const EventKind = {
+  Open: 1,
+  Message: 2,
+  Large: 3,
+  End: 4,
+  Drain: 5,
+  Flushed: 6,
+  Close: 7,
+  Timer: 8,
+  Quiesced: 9,
+  Failure: 10,
+} as const;
+
+/** What a record asks for. */
+export const Operation = {
+  Send: 1,
+  Multicast: 2,
+  Close: 3,
+  ShutdownWrite: 4,
+  Abort: 5,
+  Pause: 6,
+  Resume: 7,
+  TimerStart: 8,
+  TimerCancel: 9,
+  TimerDone: 10,
+  Quiesce: 11,
+  CloseAll: 12,
+  AbortAll: 13,
+} as const;
+
+/** Bits of a send record's argument. */
+export const SendFlag = { NotifyFlushed: 1, NotifyDrained: 2 } as const;
+
+/** Words shared beside the slabs: whether a batch is being delivered, and each loop's open outbound slab. */
+export const CONTROL_IN_BATCH = 0;
+export const CONTROL_OPEN_SLAB = 1;
