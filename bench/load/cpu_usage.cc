@@ -3,8 +3,10 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -32,6 +34,43 @@ ThreadTimes ReadThreadTimes(pid_t process, pid_t thread) {
   return times;
 }
 
+// What a core had nothing to do, from /proc/stat: the rest went to somebody, or to the host.
+int64_t ReadIdleNanos(int core) {
+  const std::string wanted = "cpu" + std::to_string(core);
+  const int64_t nanos_per_tick = kNanosPerSecond / ::sysconf(_SC_CLK_TCK);
+  std::ifstream file("/proc/stat");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string name;
+    int64_t user = 0;
+    int64_t nice = 0;
+    int64_t system = 0;
+    int64_t idle = 0;
+    int64_t io_wait = 0;
+    if (fields >> name >> user >> nice >> system >> idle >> io_wait && name == wanted) {
+      return (idle + io_wait) * nanos_per_tick;
+    }
+  }
+  throw std::runtime_error("no " + wanted + " in /proc/stat");
+}
+
+cpu_set_t AllowedCores(pid_t process) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(process, sizeof(allowed), &allowed) != 0) {
+    throw std::system_error(errno, std::generic_category(), "sched_getaffinity");
+  }
+  return allowed;
+}
+
+int OnlyCoreOf(pid_t process) {
+  const cpu_set_t allowed = AllowedCores(process);
+  if (CPU_COUNT(&allowed) != 1) return -1;
+  int core = 0;
+  while (!CPU_ISSET(static_cast<size_t>(core), &allowed)) ++core;
+  return core;
+}
+
 }  // namespace
 
 CpuSampler::CpuSampler(pid_t server) : server_(server) {
@@ -41,6 +80,7 @@ CpuSampler::CpuSampler(pid_t server) : server_(server) {
     throw std::system_error(error, std::generic_category(),
                             "no CPU clock of process " + std::to_string(server_));
   }
+  server_core_ = OnlyCoreOf(server_);
   Begin();  // fails here rather than in the middle of a run
 }
 
@@ -51,6 +91,7 @@ CpuUsage CpuSampler::Read() const {
   if (HasServer()) {
     now.server_nanos = ReadClockNanos(server_clock_);
     now.main_thread_nanos = ReadThreadTimes(server_, server_).running_nanos;
+    if (server_core_ >= 0) now.server_core_idle_nanos = ReadIdleNanos(server_core_);
   }
   return now;
 }
@@ -60,7 +101,8 @@ CpuUsage CpuSampler::End() const {
   return {.server_nanos = now.server_nanos - begin_.server_nanos,
           .main_thread_nanos = now.main_thread_nanos - begin_.main_thread_nanos,
           .generator_nanos = now.generator_nanos - begin_.generator_nanos,
-          .generator_waited_nanos = now.generator_waited_nanos - begin_.generator_waited_nanos};
+          .generator_waited_nanos = now.generator_waited_nanos - begin_.generator_waited_nanos,
+          .server_core_idle_nanos = now.server_core_idle_nanos - begin_.server_core_idle_nanos};
 }
 
 void CpuSampler::Report(const CpuUsage& usage, int64_t window_nanos, uint64_t count,
@@ -75,17 +117,17 @@ void CpuSampler::Report(const CpuUsage& usage, int64_t window_nanos, uint64_t co
     line.Add("serverCpuMicros", micros_each(usage.server_nanos));
     line.Add("mainThreadCpuMicros", micros_each(usage.main_thread_nanos));
     line.Add("serverBusy", share(usage.server_nanos));
+    if (server_core_ >= 0) {
+      const int64_t known = usage.server_nanos + usage.server_core_idle_nanos;
+      line.Add("serverCoreForeign", share(std::max<int64_t>(window_nanos - known, 0)));
+    }
   }
   line.Add("generatorBusy", share(usage.generator_nanos));
   line.Add("generatorWaited", share(usage.generator_waited_nanos));
 }
 
 void RequirePinnedTo(int cpu) {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
-    throw std::system_error(errno, std::generic_category(), "sched_getaffinity");
-  }
+  const cpu_set_t allowed = AllowedCores(0);
   if (CPU_COUNT(&allowed) != 1 || !CPU_ISSET(static_cast<size_t>(cpu), &allowed)) {
     throw std::runtime_error("not pinned to core " + std::to_string(cpu) +
                              " alone: start it with taskset -c " + std::to_string(cpu));

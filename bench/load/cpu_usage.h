@@ -15,6 +15,7 @@ struct CpuUsage {
   int64_t main_thread_nanos = 0;  // its main thread: the JavaScript thread of a Node server
   int64_t generator_nanos = 0;
   int64_t generator_waited_nanos = 0;  // ready to run while others had the core
+  int64_t server_core_idle_nanos = 0;  // in steps of 10 ms; 0 when the server is not pinned
 };
 
 // Reads the CPU clocks of the server and of this process, without a part of its own in the server's
@@ -31,13 +32,14 @@ class CpuSampler {
   [[nodiscard]] CpuUsage End() const;
 
   // Adds the figures to a report: per message (or connection) in microseconds, and shares of the
-  // window in which each process was busy.
+  // window: how busy each process was, and how much of it went to processes outside of the run.
   void Report(const CpuUsage& usage, int64_t window_nanos, uint64_t count, JsonLine& line) const;
 
  private:
   [[nodiscard]] CpuUsage Read() const;
 
   pid_t server_;
+  int server_core_ = -1;  // -1: not pinned to one
   clockid_t server_clock_ = 0;
   CpuUsage begin_;
 };

@@ -1,8 +1,6 @@
+import { disturbedShare, isDisturbed } from './disturbance.mjs';
 import { evaluate } from './statistics.mjs';
 import { formatNumber, formatRatio, formatTable } from './table.mjs';
-
-/** Above this share of the window without its core, the generator was not alone on it. */
-const disturbedShare = 0.05;
 
 /**
  * The lines printed for one case: its table, then its targets.
@@ -49,11 +47,11 @@ const formatLimit = (limit, over) => (over ? `${limit.toFixed(2)}×` : formatNum
 
 function formatNotes(samples) {
   const all = Object.values(samples).flat();
-  const disturbed = all.filter(({ generatorWaited }) => generatorWaited > disturbedShare).length;
+  const disturbed = all.filter(isDisturbed).length;
   if (disturbed === 0) return [];
   return [
     '',
-    `Note: in ${disturbed} of ${all.length} runs other processes had the generator's core for more than ` +
+    `Note: ${disturbed} of ${all.length} runs shared a core with other processes for more than ` +
       `${disturbedShare * 100} % of the time. Trust the ratios less, the absolute figures not at all.`,
   ];
 }

@@ -8,6 +8,7 @@ export const usage = `npm run bench -- <workload> [options]
   --seconds S          measured window of a run (echo: 2), or its deadline (accept: 15)
   --warm-up S          before the window, not measured (1)
   --connections N      (echo: 64, accept: 5000)
+  --retries N          repeats of a run that other processes disturbed (2)
   --contenders a,b     only these
   --cases a,b          only these
   --server-cpu N       core of the server (0)
@@ -31,6 +32,7 @@ export function parseCommandLine(argv) {
         seconds: text,
         'warm-up': text,
         connections: text,
+        retries: text,
         contenders: text,
         cases: text,
         'server-cpu': text,
@@ -66,6 +68,7 @@ export function resolveSettings(values, workload) {
     }),
     warmUp: number(values, 'warm-up', quick ? 0.3 : 1, { from: 0, to: 60 }),
     connections: number(values, 'connections', workload.connections, { from: 1, to: 20_000, whole: true }),
+    retries: number(values, 'retries', quick ? 0 : 2, { from: 0, to: 10, whole: true }),
     serverCpu: number(values, 'server-cpu', 0, { from: 0, to: 4095, whole: true }),
     loadCpu: number(values, 'load-cpu', 1, { from: 0, to: 4095, whole: true }),
   };

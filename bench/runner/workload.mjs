@@ -48,6 +48,7 @@
  * @property {number} seconds
  * @property {number} warmUp
  * @property {number} connections
+ * @property {number} retries of a disturbed run
  * @property {number} serverCpu
  * @property {number} loadCpu
  */

@@ -18,7 +18,8 @@ class EchoController {
 }
 const { prototype } = EchoController;
 if (process.env.PARAMETERS === 'decorated') Payload()(prototype, 'message', 0);
-OnMessage()(prototype, 'message', Object.getOwnPropertyDescriptor(prototype, 'message'));
+const method = Object.getOwnPropertyDescriptor(prototype, 'message');
+Object.defineProperty(prototype, 'message', OnMessage()(prototype, 'message', method) ?? method);
 Controller()(EchoController);
 
 class AppModule {}

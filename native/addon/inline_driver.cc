@@ -7,7 +7,7 @@
 namespace addon {
 namespace {
 
-constexpr int kTurnsACallback = 4;     // then other JavaScript work has its turn
+constexpr int kTurnsACallback = 32;    // then other JavaScript work has its turn
 constexpr int kBatchesACallback = 64;
 
 template <typename Handle>
@@ -38,6 +38,7 @@ InlineDriver::InlineDriver(ServerWrap& server, reactor::EventLoop& loop)
 // stopping the server included. In that case this object is gone when DeliverBatches() returns.
 void InlineDriver::OnReady() {
   ServerWrap& server = server_;
+  turning_ = true;
   int budget = kBatchesACallback;
   for (int turn = 0; turn < kTurnsACallback && budget > 0; ++turn) {
     loop_.Turn(0);
@@ -45,12 +46,13 @@ void InlineDriver::OnReady() {
     if (!server.IsRunning()) return;
     if (!delivered && !loop_.HasWork()) break;
   }
+  turning_ = false;
   Rearm();
 }
 
 void InlineDriver::RunCommands() {
   loop_.RunCommands();
-  Rearm();
+  if (!turning_) Rearm();
 }
 
 void InlineDriver::Rearm() {

@@ -31,6 +31,7 @@ class InlineDriver {
   reactor::EventLoop& loop_;
   UvHandle poll_;
   UvHandle timer_;
+  bool turning_ = false;     // within OnReady(), which rearms at its end
   std::uint64_t armed_ = 0;  // deadline in ns the timer is set to; 0: not set
 };
 

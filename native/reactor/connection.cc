@@ -124,6 +124,7 @@ bool Connection::Read() {
       // (epoll(7)). A hang-up has no further edge: read on to the end.
       if (count < room.size() && !hangup_) readable_ = false;
       bytes_received_ += count;
+      loop_->CountReceived(count);
       last_activity_ = loop_->now();
     }
     unparsed_ = false;

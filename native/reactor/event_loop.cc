@@ -7,6 +7,9 @@
 namespace reactor {
 namespace {
 
+// Bytes received in one turn before the receiver has its say: what it reads is still in the cache
+// then, and a few busy connections hold nobody up.
+constexpr std::size_t kReceivedATurn = 64 * 1024;
 constexpr std::size_t kScratchSize = 64 * 1024;
 constexpr Nanoseconds kFailureInterval = FromMilliseconds(1000);
 
@@ -62,7 +65,8 @@ void EventLoop::RunCommands() {
 }
 
 bool EventLoop::HasWork() noexcept {
-  return (acceptor_ && acceptor_->ready()) || (!ready_.empty() && handler_.HasRoom());
+  if (acceptor_ && acceptor_->ready()) return true;
+  return (!ready_.empty() || OwesQuiesced()) && handler_.HasRoom();
 }
 
 // How long the poller may wait, in whole milliseconds, rounded up: a timer is never early.
@@ -98,7 +102,12 @@ void EventLoop::Dispatch(PollToken token, Ready ready) noexcept {
 
 void EventLoop::ServeReady() {
   serving_.swap(ready_);
+  received_ = 0;
   for (Connection* connection : serving_) {
+    if (received_ >= kReceivedATurn) {
+      ready_.push_back(connection);
+      continue;
+    }
     bool released = false;
     const bool more = connection->Serve(released);  // `scheduled_` stays set: no second entry
     connection->scheduled_ = false;
@@ -185,7 +194,7 @@ void EventLoop::Quiesce() {
 }
 
 void EventLoop::EmitQuiesced() {
-  if (quiescing_ && !quiesced_ && final_reads_ == 0) quiesced_ = handler_.OnQuiesced();
+  if (OwesQuiesced()) quiesced_ = handler_.OnQuiesced();
 }
 
 void EventLoop::CloseAll(CloseReason reason) {

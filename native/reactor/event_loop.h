@@ -111,6 +111,7 @@ class EventLoop {
   /// Keeps the earlier of two deadlines, so that a later one costs nothing until it is due.
   void ArmTimer(TimerNode& node, Nanoseconds deadline) noexcept;
   void OnConnectionClosed() noexcept;
+  void CountReceived(std::size_t bytes) noexcept { received_ += bytes; }
   void OnFinalReadDone() noexcept { --final_reads_; }
   void ReportFailure(LoopFailure failure, int error);
   void CountShed() noexcept { shed_.fetch_add(1, std::memory_order_relaxed); }
@@ -121,6 +122,9 @@ class EventLoop {
   void RunTasks();
   void ServeReady();
   void EmitQuiesced();
+  [[nodiscard]] bool OwesQuiesced() const noexcept {
+    return quiescing_ && !quiesced_ && final_reads_ == 0;
+  }
 
   LoopOptions options_;
   LoopHandler& handler_;
@@ -133,6 +137,7 @@ class EventLoop {
   std::vector<Connection*> ready_;    // to be served this turn or the next
   std::vector<Connection*> serving_;  // scratch of ServeReady()
   std::vector<std::byte> scratch_;
+  std::size_t received_ = 0;  // bytes in this turn
   std::size_t final_reads_ = 0;
   bool quiescing_ = false;
   bool quiesced_ = false;
