@@ -1,6 +1,10 @@
+import { setTimeout } from 'node:timers/promises';
 import { disturbance, isDisturbed } from './disturbance.mjs';
 import { runGenerator } from './generator.mjs';
 import { startServer } from './server.mjs';
+
+/** After a rehearsal: the server has the connections of it to close. */
+const settleMilliseconds = 500;
 
 /**
  * Measures one case: in each round every contender once, in an order that rotates, each in a fresh process. Rounds are
@@ -38,7 +42,12 @@ async function measureUndisturbed(benchCase, contender, settings) {
 async function measureOnce(benchCase, contender, { serverCpu, loadCpu }) {
   const { child, port } = await startServer(contender, serverCpu);
   try {
-    return await runGenerator({ port, serverPid: child.pid, cpu: loadCpu, load: benchCase.load });
+    const run = { port, serverPid: child.pid, cpu: loadCpu, load: benchCase.load };
+    for (let done = 0; done < (benchCase.rehearsals ?? 0); ++done) {
+      await runGenerator(run);
+      await setTimeout(settleMilliseconds);
+    }
+    return await runGenerator(run);
   } catch (error) {
     error.message = `${benchCase.title}, ${contender.label}: ${error.message}\n${child.stderr}`.trimEnd();
     throw error;

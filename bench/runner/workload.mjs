@@ -20,6 +20,7 @@
  * @property {string} id
  * @property {string} title
  * @property {Load} load
+ * @property {number} [rehearsals] runs of the same load on the same server before the one that counts
  * @property {readonly Column[]} columns
  * @property {readonly Target[]} targets
  *

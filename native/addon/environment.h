@@ -25,7 +25,9 @@ class Environment final {
   Environment& operator=(const Environment&) = delete;
   ~Environment() = default;
 
-  [[nodiscard]] static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+  [[nodiscard]] static Environment& Of(Napi::Env env) {
+    return *env.GetInstanceData<Environment>();
+  }
 
   [[nodiscard]] napi_env env() const noexcept { return env_; }
   [[nodiscard]] uv_loop_t* uv_loop() const noexcept { return uv_loop_; }

@@ -10,25 +10,44 @@ namespace {
 /// The symbolic names users search for; the rest is told by number.
 const char* NameOf(int error) noexcept {
   switch (error) {
-    case EACCES: return "EACCES";
-    case EADDRINUSE: return "EADDRINUSE";
-    case EADDRNOTAVAIL: return "EADDRNOTAVAIL";
-    case EAFNOSUPPORT: return "EAFNOSUPPORT";
-    case EINVAL: return "EINVAL";
-    case EISDIR: return "EISDIR";
-    case ELOOP: return "ELOOP";
-    case EMFILE: return "EMFILE";
-    case ENAMETOOLONG: return "ENAMETOOLONG";
-    case ENFILE: return "ENFILE";
-    case ENOBUFS: return "ENOBUFS";
-    case ENODEV: return "ENODEV";
-    case ENOENT: return "ENOENT";
-    case ENOMEM: return "ENOMEM";
-    case ENOTDIR: return "ENOTDIR";
-    case ENOTSUP: return "ENOTSUP";
-    case EPERM: return "EPERM";
-    case EROFS: return "EROFS";
-    default: return "EUNKNOWN";
+    case EACCES:
+      return "EACCES";
+    case EADDRINUSE:
+      return "EADDRINUSE";
+    case EADDRNOTAVAIL:
+      return "EADDRNOTAVAIL";
+    case EAFNOSUPPORT:
+      return "EAFNOSUPPORT";
+    case EINVAL:
+      return "EINVAL";
+    case EISDIR:
+      return "EISDIR";
+    case ELOOP:
+      return "ELOOP";
+    case EMFILE:
+      return "EMFILE";
+    case ENAMETOOLONG:
+      return "ENAMETOOLONG";
+    case ENFILE:
+      return "ENFILE";
+    case ENOBUFS:
+      return "ENOBUFS";
+    case ENODEV:
+      return "ENODEV";
+    case ENOENT:
+      return "ENOENT";
+    case ENOMEM:
+      return "ENOMEM";
+    case ENOTDIR:
+      return "ENOTDIR";
+    case ENOTSUP:
+      return "ENOTSUP";
+    case EPERM:
+      return "EPERM";
+    case EROFS:
+      return "EROFS";
+    default:
+      return "EUNKNOWN";
   }
 }
 

@@ -7,7 +7,7 @@
 namespace addon {
 namespace {
 
-constexpr int kTurnsACallback = 32;    // then other JavaScript work has its turn
+constexpr int kTurnsACallback = 32;  // then other JavaScript work has its turn
 constexpr int kBatchesACallback = 64;
 
 template <typename Handle>
@@ -25,12 +25,14 @@ InlineDriver::InlineDriver(ServerWrap& server, reactor::EventLoop& loop)
   uv_loop_t* const uv = server.environment().uv_loop();
   reactor::ThrowIfFailed(uv_timer_init(uv, timer_.As<uv_timer_t>()), "uv_timer_init");
   timer_.MarkOpen();
-  reactor::ThrowIfFailed(uv_poll_init(uv, poll_.As<uv_poll_t>(), loop_.descriptor()), "uv_poll_init");
+  reactor::ThrowIfFailed(uv_poll_init(uv, poll_.As<uv_poll_t>(), loop_.descriptor()),
+                         "uv_poll_init");
   poll_.MarkOpen();
-  reactor::ThrowIfFailed(
-      uv_poll_start(poll_.As<uv_poll_t>(), UV_READABLE,
-                    [](uv_poll_t* handle, int /*status*/, int /*events*/) { DriverOf(handle)->OnReady(); }),
-      "uv_poll_start");
+  reactor::ThrowIfFailed(uv_poll_start(poll_.As<uv_poll_t>(), UV_READABLE,
+                                       [](uv_poll_t* handle, int /*status*/, int /*events*/) {
+                                         DriverOf(handle)->OnReady();
+                                       }),
+                         "uv_poll_start");
   Rearm();
 }
 
@@ -67,17 +69,20 @@ void InlineDriver::Rearm() {
     return;
   }
   const reactor::Nanoseconds now = reactor::MonotonicNow();
-  const std::uint64_t wait = wanted <= now ? 0
-                                           : (wanted - now + reactor::kNanosecondsPerMillisecond - 1) /
-                                                 reactor::kNanosecondsPerMillisecond;
-  uv_update_time(server_.environment().uv_loop());  // its cached time may be as old as the last poll
-  uv_timer_start(timer,
-                 [](uv_timer_t* handle) {
-                   InlineDriver* const driver = DriverOf(handle);
-                   driver->armed_ = 0;
-                   driver->OnReady();
-                 },
-                 wait, 0);
+  const std::uint64_t wait = wanted <= now
+                                 ? 0
+                                 : (wanted - now + reactor::kNanosecondsPerMillisecond - 1) /
+                                       reactor::kNanosecondsPerMillisecond;
+  uv_update_time(
+      server_.environment().uv_loop());  // its cached time may be as old as the last poll
+  uv_timer_start(
+      timer,
+      [](uv_timer_t* handle) {
+        InlineDriver* const driver = DriverOf(handle);
+        driver->armed_ = 0;
+        driver->OnReady();
+      },
+      wait, 0);
 }
 
 }  // namespace addon

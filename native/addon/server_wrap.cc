@@ -31,14 +31,14 @@ reactor::Nanoseconds DurationOf(const Napi::Object& options, const char* name) {
 }  // namespace
 
 Napi::Function ServerWrap::Define(Napi::Env env) {
-  return DefineClass(env, "NativeServer",
-                     {InstanceMethod<&ServerWrap::Listen>("listen"),
-                      InstanceMethod<&ServerWrap::Publish>("publish"),
-                      InstanceMethod<&ServerWrap::Flush>("flush"),
-                      InstanceMethod<&ServerWrap::BytesWritten>("bytesWritten"),
-                      InstanceMethod<&ServerWrap::TakeLarge>("takeLarge"),
-                      InstanceMethod<&ServerWrap::Stats>("stats"),
-                      InstanceMethod<&ServerWrap::StopFromJs>("stop")});
+  return DefineClass(
+      env, "NativeServer",
+      {InstanceMethod<&ServerWrap::Listen>("listen"),
+       InstanceMethod<&ServerWrap::Publish>("publish"), InstanceMethod<&ServerWrap::Flush>("flush"),
+       InstanceMethod<&ServerWrap::BytesWritten>("bytesWritten"),
+       InstanceMethod<&ServerWrap::TakeLarge>("takeLarge"),
+       InstanceMethod<&ServerWrap::Stats>("stats"),
+       InstanceMethod<&ServerWrap::StopFromJs>("stop")});
 }
 
 // new NativeServer(options, inbound, outbound, control, onBatch); checked by src/native/binding.ts.
@@ -121,7 +121,8 @@ Napi::Value ServerWrap::Listen(const Napi::CallbackInfo& info) {
   const std::string host = info[0].As<Napi::String>().Utf8Value();
   const int port = info[1].As<Napi::Number>().Int32Value();
   try {
-    bridge::Doorbell* const doorbell = host_driven_ ? nullptr : &environment_->AcquireThreadDriver();
+    bridge::Doorbell* const doorbell =
+        host_driven_ ? nullptr : &environment_->AcquireThreadDriver();
     std::vector<reactor::LoopHandler*> handlers;
     bridges_.clear();
     for (std::size_t i = 0; i < loop_count_; ++i) {
@@ -132,9 +133,9 @@ Napi::Value ServerWrap::Listen(const Napi::CallbackInfo& info) {
     }
     group_ = std::make_unique<reactor::LoopGroup>(options_, handlers);
     for (std::size_t i = 0; i < loop_count_; ++i) bridges_[i]->Attach(group_->loop(i));
-    const reactor::Endpoint bound =
-        group_->Listen(port < 0 ? reactor::Endpoint::FromPath(host)
-                                : reactor::Endpoint::FromAddress(host, static_cast<std::uint16_t>(port)));
+    const reactor::Endpoint bound = group_->Listen(
+        port < 0 ? reactor::Endpoint::FromPath(host)
+                 : reactor::Endpoint::FromAddress(host, static_cast<std::uint16_t>(port)));
     if (host_driven_) inline_driver_ = std::make_unique<InlineDriver>(*this, group_->loop(0));
     napi_async_init(env, Value(), Napi::String::New(env, "GevServer"), &async_context_);
     environment_->Register(*this);
@@ -142,7 +143,9 @@ Napi::Value ServerWrap::Listen(const Napi::CallbackInfo& info) {
     Napi::Object address = Napi::Object::New(env);
     address.Set("address", bound.is_unix() ? host : bound.host());
     address.Set("port", Napi::Number::New(env, bound.port()));
-    address.Set("family", Napi::Number::New(env, bound.is_unix() ? 1 : bound.family() == AF_INET ? 4 : 6));
+    address.Set("family", Napi::Number::New(env, bound.is_unix()             ? 1
+                                                 : bound.family() == AF_INET ? 4
+                                                                             : 6));
     return address;
   } catch (const std::system_error& error) {
     inline_driver_.reset();
@@ -168,7 +171,8 @@ void ServerWrap::Stop() noexcept {
   Unref();
 }
 
-// --- batches: loop → JavaScript ----------------------------------------------------------------------
+// --- batches: loop → JavaScript
+// ----------------------------------------------------------------------
 
 bool ServerWrap::DeliverBatches(int& budget) {
   bool any = false;
@@ -206,7 +210,8 @@ void ServerWrap::CallBatch(std::uint32_t loop, std::int32_t slab) {
   }
 }
 
-// --- records: JavaScript → loop ------------------------------------------------------------------------
+// --- records: JavaScript → loop
+// ------------------------------------------------------------------------
 
 void ServerWrap::PublishLoop(std::size_t loop) {
   bridge::Mailbox& mailbox = bridges_[loop]->mailbox();
@@ -239,7 +244,8 @@ Napi::Value ServerWrap::Flush(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// --- questions -------------------------------------------------------------------------------------------
+// --- questions
+// -------------------------------------------------------------------------------------------
 
 Napi::Value ServerWrap::BytesWritten(const Napi::CallbackInfo& info) {
   if (!IsRunning()) return Napi::Number::New(info.Env(), -1);
@@ -254,14 +260,16 @@ Napi::Value ServerWrap::TakeLarge(const Napi::CallbackInfo& info) {
   if (!CheckRunning(env)) return env.Undefined();
   const auto frame = bridges_[info[0].As<Napi::Number>().Uint32Value()]->TakeLarge(
       info[1].As<Napi::Number>().Uint32Value());
-  return Napi::Buffer<std::byte>::Copy(env, frame.bytes.get(), frame.size);
+  napi_value copy = nullptr;
+  napi_create_buffer_copy(env, frame.size, frame.bytes.get(), nullptr, &copy);
+  return {env, copy};
 }
 
 Napi::Value ServerWrap::Stats(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!CheckRunning(env)) return env.Undefined();
   Napi::Object stats = Napi::Object::New(env);
-  Napi::Array connections = Napi::Array::New(env, loop_count_);
+  const Napi::Array connections = Napi::Array::New(env, loop_count_);
   for (std::uint32_t i = 0; i < loop_count_; ++i) {
     connections.Set(i, Napi::Number::New(env, static_cast<double>(group_->connections(i))));
   }

@@ -48,7 +48,8 @@ class ServerWrap final : public Napi::ObjectWrap<ServerWrap> {
   Napi::Value StopFromJs(const Napi::CallbackInfo& info);
 
   void Configure(const Napi::Object& options);
-  std::vector<std::byte*> HoldBuffers(const Napi::Array& buffers, std::size_t first, std::size_t count);
+  std::vector<std::byte*> HoldBuffers(const Napi::Array& buffers, std::size_t first,
+                                      std::size_t count);
   void CallBatch(std::uint32_t loop, std::int32_t slab);
   void PublishLoop(std::size_t loop);
   void PublishAll();
@@ -62,8 +63,8 @@ class ServerWrap final : public Napi::ObjectWrap<ServerWrap> {
   std::vector<std::unique_ptr<bridge::LoopBridge>> bridges_;
   std::unique_ptr<reactor::LoopGroup> group_;
   std::unique_ptr<InlineDriver> inline_driver_;
-  // int32 words shared with JavaScript: [0] 1 while a batch is delivered, [1 + loop] the loop's open
-  // outbound slab.
+  // int32 words shared with JavaScript: [0] 1 while a batch is delivered, [1 + loop] the loop's
+  // open outbound slab.
   std::int32_t* control_ = nullptr;
   std::vector<Napi::Reference<Napi::ArrayBuffer>> buffers_;  // slabs and control words
   std::vector<std::vector<std::byte*>> inbound_;

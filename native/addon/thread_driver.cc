@@ -22,13 +22,14 @@ void ThreadDriver::Resume() {
   reactor::ThrowIfFailed(uv_poll_init(environment_.uv_loop(), poll, poller_.descriptor()),
                          "uv_poll_init");
   watch_->MarkOpen();
-  reactor::ThrowIfFailed(uv_poll_start(poll, UV_READABLE,
-                                       [](uv_poll_t* handle, int /*status*/, int /*events*/) {
-                                         static_cast<ThreadDriver*>(
-                                             uv_handle_get_data(reinterpret_cast<uv_handle_t*>(handle)))
-                                             ->OnReadable();
-                                       }),
-                         "uv_poll_start");
+  reactor::ThrowIfFailed(
+      uv_poll_start(poll, UV_READABLE,
+                    [](uv_poll_t* handle, int /*status*/, int /*events*/) {
+                      static_cast<ThreadDriver*>(
+                          uv_handle_get_data(reinterpret_cast<uv_handle_t*>(handle)))
+                          ->OnReadable();
+                    }),
+      "uv_poll_start");
 }
 
 void ThreadDriver::Retire() noexcept { watch_.reset(); }

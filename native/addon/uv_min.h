@@ -1,5 +1,5 @@
-// The few libuv calls the addon needs, declared by hand: node-api-headers carries no uv.h. libuv 1.x
-// keeps its ABI, and the sizes of handles come from the library at run time.
+// The few libuv calls the addon needs, declared by hand: node-api-headers carries no uv.h.
+// libuv 1.x keeps its ABI, and the sizes of handles come from the library at run time.
 #pragma once
 
 #include <cstddef>

@@ -35,19 +35,24 @@ class InboundStream {
   /// Writes a descriptor; Reserve() came before.
   void Append(const Descriptor& descriptor) noexcept;
   /// Descriptors the open slab still takes.
-  [[nodiscard]] std::size_t DescriptorsLeft() const noexcept { return kDescriptorCapacity - count_; }
+  [[nodiscard]] std::size_t DescriptorsLeft() const noexcept {
+    return kDescriptorCapacity - count_;
+  }
   /// Free data of the open slab; Reserve() came before.
   [[nodiscard]] std::span<std::byte> Room() const noexcept {
     return {slabs_[static_cast<std::size_t>(open_)] + data_end_, kSlabSize - data_end_};
   }
-  [[nodiscard]] std::uint32_t data_end() const noexcept { return static_cast<std::uint32_t>(data_end_); }
+  [[nodiscard]] std::uint32_t data_end() const noexcept {
+    return static_cast<std::uint32_t>(data_end_);
+  }
   void TakeData(std::size_t bytes) noexcept { data_end_ += bytes; }
   /// Copies `bytes` into the slab (reserved before) and returns their offset.
   std::uint32_t CopyData(std::span<const std::byte> bytes) noexcept;
   /// True when JavaScript has something to take.
   [[nodiscard]] bool HasEvents() const noexcept { return count_ > 0 || !ready_.Empty(); }
 
-  // --- JavaScript's thread ------------------------------------------------------------------------
+  // --- JavaScript's thread
+  // ------------------------------------------------------------------------
 
   /// The next slab to read, now JavaScript's; -1 when there is none. A slab the loop is writing at
   /// this moment does not count: the loop rings once more when it is done.

@@ -13,13 +13,15 @@ using protocol::FrameResult;
 using reactor::Connection;
 using reactor::ReadVerdict;
 
-constexpr std::size_t kReadSize = 64 * 1024;          // bytes asked of the kernel at a time
-constexpr std::size_t kMinimumRead = 16 * 1024;       // with less room the slab counts as full
-constexpr std::size_t kCarryLimit = 4 * 1024;         // a partial frame up to this is copied in front
+constexpr std::size_t kReadSize = 64 * 1024;     // bytes asked of the kernel at a time
+constexpr std::size_t kMinimumRead = 16 * 1024;  // with less room the slab counts as full
+constexpr std::size_t kCarryLimit = 4 * 1024;    // a partial frame up to this is copied in front
 constexpr std::size_t kLargeFrame = InboundStream::kMaxData / 2;
 
 std::uint32_t Low(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value); }
-std::uint32_t High(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value >> 32U); }
+std::uint32_t High(std::uint64_t value) noexcept {
+  return static_cast<std::uint32_t>(value >> 32U);
+}
 
 std::span<const std::byte> Bytes(const std::string& text) noexcept {
   return std::as_bytes(std::span(text.data(), text.size()));
@@ -28,8 +30,8 @@ std::span<const std::byte> Bytes(const std::string& text) noexcept {
 reactor::Nanoseconds FromMillisecondsAsDouble(const std::byte* number) noexcept {
   double milliseconds = 0;
   std::memcpy(&milliseconds, number, sizeof milliseconds);
-  return static_cast<reactor::Nanoseconds>(milliseconds *
-                                           static_cast<double>(reactor::kNanosecondsPerMillisecond));
+  return static_cast<reactor::Nanoseconds>(
+      milliseconds * static_cast<double>(reactor::kNanosecondsPerMillisecond));
 }
 
 }  // namespace
@@ -49,7 +51,8 @@ void LoopBridge::EndEvents() {
   if (has_events && doorbell_ != nullptr) doorbell_->Ring();
 }
 
-bool LoopBridge::Emit(EventKind kind, const Connection& connection, std::uint32_t a, std::uint32_t b) {
+bool LoopBridge::Emit(EventKind kind, const Connection& connection, std::uint32_t a,
+                      std::uint32_t b) {
   if (!inbound_.Reserve(0)) return false;
   inbound_.Append({kind, connection.slot(), connection.generation(), 0, 0, a, b, 0});
   return true;
@@ -64,8 +67,9 @@ bool LoopBridge::OnOpen(Connection& connection) {
   SlotOf(connection) = Slot{};
   const std::uint32_t offset = inbound_.CopyData(Bytes(remote_host));
   inbound_.CopyData(Bytes(local_host));
-  const std::uint32_t family = connection.remote().is_unix() ? 1
-                               : remote_host.find(':') == std::string::npos ? 4 : 6;
+  const std::uint32_t family = connection.remote().is_unix()                ? 1
+                               : remote_host.find(':') == std::string::npos ? 4
+                                                                            : 6;
   inbound_.Append({EventKind::kOpen, connection.slot(), connection.generation(), offset,
                    static_cast<std::uint32_t>(remote_host.size() + local_host.size()),
                    connection.remote().port() | std::uint32_t{local.port()} << 16U,
@@ -108,10 +112,12 @@ void LoopBridge::OnFailure(reactor::LoopFailure failure, int error) {
                    static_cast<std::uint32_t>(error), 0});
 }
 
-// --- received bytes → frames -----------------------------------------------------------------------
+// --- received bytes → frames
+// -----------------------------------------------------------------------
 
-// Received bytes go straight into the slab, behind the copy of a short partial frame. A long partial
-// frame collects outside, so that a frame which arrives in many small pieces is not copied each time.
+// Received bytes go straight into the slab, behind the copy of a short partial frame. A long
+// partial frame collects outside, so that a frame which arrives in many small pieces is not copied
+// each time.
 std::span<std::byte> LoopBridge::PrepareRead(Connection& connection) {
   Slot& slot = SlotOf(connection);
   if (slot.partial.size() > kCarryLimit) return slot.partial.Room(kReadSize);
@@ -191,7 +197,8 @@ bool LoopBridge::DeliverCopy(const Connection& connection, std::span<const std::
   if (payload.size() <= kLargeFrame) {
     if (!inbound_.Reserve(payload.size())) return false;
     const std::uint32_t offset = inbound_.CopyData(payload);
-    inbound_.Append({EventKind::kMessage, connection.slot(), connection.generation(), offset, length, 0, 0, 0});
+    inbound_.Append(
+        {EventKind::kMessage, connection.slot(), connection.generation(), offset, length, 0, 0, 0});
     return true;
   }
   if (!inbound_.Reserve(0)) return false;
@@ -202,7 +209,8 @@ bool LoopBridge::DeliverCopy(const Connection& connection, std::span<const std::
     const std::scoped_lock lock(large_mutex_);
     large_.insert_or_assign(ticket, std::move(large));
   }
-  inbound_.Append({EventKind::kLarge, connection.slot(), connection.generation(), 0, length, ticket, 0, 0});
+  inbound_.Append(
+      {EventKind::kLarge, connection.slot(), connection.generation(), 0, length, ticket, 0, 0});
   return true;
 }
 
@@ -212,7 +220,8 @@ LoopBridge::LargeFrame LoopBridge::TakeLarge(std::uint32_t ticket) {
   return node.empty() ? LargeFrame{} : std::move(node.mapped());
 }
 
-// --- records: JavaScript → loop ----------------------------------------------------------------------
+// --- records: JavaScript → loop
+// ----------------------------------------------------------------------
 
 void LoopBridge::RunCommands() {
   mailbox_.Drain([this](std::span<std::byte> records) { Execute(records); });
@@ -298,7 +307,8 @@ void LoopBridge::Apply(const Record& record, std::span<const std::byte> payload)
   }
 }
 
-void LoopBridge::Queue(Connection& connection, std::span<const std::byte> payload, std::int32_t flags) {
+void LoopBridge::Queue(Connection& connection, std::span<const std::byte> payload,
+                       std::int32_t flags) {
   Slot& slot = SlotOf(connection);
   const auto part = static_cast<std::int32_t>(parts_.size());
   parts_.push_back({payload, kNone});

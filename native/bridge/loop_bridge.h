@@ -78,7 +78,8 @@ class LoopBridge final : public reactor::LoopHandler {
 
   void Execute(std::span<std::byte> records);
   void Apply(const Record& record, std::span<const std::byte> payload);
-  void Queue(reactor::Connection& connection, std::span<const std::byte> payload, std::int32_t flags);
+  void Queue(reactor::Connection& connection, std::span<const std::byte> payload,
+             std::int32_t flags);
   void Flush(reactor::Connection& connection);
   void FlushAll();
 

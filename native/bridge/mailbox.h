@@ -33,7 +33,8 @@ class Mailbox {
   /// over; true: the loop must be woken.
   bool Publish();
 
-  // --- the loop's thread ---------------------------------------------------------------------------
+  // --- the loop's thread
+  // ---------------------------------------------------------------------------
 
   [[nodiscard]] bool Empty() const noexcept { return ready_.Empty() && spilled_count_.load() == 0; }
 
@@ -43,7 +44,7 @@ class Mailbox {
   void Drain(Consumer&& consume) {
     while (true) {
       if (spilled_count_.load() > 0) {
-        if (Spill spill = TakeSpill(); spill.bytes) {
+        if (const Spill spill = TakeSpill(); spill.bytes) {
           consume(std::span<std::byte>(spill.bytes.get(), spill.size));
           continue;
         }

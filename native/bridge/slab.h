@@ -8,8 +8,8 @@
 //   64     descriptors, 32 bytes each            64    records: 16 bytes and a payload each,
 //   32832  data they point into                        padded to 4 bytes
 //
-//   descriptor: kind, slot, generation, offset, length, a, b, c      (offset: from the slab's start)
-//   record:     operation | argument << 8, slot, generation, length, payload…
+//   descriptor: kind, slot, generation, offset, length, a, b, c      (offset: from the slab's
+//   start) record:     operation | argument << 8, slot, generation, length, payload…
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,8 @@ inline constexpr std::size_t kInboundData = kSlabHeader + kDescriptorCapacity * 
 
 inline constexpr std::size_t kRecordHeader = 16;
 
-/// What a descriptor tells. One ordered stream a loop: open < messages < end < close per connection.
+/// What a descriptor tells. One ordered stream a loop: open < messages < end < close per
+/// connection.
 enum class EventKind : std::int32_t {
   kOpen = 1,      // data: remote host, local host; a: remote port | local port << 16, b: length of
                   // the remote host, c: 4, 6 or 1 (Unix)
@@ -45,19 +46,19 @@ enum class EventKind : std::int32_t {
 
 /// What a record asks for. `argument` is the high 24 bits of the first word.
 enum class Operation : std::int32_t {
-  kSend = 1,           // argument: SendFlag bits
-  kMulticast = 2,      // payload; then `slot` pairs (slot, generation), each to get the payload
-  kClose = 3,          // argument: CloseReason
+  kSend = 1,       // argument: SendFlag bits
+  kMulticast = 2,  // payload; then `slot` pairs (slot, generation), each to get the payload
+  kClose = 3,      // argument: CloseReason
   kShutdownWrite = 4,
-  kAbort = 5,          // argument: CloseReason
+  kAbort = 5,  // argument: CloseReason
   kPause = 6,
   kResume = 7,
-  kTimerStart = 8,     // slot: timer id; payload: delay and interval in ms, two float64
-  kTimerCancel = 9,    // slot: timer id
-  kTimerDone = 10,     // slot: timer id
+  kTimerStart = 8,   // slot: timer id; payload: delay and interval in ms, two float64
+  kTimerCancel = 9,  // slot: timer id
+  kTimerDone = 10,   // slot: timer id
   kQuiesce = 11,
-  kCloseAll = 12,      // argument: CloseReason
-  kAbortAll = 13,      // argument: CloseReason
+  kCloseAll = 12,  // argument: CloseReason
+  kAbortAll = 13,  // argument: CloseReason
 };
 
 enum SendFlag : std::int32_t {

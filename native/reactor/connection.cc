@@ -16,6 +16,7 @@ constexpr std::size_t kReadBudget = 256 * 1024;        // bytes a connection may
 constexpr std::size_t kFinalReadBudget = 1024 * 1024;  // bytes read at most when the server stops
 constexpr std::size_t kComposeLimit = 8 * 1024;        // below this one copy beats an iovec
 constexpr std::size_t kVectorLimit = 64;               // parts a sendmsg
+constexpr Nanoseconds kRetryDelay = FromMilliseconds(10);
 
 bool WouldBlock(ssize_t result) noexcept { return result == -EAGAIN || result == -EWOULDBLOCK; }
 
@@ -45,7 +46,7 @@ void Connection::MarkFree() noexcept {
   error_ = 0;
   bytes_written_.store(0, std::memory_order_release);
   bytes_queued_ = flush_target_ = bytes_received_ = final_read_left_ = 0;
-  close_deadline_ = 0;
+  close_deadline_ = retry_at_ = 0;
 }
 
 // --- reading -------------------------------------------------------------------------------------
@@ -104,25 +105,8 @@ bool Connection::Read() {
     if (!unparsed_) {
       const std::span<std::byte> room = handler.PrepareRead(*this);
       if (room.empty()) return false;
-      const bool fresh_edge = std::exchange(fresh_edge_, false);
-      const ssize_t result = SocketOps::Receive(fd(), room.data(), room.size());
-      if (result <= 0) {
-        if (result == -EINTR) continue;
-        readable_ = false;
-        if (result == 0) {
-          OnEndOfInput();
-        } else if (!WouldBlock(result)) {
-          OnReceiveError(static_cast<int>(-result));
-        } else if (fresh_edge) {
-          // The edge promised bytes; should it have been used up, this brings it back.
-          loop_->poller().Rearm(fd(), loop_->TokenOf(*this));
-        }
-        return true;
-      }
-      count = static_cast<std::size_t>(result);
-      // A stream that gave less than asked for is empty, and the next byte is a new edge
-      // (epoll(7)). A hang-up has no further edge: read on to the end.
-      if (count < room.size() && !hangup_) readable_ = false;
+      count = Receive(room);
+      if (count == 0) return true;
       bytes_received_ += count;
       loop_->CountReceived(count);
       last_activity_ = loop_->now();
@@ -152,20 +136,34 @@ bool Connection::Read() {
 void Connection::Discard() noexcept {
   const std::span<std::byte> scratch = loop_->scratch();
   for (std::size_t budget = kReadBudget; readable_ && budget > 0;) {
-    const ssize_t result = SocketOps::Receive(fd(), scratch.data(), scratch.size());
-    if (result > 0) {
-      if (static_cast<std::size_t>(result) < scratch.size() && !hangup_) readable_ = false;
-      budget -= std::min(budget, static_cast<std::size_t>(result));
-      continue;
-    }
-    if (result == -EINTR) continue;
-    readable_ = false;
-    if (result == 0) {
-      OnEndOfInput();
-    } else if (!WouldBlock(result)) {
-      OnReceiveError(static_cast<int>(-result));
-    }
+    budget -= std::min(budget, Receive(scratch));
   }
+}
+
+// Returns 0 when there is nothing now; what that means for the connection is then dealt with.
+std::size_t Connection::Receive(std::span<std::byte> room) noexcept {
+  const bool fresh_edge = std::exchange(fresh_edge_, false);
+  ssize_t result = 0;
+  do {
+    result = SocketOps::Receive(fd(), room.data(), room.size());
+  } while (result == -EINTR);
+  if (result > 0) {
+    const auto count = static_cast<std::size_t>(result);
+    // A stream that gave less than asked for is empty, and the next byte is a new edge (epoll(7)).
+    // A hang-up has no further edge: read on to the end.
+    if (count < room.size() && !hangup_) readable_ = false;
+    return count;
+  }
+  readable_ = false;
+  if (result == 0) {
+    OnEndOfInput();
+  } else if (!WouldBlock(result)) {
+    OnReceiveError(static_cast<int>(-result));
+  } else if (fresh_edge) {
+    // The edge promised bytes; should it have been used up, this brings it back.
+    loop_->poller().Rearm(fd(), loop_->TokenOf(*this));
+  }
+  return 0;
 }
 
 void Connection::OnEndOfInput() noexcept {
@@ -181,7 +179,9 @@ void Connection::OnEndOfInput() noexcept {
 }
 
 void Connection::OnReceiveError(int error) noexcept {
-  if (state_ == State::kFinSent) {
+  if (IsExhaustion(error)) {
+    RetrySoon();
+  } else if (state_ == State::kFinSent) {
     Finish(reason_, 0);  // everything was handed over: the peer merely hung up impolitely
   } else {
     Abort(IsPeerFailure(error) ? CloseReason::kReset : CloseReason::kError, error);
@@ -195,10 +195,10 @@ void Connection::Resume() noexcept {
 }
 
 void Connection::SetFrameIncomplete(bool incomplete) noexcept {
-  frame_incomplete_ = incomplete;
-  if (!incomplete || loop_->options().connection.incomplete_frame_timeout == 0) return;
+  frame_incomplete_ = incomplete && state_ == State::kOpen;
+  if (!frame_incomplete_ || loop_->options().connection.incomplete_frame_timeout == 0) return;
   frame_started_ = loop_->now();  // progress restarts the clock: it measures silence
-  if (!timer_.armed()) ArmTimer();
+  ArmTimer();
 }
 
 void Connection::BeginFinalRead() noexcept {
@@ -326,7 +326,7 @@ void Connection::OnSendFailure(int error) noexcept {
   writable_ = false;
   if (error == EAGAIN || error == EWOULDBLOCK) return;
   if (IsExhaustion(error)) {
-    loop_->poller().Rearm(fd(), loop_->TokenOf(*this));  // the kernel is short of memory: once more
+    RetrySoon();
     return;
   }
   Abort(IsPeerFailure(error) ? CloseReason::kReset : CloseReason::kError, error);
@@ -415,7 +415,12 @@ void Connection::SendFin() noexcept {
   if (fin_sent_) return;
   fin_sent_ = true;
   const int result = SocketOps::Shutdown(fd(), SHUT_WR);
-  if (result < 0) Abort(end_seen_ ? reason_ : CloseReason::kReset, end_seen_ ? 0 : -result);
+  if (result >= 0) return;
+  if (!end_seen_) {
+    Abort(CloseReason::kReset, -result);
+  } else {
+    Abort(state_ == State::kOpen ? CloseReason::kPeer : reason_);
+  }
 }
 
 void Connection::Abort(CloseReason reason, int error) noexcept {
@@ -451,6 +456,7 @@ void Connection::ArmTimer() noexcept {
       deadline = std::min(deadline, frame_started_ + limits.incomplete_frame_timeout);
     }
   }
+  if (retry_at_ != 0) deadline = std::min(deadline, retry_at_);
   if (deadline == ~Nanoseconds{0}) return;
   loop_->ArmTimer(timer_, deadline);
 }
@@ -463,8 +469,9 @@ void Connection::OnDeadline() {
     return;
   }
   if (state_ == State::kOpen) {
-    // What the peer sent and we could not read yet is neither silence nor a stalled frame.
-    const bool unread = readable_ || unparsed_;
+    // What the peer sent and we could not read yet is neither silence nor a stalled frame, unless
+    // it is the peer who does not read.
+    const bool unread = (readable_ || unparsed_) && !over_high_water_;
     if (unread) last_activity_ = frame_started_ = now;
     if (frame_incomplete_ && limits.incomplete_frame_timeout != 0 &&
         now >= frame_started_ + limits.incomplete_frame_timeout) {
@@ -476,7 +483,21 @@ void Connection::OnDeadline() {
       return;
     }
   }
+  if (retry_at_ != 0 && now >= retry_at_) Retry();
+  if (state_ != State::kClosed) ArmTimer();
+}
+
+// The kernel is short of memory: a pause, not an end, and no spinning meanwhile.
+void Connection::RetrySoon() noexcept {
+  retry_at_ = loop_->now() + kRetryDelay;
   ArmTimer();
+}
+
+void Connection::Retry() noexcept {
+  retry_at_ = 0;
+  readable_ = writable_ = true;
+  if (!output_.empty()) FlushOutput();
+  if (MayRead()) loop_->Schedule(*this);
 }
 
 }  // namespace reactor

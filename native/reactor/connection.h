@@ -116,6 +116,7 @@ class Connection final : public TimerTarget {
   [[nodiscard]] bool MayRead() const noexcept;
   bool Read();  // false: the handler had no room
   void Discard() noexcept;
+  std::size_t Receive(std::span<std::byte> room) noexcept;
   bool EmitPending(bool& released);
   void OnEndOfInput() noexcept;
   void OnReceiveError(int error) noexcept;
@@ -131,6 +132,8 @@ class Connection final : public TimerTarget {
   void FinishFinalRead() noexcept;
   void Raise(Pending event) noexcept;
   void ArmTimer() noexcept;
+  void RetrySoon() noexcept;
+  void Retry() noexcept;
 
   // Hot fields first: one message touches the first two cache lines.
   EventLoop* loop_ = nullptr;
@@ -164,6 +167,7 @@ class Connection final : public TimerTarget {
   Nanoseconds last_activity_ = 0;
   Nanoseconds frame_started_ = 0;
   Nanoseconds close_deadline_ = 0;  // 0: none
+  Nanoseconds retry_at_ = 0;        // 0: none
   TimerNode timer_;
   RingBuffer output_;
   Endpoint remote_;

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -29,6 +30,16 @@ Endpoint From(const Address& address, socklen_t length = sizeof(Address)) noexce
   sockaddr_storage storage{};
   std::memcpy(&storage, &address, sizeof address);
   return {storage, length};
+}
+
+/// The index of an interface given by name or number; 0 when it is neither.
+std::uint32_t ScopeId(const std::string& scope) noexcept {
+  const std::uint32_t index = ::if_nametoindex(scope.c_str());
+  if (index != 0) return index;
+  std::uint32_t number = 0;
+  const char* const end = scope.data() + scope.size();
+  const auto parsed = std::from_chars(scope.data(), end, number);
+  return parsed.ec == std::errc{} && parsed.ptr == end ? number : 0;
 }
 
 constexpr std::size_t kMappedPrefix = 12;  // ::ffff:0:0/96
@@ -54,7 +65,8 @@ Endpoint Endpoint::FromAddress(const std::string& host, std::uint16_t port) {
     v6.sin6_family = AF_INET6;
     v6.sin6_port = htons(port);
     if (percent != std::string::npos) {
-      v6.sin6_scope_id = ::if_nametoindex(host.c_str() + percent + 1);
+      v6.sin6_scope_id = ScopeId(host.substr(percent + 1));
+      if (v6.sin6_scope_id == 0) ThrowSystemError(-EINVAL, "'" + host + "' names no interface");
     }
     return From(v6);
   }

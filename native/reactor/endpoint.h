@@ -15,8 +15,8 @@ class Endpoint {
   Endpoint(const sockaddr_storage& address, socklen_t length) noexcept
       : address_(address), length_(length) {}
 
-  /// `host` is a numeric IPv4 or IPv6 address (a scope such as %eth0 allowed).
-  /// Throws std::system_error (EINVAL) when it is neither.
+  /// `host` is a numeric IPv4 or IPv6 address (a scope such as %eth0 or %2
+  /// allowed). Throws std::system_error (EINVAL) when it is neither, or the scope is unknown.
   static Endpoint FromAddress(const std::string& host, std::uint16_t port);
   /// Throws std::system_error (ENAMETOOLONG) when the path does not fit a sockaddr_un.
   static Endpoint FromPath(std::string_view path);

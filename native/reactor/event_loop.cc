@@ -38,10 +38,14 @@ EventLoop::~EventLoop() {
 // --- one turn ------------------------------------------------------------------------------------
 
 bool EventLoop::Turn(int max_wait_ms) {
-  poller_.Wait(WaitLimit(max_wait_ms),
-               [this](PollToken token, Ready ready) { Dispatch(token, ready); });
+  bool woken = false;
+  poller_.Wait(WaitLimit(max_wait_ms), [this, &woken](PollToken token, Ready ready) {
+    // Not the time before the sleep: what is written now is activity of now.
+    if (!std::exchange(woken, true)) now_ = MonotonicNow();
+    Dispatch(token, ready);
+  });
   sleeping_.store(false, std::memory_order_relaxed);
-  now_ = MonotonicNow();
+  if (!woken) now_ = MonotonicNow();
   RunTasks();
   handler_.RunCommands();
   handler_.BeginEvents();
@@ -66,7 +70,8 @@ void EventLoop::RunCommands() {
 
 bool EventLoop::HasWork() noexcept {
   if (acceptor_ && acceptor_->ready()) return true;
-  return (!ready_.empty() || OwesQuiesced()) && handler_.HasRoom();
+  const bool has_events = !ready_.empty() || timers_.has_due() || OwesQuiesced();
+  return has_events && handler_.HasRoom();
 }
 
 // How long the poller may wait, in whole milliseconds, rounded up: a timer is never early.
@@ -103,11 +108,9 @@ void EventLoop::Dispatch(PollToken token, Ready ready) noexcept {
 void EventLoop::ServeReady() {
   serving_.swap(ready_);
   received_ = 0;
-  for (Connection* connection : serving_) {
-    if (received_ >= kReceivedATurn) {
-      ready_.push_back(connection);
-      continue;
-    }
+  std::size_t served = 0;
+  for (; served < serving_.size() && received_ < kReceivedATurn; ++served) {
+    Connection* const connection = serving_[served];
     bool released = false;
     const bool more = connection->Serve(released);  // `scheduled_` stays set: no second entry
     connection->scheduled_ = false;
@@ -117,6 +120,9 @@ void EventLoop::ServeReady() {
       Schedule(*connection);
     }
   }
+  // Whoever was left out comes before those who have had their share.
+  ready_.insert(ready_.begin(), serving_.begin() + static_cast<std::ptrdiff_t>(served),
+                serving_.end());
   serving_.clear();
 }
 
@@ -178,19 +184,23 @@ Connection* EventLoop::Adopt(Descriptor socket, const Endpoint& remote) {
     ReportFailure(LoopFailure::kPoll, -result);
     connection->Abort(CloseReason::kError, -result);
   }
+  // Handed over by a loop that was still accepting.
+  if (quiescing_) BeginFinalRead(*connection);
   return connection;
 }
 
 void EventLoop::Quiesce() {
   if (quiescing_) return;
-  quiescing_ = true;
   if (acceptor_) acceptor_->AcceptRestAndClose();
   acceptor_.reset();
-  table_.ForEach([this](Connection& connection) {
-    if (connection.state() != Connection::State::kOpen) return;
-    ++final_reads_;
-    connection.BeginFinalRead();
-  });
+  quiescing_ = true;
+  table_.ForEach([this](Connection& connection) { BeginFinalRead(connection); });
+}
+
+void EventLoop::BeginFinalRead(Connection& connection) {
+  if (connection.state() != Connection::State::kOpen) return;
+  ++final_reads_;
+  connection.BeginFinalRead();
 }
 
 void EventLoop::EmitQuiesced() {

@@ -121,6 +121,7 @@ class EventLoop {
   void Dispatch(PollToken token, Ready ready) noexcept;
   void RunTasks();
   void ServeReady();
+  void BeginFinalRead(Connection& connection);
   void EmitQuiesced();
   [[nodiscard]] bool OwesQuiesced() const noexcept {
     return quiescing_ && !quiesced_ && final_reads_ == 0;

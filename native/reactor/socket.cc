@@ -65,7 +65,11 @@ Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options) {
                   "setsockopt(IPV6_V6ONLY)");
   }
   ThrowIfFailed(BindReplacingStale(fd, endpoint), "bind");
-  ThrowIfFailed(SocketOps::Listen(fd, options.backlog), "listen");
+  const int result = SocketOps::Listen(fd, options.backlog);
+  if (result < 0) {
+    if (endpoint.is_unix()) SocketOps::Unlink(endpoint.host().c_str());
+    ThrowSystemError(result, "listen");
+  }
   return socket;
 }
 

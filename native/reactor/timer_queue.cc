@@ -70,8 +70,12 @@ bool TimerQueue::Emit(LoopHandler& handler) {
   for (; done < due_.size(); ++done) {
     const auto it = timers_.find(due_[done]);
     if (it == timers_.end()) continue;  // cancelled meanwhile
-    if (!handler.OnTimer(it->first, it->second->skipped)) break;
-    it->second->skipped = 0;
+    // Taken before the call: the handler may cancel the timer, but then it had room for the tick.
+    const std::uint32_t skipped = std::exchange(it->second->skipped, 0);
+    if (!handler.OnTimer(it->first, skipped)) {
+      it->second->skipped = skipped;
+      break;
+    }
   }
   due_.erase(due_.begin(), due_.begin() + static_cast<std::ptrdiff_t>(done));
   return due_.empty();

@@ -29,6 +29,8 @@ class TimerQueue {
   /// The application is done with the last tick of `id`.
   void Acknowledge(TimerId id) noexcept;
 
+  /// True while ticks wait for Emit().
+  [[nodiscard]] bool has_due() const noexcept { return !due_.empty(); }
   /// Delivers due ticks. Returns false when the handler had no room for all.
   bool Emit(LoopHandler& handler);
 

@@ -53,16 +53,25 @@ void TimerWheel::Cascade() noexcept {
   for (unsigned level = kLevels - 1; level > 0; --level) {
     if ((current_ & ((std::uint64_t{1} << (kBits * level)) - 1)) != 0) continue;
     const auto index = (current_ >> (kBits * level)) & kMask;
-    TimerNode& slot = slots_[level][index];
-    TimerNode* node = slot.next;
-    slot.previous = slot.next = &slot;
-    occupied_[level] &= ~(std::uint64_t{1} << index);
-    while (node != &slot) {
+    TimerNode moved;
+    TakeSlot(level, index, moved);
+    for (TimerNode* node = moved.next; node != &moved;) {
       TimerNode* const next = node->next;
       Place(*node);
       node = next;
     }
   }
+}
+
+void TimerWheel::TakeSlot(unsigned level, std::uint64_t index, TimerNode& head) noexcept {
+  TimerNode& slot = slots_[level][index];
+  head.previous = head.next = &head;
+  if (slot.next == &slot) return;
+  head.next = slot.next;
+  head.previous = slot.previous;
+  head.next->previous = head.previous->next = &head;
+  slot.previous = slot.next = &slot;
+  occupied_[level] &= ~(std::uint64_t{1} << index);
 }
 
 std::optional<std::uint64_t> TimerWheel::NextEvent() const noexcept {

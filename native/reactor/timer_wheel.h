@@ -58,10 +58,12 @@ class TimerWheel {
       }
       current_ = *next;
       Cascade();
-      TimerNode& slot = slots_[0][current_ & kMask];
+      // Taken out first: a callback may arm a node for this very slot, one round on.
+      TimerNode due;
+      TakeSlot(0, current_ & kMask, due);
       ++current_;  // what the callbacks arm for "now" goes to the next tick
-      while (slot.next != &slot) {
-        TimerNode& node = *slot.next;
+      while (due.next != &due) {
+        TimerNode& node = *due.next;
         Cancel(node);
         expired(node);
       }
@@ -82,6 +84,8 @@ class TimerWheel {
   static constexpr std::uint64_t kHorizon = std::uint64_t{1} << (kBits * kLevels);
 
   void Place(TimerNode& node) noexcept;
+  /// Moves the nodes of a slot into the list around `head`.
+  void TakeSlot(unsigned level, std::uint64_t index, TimerNode& head) noexcept;
   void Cascade() noexcept;
 
   std::uint64_t current_;  // the next tick to run
