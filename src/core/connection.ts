@@ -1,4 +1,4 @@
-import { Observable, ReplaySubject, Subject } from 'rxjs';
+import { type Observable, of, Subject } from 'rxjs';
 import { Operation, SendFlag } from '../native/layout.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
 import { GevBackpressureError, GevConnectionClosedError, type GevError } from './errors.js';
@@ -81,7 +81,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   private flushes: PendingFlush[] | undefined;
   private messages: Subject<Buffer> | undefined;
   private drains: Subject<void> | undefined;
-  private readonly ended = new ReplaySubject<CloseReason>(1);
+  private ended: Subject<CloseReason> | undefined;
 
   /** @internal */
   constructor(
@@ -156,7 +156,8 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
 
   /** Emits the reason once and completes, for late subscribers too. */
   get closed$(): Observable<CloseReason> {
-    return this.ended.asObservable();
+    if (this.reason !== undefined) return of(this.reason);
+    return (this.ended ??= new Subject<CloseReason>()).asObservable();
   }
 
   /**
@@ -317,8 +318,8 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     for (const flush of lost ?? []) flush.settle(new GevConnectionClosedError(reason, { cause: error }));
     this.messages?.complete();
     this.drains?.complete();
-    this.ended.next(reason);
-    this.ended.complete();
+    this.ended?.next(reason);
+    this.ended?.complete();
   }
 
   private get canSend(): boolean {

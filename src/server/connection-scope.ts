@@ -26,7 +26,7 @@ export class ConnectionScope {
   private readonly lanes: readonly MessageLane[];
   private readonly sharedContext: GevContext | undefined;
   private readonly queue = new MessageQueue();
-  private readonly subscriptions = new Set<Subscription>();
+  private subscriptions: Set<Subscription> | undefined;
   private active = 0;
   private gated = false;
   private ended = false;
@@ -87,8 +87,9 @@ export class ConnectionScope {
       subscription.unsubscribe();
       return;
     }
-    this.subscriptions.add(subscription);
-    subscription.add(() => this.subscriptions.delete(subscription));
+    const subscriptions = (this.subscriptions ??= new Set());
+    subscriptions.add(subscription);
+    subscription.add(() => subscriptions.delete(subscription));
   }
 
   /** `@OnConnect` handlers are at work: the connection is not to be finished under them. */
@@ -111,7 +112,7 @@ export class ConnectionScope {
   close(): void {
     this.closed = true;
     this.dropQueue();
-    for (const subscription of [...this.subscriptions]) subscription.unsubscribe();
+    for (const subscription of [...(this.subscriptions ?? [])]) subscription.unsubscribe();
   }
 
   private hasRoom(): boolean {
