@@ -43,13 +43,14 @@ class Mailbox {
   template <typename Consumer>
   void Drain(Consumer&& consume) {
     while (true) {
-      if (spilled_count_.load() > 0) {
-        if (const Spill spill = TakeSpill(); spill.bytes) {
-          consume(std::span<std::byte>(spill.bytes.get(), spill.size));
-          continue;
-        }
-      }
+      // A slab is taken first and consumed last: whatever was spilled before it was published is
+      // visible by now.
       const std::int32_t slab = ready_.Pop();
+      while (spilled_count_.load() > 0) {
+        const Spill spill = TakeSpill();
+        if (!spill.bytes) break;
+        consume(std::span<std::byte>(spill.bytes.get(), spill.size));
+      }
       if (slab < 0) return;
       std::byte* const bytes = slabs_[static_cast<std::size_t>(slab)];
       ++consumed_;

@@ -30,7 +30,7 @@ void Connection::Open(EventLoop& loop, std::uint32_t slot, Descriptor socket,
   remote_ = remote;
   state_ = State::kOpen;
   paused_ = loop.options().connection.start_paused;
-  last_activity_ = loop.now();
+  Touch();
   Raise(kOpenEvent);
   ArmTimer();
 }
@@ -100,7 +100,8 @@ bool Connection::Serve(bool& released) {
 bool Connection::Read() {
   LoopHandler& handler = loop_->handler();
   std::size_t budget = kReadBudget;
-  while (budget > 0 && (readable_ || unparsed_)) {
+  // The handler may close or pause: look again each time.
+  while (budget > 0 && state_ == State::kOpen && MayRead()) {
     std::size_t count = 0;
     if (!unparsed_) {
       const std::span<std::byte> room = handler.PrepareRead(*this);
@@ -109,7 +110,7 @@ bool Connection::Read() {
       if (count == 0) return true;
       bytes_received_ += count;
       loop_->CountReceived(count);
-      last_activity_ = loop_->now();
+      Touch();
     }
     unparsed_ = false;
     switch (handler.CommitRead(*this, count)) {
@@ -167,12 +168,12 @@ std::size_t Connection::Receive(std::span<std::byte> room) noexcept {
 }
 
 void Connection::OnEndOfInput() noexcept {
-  end_seen_ = true;
+  const bool first = !std::exchange(end_seen_, true);  // later edges tell of it again
   frame_incomplete_ = false;
   if (state_ == State::kFinSent) {
     Finish(reason_, 0);
-  } else if (state_ == State::kOpen) {
-    close_deadline_ = loop_->now() + loop_->options().connection.half_close_timeout;
+  } else if (state_ == State::kOpen && first) {
+    close_deadline_ = MonotonicNow() + loop_->options().connection.half_close_timeout;
     ArmTimer();
     Raise(kEndEvent);
   }
@@ -335,7 +336,7 @@ void Connection::OnSendFailure(int error) noexcept {
 void Connection::CountWritten(std::size_t count) noexcept {
   if (count == 0) return;
   bytes_written_.store(bytes_written() + count, std::memory_order_relaxed);
-  last_activity_ = loop_->now();
+  Touch();
   if (flush_target_ != 0) {
     if (bytes_written() >= flush_target_) flush_target_ = 0;
     Raise(kFlushedEvent);
@@ -390,7 +391,7 @@ void Connection::Close(CloseReason reason) noexcept {
   reason_ = reason;
   unparsed_ = frame_incomplete_ = false;
   pending_ &= static_cast<std::uint8_t>(~kEndEvent);
-  close_deadline_ = loop_->now() + loop_->options().connection.close_timeout;
+  close_deadline_ = MonotonicNow() + loop_->options().connection.close_timeout;
   if (final_read_) FinishFinalRead();
   ArmTimer();
   if (output_.empty()) OnOutputEmpty();
@@ -444,6 +445,12 @@ void Connection::Finish(CloseReason reason, int error) noexcept {
 }
 
 // --- time ----------------------------------------------------------------------------------------
+
+// The loop's own time is that of the beginning of its turn, and a turn that writes megabytes is long
+// enough to end a connection early by it.
+void Connection::Touch() noexcept {
+  if (loop_->options().connection.idle_timeout != 0) last_activity_ = MonotonicNow();
+}
 
 // Activity only moves `last_activity_`; the wheel finds out when the old deadline expires.
 void Connection::ArmTimer() noexcept {

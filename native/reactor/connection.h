@@ -131,6 +131,7 @@ class Connection final : public TimerTarget {
   void Finish(CloseReason reason, int error) noexcept;
   void FinishFinalRead() noexcept;
   void Raise(Pending event) noexcept;
+  void Touch() noexcept;
   void ArmTimer() noexcept;
   void RetrySoon() noexcept;
   void Retry() noexcept;

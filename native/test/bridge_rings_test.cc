@@ -1,0 +1,236 @@
+// The hand-over of slabs between two threads: rings, the inbound stream and the mailbox. Under TSan
+// these tests prove that a slab has one owner at a time.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "bridge/doorbell.h"
+#include "bridge/frame_buffer.h"
+#include "bridge/inbound_stream.h"
+#include "bridge/mailbox.h"
+#include "bridge/slab.h"
+#include "bridge/spsc_ring.h"
+
+namespace bridge {
+namespace {
+
+class Slabs {
+ public:
+  explicit Slabs(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      memory_.push_back(std::make_unique<std::byte[]>(kSlabSize));
+      pointers_.push_back(memory_.back().get());
+    }
+  }
+  [[nodiscard]] const std::vector<std::byte*>& pointers() const { return pointers_; }
+  [[nodiscard]] std::byte* at(std::int32_t index) const {
+    return pointers_[static_cast<std::size_t>(index)];
+  }
+
+ private:
+  std::vector<std::unique_ptr<std::byte[]>> memory_;
+  std::vector<std::byte*> pointers_;
+};
+
+Descriptor DescriptorAt(const std::byte* slab, std::size_t index) {
+  Descriptor out{};
+  std::memcpy(&out, slab + kSlabHeader + index * kDescriptorSize, sizeof out);
+  return out;
+}
+
+/// What JavaScript does to append a record without a payload.
+void WriteCommand(std::byte* slab, std::uint32_t slot) {
+  const auto used = static_cast<std::size_t>(LoadWord(slab));
+  const Record record{static_cast<std::int32_t>(Operation::kPause), slot, 0, 0};
+  std::memcpy(slab + used, &record, sizeof record);
+  StoreWord(slab, static_cast<std::int32_t>(used + kRecordHeader));
+}
+
+TEST(SpscRingTest, IsBoundedAndFirstInFirstOut) {
+  SpscRing<4> ring;
+  EXPECT_TRUE(ring.Empty());
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(ring.Push(i));
+  EXPECT_FALSE(ring.Push(4));
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(ring.Pop(), i);
+  EXPECT_EQ(ring.Pop(), -1);
+}
+
+TEST(SpscRingTest, HandsEveryValueOverOnceBetweenTwoThreads) {
+  constexpr int kValues = 100'000;
+  SpscRing<8> ring;
+  std::thread producer([&ring] {
+    for (int i = 0; i < kValues; ++i) {
+      while (!ring.Push(i)) std::this_thread::yield();
+    }
+  });
+  for (int expected = 0; expected < kValues;) {
+    const std::int32_t value = ring.Pop();
+    if (value < 0) {
+      std::this_thread::yield();
+    } else {
+      ASSERT_EQ(value, expected++);
+    }
+  }
+  producer.join();
+  EXPECT_TRUE(ring.Empty());
+}
+
+TEST(InboundStreamTest, RunsOutOfRoomAndRecoversWhenASlabComesBack) {
+  const Slabs slabs(2);
+  InboundStream stream(slabs.pointers());
+  stream.Lock();
+  std::uint32_t written = 0;
+  while (stream.Reserve(0)) stream.Append({EventKind::kEnd, written++, 0, 0, 0, 0, 0, 0});
+  stream.Unlock();
+  EXPECT_EQ(written, 2 * kDescriptorCapacity);
+  EXPECT_FALSE(stream.HasRoom());
+  const std::int32_t slab = stream.Take();
+  ASSERT_GE(slab, 0);
+  EXPECT_EQ(LoadWord(slabs.at(slab)), static_cast<std::int32_t>(kDescriptorCapacity));
+  EXPECT_TRUE(stream.Release(slab)) << "the loop waits for room and must be woken";
+  EXPECT_TRUE(stream.HasRoom());
+  EXPECT_FALSE(stream.Release(stream.Take())) << "once is enough";
+}
+
+TEST(InboundStreamTest, KeepsTheOrderWhileOneSideWritesAndTheOtherTakes) {
+  constexpr std::uint32_t kEvents = 200'000;
+  const Slabs slabs(4);
+  InboundStream stream(slabs.pointers());
+  std::atomic<bool> failed{false};
+  std::thread loop([&] {
+    for (std::uint32_t next = 0; next < kEvents && !failed;) {
+      stream.Lock();
+      for (int i = 0; i < 37 && next < kEvents && stream.Reserve(8); ++i) {
+        std::array<std::byte, 8> payload{};
+        std::memcpy(payload.data(), &next, sizeof next);
+        const std::uint32_t offset = stream.CopyData(payload);
+        stream.Append({EventKind::kMessage, next, 0, offset, 8, 0, 0, 0});
+        ++next;
+      }
+      stream.Unlock();
+    }
+  });
+  for (std::uint32_t expected = 0; expected < kEvents;) {
+    const std::int32_t slab = stream.Take();
+    if (slab < 0) {
+      std::this_thread::yield();
+      continue;
+    }
+    const auto count = static_cast<std::size_t>(LoadWord(slabs.at(slab)));
+    for (std::size_t i = 0; i < count; ++i, ++expected) {
+      const Descriptor event = DescriptorAt(slabs.at(slab), i);
+      std::uint32_t payload = 0;
+      std::memcpy(&payload, slabs.at(slab) + event.offset, sizeof payload);
+      if (event.slot != expected || payload != expected) failed = true;
+    }
+    stream.Release(slab);
+    if (failed) break;
+  }
+  loop.join();
+  EXPECT_FALSE(failed);
+}
+
+TEST(MailboxTest, SpillsInsteadOfWaitingAndKeepsTheOrder) {
+  const Slabs slabs(3);
+  Mailbox mailbox(slabs.pointers());
+  constexpr std::uint32_t kRecords = 50;
+  for (std::uint32_t i = 0; i < kRecords; ++i) {
+    WriteCommand(slabs.at(mailbox.open()), i);
+    EXPECT_TRUE(mailbox.Publish());
+  }
+  EXPECT_FALSE(mailbox.Publish()) << "nothing was written";
+  EXPECT_FALSE(mailbox.Empty());
+  std::uint32_t expected = 0;
+  mailbox.Drain([&expected](std::span<std::byte> records) {
+    for (; !records.empty(); records = records.subspan(kRecordHeader)) {
+      Record record{};
+      std::memcpy(&record, records.data(), sizeof record);
+      EXPECT_EQ(record.slot, expected++);
+    }
+  });
+  EXPECT_EQ(expected, kRecords);
+  EXPECT_TRUE(mailbox.Empty());
+}
+
+TEST(MailboxTest, KeepsTheOrderBetweenTwoThreadsThroughSlabsAndSpills) {
+  constexpr std::uint32_t kRecords = 200'000;
+  const Slabs slabs(4);
+  Mailbox mailbox(slabs.pointers());
+  std::atomic<bool> failed{false};
+  std::thread loop([&] {
+    std::uint32_t expected = 0;
+    while (expected < kRecords && !failed) {
+      mailbox.Drain([&](std::span<std::byte> records) {
+        for (; !records.empty(); records = records.subspan(kRecordHeader)) {
+          Record record{};
+          std::memcpy(&record, records.data(), sizeof record);
+          if (record.slot != expected++) failed = true;
+        }
+      });
+    }
+  });
+  for (std::uint32_t i = 0; i < kRecords && !failed; ++i) {
+    WriteCommand(slabs.at(mailbox.open()), i);
+    if (i % 5 == 4 || i + 1 == kRecords) mailbox.Publish();
+  }
+  loop.join();
+  EXPECT_FALSE(failed);
+}
+
+class CountingDoorbell final : public Doorbell {
+ public:
+  std::atomic<int> wake_ups{0};
+
+ protected:
+  void WakeUp() noexcept override { ++wake_ups; }
+};
+
+TEST(DoorbellTest, WakesOnceHoweverOftenItRings) {
+  CountingDoorbell doorbell;
+  for (int i = 0; i < 10; ++i) doorbell.Ring();
+  EXPECT_EQ(doorbell.wake_ups, 1);
+  doorbell.BeginRound();
+  EXPECT_TRUE(doorbell.TryIdle());
+  doorbell.Ring();
+  EXPECT_EQ(doorbell.wake_ups, 2);
+}
+
+TEST(DoorbellTest, ARingDuringARoundAsksForAnotherLook) {
+  CountingDoorbell doorbell;
+  doorbell.Ring();
+  doorbell.BeginRound();
+  doorbell.Ring();
+  EXPECT_EQ(doorbell.wake_ups, 1);
+  EXPECT_FALSE(doorbell.TryIdle());
+  doorbell.BeginRound();
+  EXPECT_TRUE(doorbell.TryIdle());
+}
+
+TEST(FrameBufferTest, KeepsItsBytesThroughGrowthAndConsumption) {
+  FrameBuffer buffer;
+  std::vector<std::byte> model;
+  std::uint8_t next = 0;
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<std::byte> piece(static_cast<std::size_t>(round * 7 % 301));
+    for (std::byte& byte : piece) byte = static_cast<std::byte>(next++);
+    buffer.Append(piece);
+    model.insert(model.end(), piece.begin(), piece.end());
+    const std::size_t drop = static_cast<std::size_t>(round * 13 % 290) % (model.size() + 1);
+    buffer.Consume(drop);
+    model.erase(model.begin(), model.begin() + static_cast<std::ptrdiff_t>(drop));
+    ASSERT_EQ(buffer.size(), model.size());
+    ASSERT_TRUE(std::ranges::equal(buffer.bytes(), model));
+  }
+}
+
+}  // namespace
+}  // namespace bridge

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "reactor/event_loop.h"
+#include "reactor/socket.h"
+#include "test/support/mock_kernel.h"
+#include "test/support/recording_handler.h"
+
+namespace test {
+
+/// One listening loop on a mock kernel of its own. At the end everything must be closed.
+class MockHarness {
+ public:
+  explicit MockHarness(reactor::LoopOptions options = {}) : loop_(std::in_place, options, handler) {
+    auto listener = reactor::ListenOn(reactor::Endpoint::FromAddress("127.0.0.1", 0), {});
+    port = reactor::Endpoint::LocalOf(listener.get()).port();
+    loop().Listen(std::move(listener),
+                  [this](reactor::Descriptor socket, const reactor::Endpoint& remote) {
+                    loop().Adopt(std::move(socket), remote);
+                  });
+  }
+  ~MockHarness() {
+    loop_.reset();
+    EXPECT_EQ(kernel.open_descriptors(), 0U) << "descriptors left open";
+    EXPECT_EQ(kernel.misuses(), 0U) << "calls on descriptors of somebody else";
+    EXPECT_EQ(kernel.stuck_waits(), 0U) << "the loop slept with nobody to wake it";
+  }
+  MockHarness(const MockHarness&) = delete;
+  MockHarness& operator=(const MockHarness&) = delete;
+
+  [[nodiscard]] reactor::EventLoop& loop() { return *loop_; }
+  /// Turns without letting time pass.
+  void Turn(int times = 1) {
+    while (times-- > 0) loop().Turn(0);
+  }
+  /// Turns until the loop has nothing to do and nothing changes any more.
+  void Settle() {
+    for (int calm = 0; calm < 3;) calm = loop().Turn(0) ? 0 : calm + 1;
+  }
+  /// Lets time pass as a sleeping loop sees it: deadlines come one after the other.
+  void Sleep(std::uint64_t milliseconds) {
+    const std::uint64_t end = kernel.now() + milliseconds * 1'000'000;
+    while (kernel.now() < end) {
+      loop().Turn(static_cast<int>((end - kernel.now() + 999'999) / 1'000'000));
+    }
+    Settle();
+  }
+  /// A client whose connection the handler has seen.
+  MockPeer Connect() {
+    MockPeer peer = kernel.Dial(port);
+    Settle();
+    return peer;
+  }
+  reactor::Connection& newest() {
+    const ConnectionRecord record = handler.records().back();
+    return *loop().Find(record.slot, record.generation);
+  }
+
+  MockKernel kernel;
+  RecordingHandler handler;
+  std::uint16_t port = 0;
+
+ private:
+  std::optional<reactor::EventLoop> loop_;
+};
+
+}  // namespace test

@@ -1,0 +1,106 @@
+#include "test/support/mock_stream.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace test {
+
+std::pair<std::shared_ptr<MockStream>, std::shared_ptr<MockStream>> MockStream::Pair() {
+  auto one = std::make_shared<MockStream>();
+  auto other = std::make_shared<MockStream>();
+  one->other_ = other;
+  other->other_ = one;
+  return {std::move(one), std::move(other)};
+}
+
+ssize_t MockStream::Send(const void* data, std::size_t size) {
+  if (error_ != 0) return -TakeError();
+  if (reset_ || fin_sent_) return -EPIPE;
+  const auto other = other_.lock();
+  if (!other) {  // closed over there: the answer to these bytes is an RST
+    OnReset(EPIPE);
+    return static_cast<ssize_t>(size);
+  }
+  const std::size_t count = std::min(size, Room());
+  if (count < size) wants_room_ = true;
+  if (count == 0) return -EAGAIN;
+  other->input_.append(static_cast<const char*>(data), count);
+  other->RaiseEdge();
+  return static_cast<ssize_t>(count);
+}
+
+ssize_t MockStream::Receive(void* buffer, std::size_t size) {
+  if (!input_.empty()) {
+    const std::size_t count = std::min(size, input_.size());
+    std::memcpy(buffer, input_.data(), count);
+    input_.erase(0, count);
+    if (const auto other = other_.lock()) other->TellRoom();
+    return static_cast<ssize_t>(count);
+  }
+  if (error_ != 0) return -TakeError();
+  return fin_received_ || reset_ ? 0 : -EAGAIN;
+}
+
+int MockStream::ShutdownWrite() {
+  if (reset_) return -ENOTCONN;
+  if (std::exchange(fin_sent_, true)) return 0;
+  if (const auto other = other_.lock()) {
+    other->fin_received_ = true;
+    other->RaiseEdge();
+  }
+  if (fin_received_) RaiseEdge();  // both ways are shut: EPOLLHUP
+  return 0;
+}
+
+void MockStream::Close() {
+  if (input_.empty()) {
+    ShutdownWrite();
+  } else {
+    Reset();
+  }
+}
+
+void MockStream::Reset() {
+  if (const auto other = other_.lock()) other->OnReset(ECONNRESET);
+  reset_ = true;
+}
+
+void MockStream::OnReset(int error) {
+  if (reset_) return;
+  reset_ = true;
+  error_ = error;
+  RaiseEdge();
+}
+
+void MockStream::SetWindow(std::size_t bytes) {
+  window_ = bytes;
+  if (const auto other = other_.lock()) other->TellRoom();
+}
+
+void MockStream::TellRoom() {
+  if (wants_room_ && Room() > 0) {
+    wants_room_ = false;
+    RaiseEdge();
+  }
+}
+
+std::size_t MockStream::Room() const {
+  const auto other = other_.lock();
+  if (!other) return 1;
+  return other->window_ - std::min(other->window_, other->input_.size());
+}
+
+std::uint32_t MockStream::Readiness() const {
+  std::uint32_t bits = 0;
+  if (!input_.empty() || fin_received_ || reset_) bits |= EPOLLIN;
+  if (Room() > 0 || reset_) bits |= EPOLLOUT;
+  if (fin_received_ || reset_) bits |= EPOLLRDHUP;
+  if (reset_ || (fin_received_ && fin_sent_)) bits |= EPOLLHUP;
+  if (error_ != 0) bits |= EPOLLERR;
+  return bits;
+}
+
+}  // namespace test
