@@ -22,6 +22,7 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
   const bool listener_each = options_.load_balance == LoadBalance::kKernel && !endpoint.is_unix();
   ListenOptions listen = options_.listen;
   listen.reuse_port = listen.reuse_port || listener_each;
+  listen.receive_buffer = options_.loop.socket.receive_buffer;
 
   // All sockets first: should one fail, no loop has begun.
   std::vector<Descriptor> listeners;

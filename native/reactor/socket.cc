@@ -64,6 +64,7 @@ Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options) {
     ThrowIfFailed(SetInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6_only ? 1 : 0),
                   "setsockopt(IPV6_V6ONLY)");
   }
+  if (options.receive_buffer > 0) SetInt(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
   ThrowIfFailed(BindReplacingStale(fd, endpoint), "bind");
   const int result = SocketOps::Listen(fd, options.backlog);
   if (result < 0) {

@@ -50,6 +50,7 @@ struct ListenOptions {
   int backlog = 4096;
   bool reuse_port = false;
   bool ipv6_only = false;
+  int receive_buffer = 0;  // connections inherit it; set later it comes after their first window
 };
 
 /// A bound, listening, non-blocking socket. A stale Unix socket file (nobody accepts on it) is

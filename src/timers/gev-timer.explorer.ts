@@ -11,6 +11,7 @@ type Methods = Record<string, () => unknown>;
 @Injectable()
 export class GevTimerExplorer implements OnModuleInit {
   private readonly logger = new Logger('GevTimers');
+  private explored = false;
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -20,6 +21,9 @@ export class GevTimerExplorer implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
+    // The init() of a Nest microservice calls its hooks twice.
+    if (this.explored) return;
+    this.explored = true;
     // An alias (useExisting) shows the same instance again.
     const seen = new Set<unknown>();
     for (const wrapper of [...this.discovery.getControllers(), ...this.discovery.getProviders()]) {

@@ -7,7 +7,15 @@
 // Nest 12 is the one this project itself has installed. Nest 11 is installed, by the lockfile in nest-11, into a folder
 // that git ignores; there it stays until that lockfile changes.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -30,7 +38,9 @@ function run(command, args, { cwd = root, env = {}, stdio = 'inherit' } = {}) {
   });
   if (result.status === 0) return result.stdout;
   if (stdio !== 'inherit') console.error(`${result.stdout}${result.stderr}`);
-  throw new Error(`${command} ${args[0]} failed (${result.signal ?? result.error?.message ?? result.status})`);
+  throw new Error(
+    `${command} ${args[0]} failed (${result.signal ?? result.error?.message ?? result.status})`,
+  );
 }
 
 const npm = (args, cwd) => run('npm', args, { cwd, stdio: 'pipe' });
@@ -117,5 +127,6 @@ for (const version of versions) {
   }
 }
 console.log();
-for (const version of versions) console.log(`Nest ${version}: ${failed.includes(version) ? 'FAILED' : 'passed'}`);
+for (const version of versions)
+  console.log(`Nest ${version}: ${failed.includes(version) ? 'FAILED' : 'passed'}`);
 process.exit(failed.length);

@@ -1,0 +1,284 @@
+#include "reactor/loop_group.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "test/support/client_socket.h"
+#include "test/support/loop_harness.h"
+#include "test/support/process.h"
+#include "test/support/recording_handler.h"
+#include "test/support/wait_until.h"
+
+namespace {
+
+using reactor::CloseReason;
+using reactor::Endpoint;
+using reactor::GroupOptions;
+using reactor::LoadBalance;
+using reactor::LoopGroup;
+using test::ClientSocket;
+using test::RecordingHandler;
+using test::WaitUntil;
+
+/// A listening group, each loop with a handler of its own.
+class Server {
+ public:
+  explicit Server(std::size_t loops, GroupOptions options = {},
+                  const Endpoint& endpoint = test::Loopback())
+      : handlers_(loops) {
+    std::vector<reactor::LoopHandler*> pointers;
+    for (auto& handler : handlers_) {
+      handler = std::make_unique<RecordingHandler>();
+      handler->echo = true;
+      pointers.push_back(handler.get());
+    }
+    group_ = std::make_unique<LoopGroup>(std::move(options), pointers);
+    address_ = group_->Listen(endpoint);
+  }
+
+  [[nodiscard]] LoopGroup& group() { return *group_; }
+  [[nodiscard]] const Endpoint& address() const { return address_; }
+  [[nodiscard]] RecordingHandler& handler(std::size_t index) { return *handlers_[index]; }
+  [[nodiscard]] int opened() const {
+    int sum = 0;
+    for (const auto& handler : handlers_) sum += handler->opened();
+    return sum;
+  }
+  /// Connects one after the other; each is open on its loop before the next.
+  void ConnectInTurn(int count) {
+    for (int i = 0; i < count; ++i) {
+      clients.emplace_back(address_);
+      ASSERT_TRUE(WaitUntil([&] { return opened() == static_cast<int>(clients.size()); }));
+    }
+  }
+  void ConnectAtOnce(int count) {
+    const int before = opened();
+    for (int i = 0; i < count; ++i) clients.emplace_back(address_);
+    ASSERT_TRUE(WaitUntil([&] { return opened() == before + count; }));
+  }
+  [[nodiscard]] std::vector<std::size_t> counts() {
+    std::vector<std::size_t> out;
+    for (std::size_t i = 0; i < group_->size(); ++i) out.push_back(group_->connections(i));
+    return out;
+  }
+  /// Every connection echoes, whatever thread it came to.
+  void ExpectAllEcho() {
+    for (const ClientSocket& client : clients) client.Write("ping");
+    for (const ClientSocket& client : clients) EXPECT_EQ(client.Read(4), "ping");
+  }
+
+  std::vector<ClientSocket> clients;
+
+ private:
+  std::vector<std::unique_ptr<RecordingHandler>> handlers_;
+  std::unique_ptr<LoopGroup> group_;
+  Endpoint address_;
+};
+
+GroupOptions With(LoadBalance policy) {
+  GroupOptions options;
+  options.load_balance = policy;
+  return options;
+}
+
+using Counts = std::vector<std::size_t>;
+
+TEST(LoopGroupTest, S6_RoundRobinSpreadsNineOverFourLoopsExactly) {
+  Server server(4, With(LoadBalance::kRoundRobin));
+  server.ConnectAtOnce(9);
+  EXPECT_EQ(server.counts(), (Counts{3, 2, 2, 2}));
+  EXPECT_EQ(server.group().accepted(), 9U);
+  server.ExpectAllEcho();
+}
+
+TEST(LoopGroupTest, S6_LeastConnectionsCountsAtAssignment) {
+  Server server(4, With(LoadBalance::kLeastConnections));
+  server.ConnectAtOnce(400);
+  for (const std::size_t count : server.counts()) EXPECT_NEAR(static_cast<double>(count), 100, 1);
+}
+
+TEST(LoopGroupTest, S6_LeastConnectionsFillsWhatOthersLeft) {
+  Server server(3, With(LoadBalance::kLeastConnections));
+  server.ConnectInTurn(6);
+  ASSERT_EQ(server.counts(), (Counts{2, 2, 2}));
+  // The second and the fifth went to loop 1.
+  server.clients[1].Close();
+  server.clients[4].Close();
+  ASSERT_TRUE(WaitUntil([&] { return server.group().connections(1) == 0; }));
+  server.ConnectAtOnce(2);
+  EXPECT_EQ(server.counts(), (Counts{2, 2, 2}));
+}
+
+TEST(LoopGroupTest, S6_SourceHashKeepsAClientAddressOnOneLoop) {
+  Server server(4, With(LoadBalance::kSourceHash));
+  server.ConnectAtOnce(20);
+  auto counts = server.counts();
+  std::ranges::sort(counts);
+  EXPECT_EQ(counts, (Counts{0, 0, 0, 20}));
+}
+
+TEST(LoopGroupTest, S5_KernelModeListensOncePerLoop) {
+  Server server(4, With(LoadBalance::kKernel));
+  server.ConnectAtOnce(64);
+  server.ExpectAllEcho();
+#ifdef __linux__
+  EXPECT_GE(std::ranges::count_if(server.counts(), [](std::size_t n) { return n > 0; }), 2);
+#endif
+}
+
+TEST(LoopGroupTest, S7_OverTheLimitConnectionsAreClosedAndCountedAndASlotFreedIsUsable) {
+  GroupOptions options;
+  options.max_connections = 3;
+  Server server(2, options);
+  server.ConnectInTurn(3);
+  const ClientSocket refused(server.address());
+  std::string nothing;
+  refused.ReadToEnd(nothing);
+  EXPECT_EQ(nothing, "");
+  EXPECT_TRUE(WaitUntil([&] { return server.group().refused() == 1; }));
+  server.clients[0].Close();
+  EXPECT_TRUE(WaitUntil([&] { return server.counts()[0] + server.counts()[1] == 2; }));
+  server.ConnectInTurn(0);
+  const ClientSocket again(server.address());
+  again.Write("ping");
+  EXPECT_EQ(again.Read(4), "ping");
+  EXPECT_EQ(server.opened(), 4) << "a refused one never reaches a handler";
+}
+
+TEST(LoopGroupTest, S3_ReportsTheRealAddress) {
+  Server server(1);
+  EXPECT_EQ(server.address().host(), "127.0.0.1");
+  EXPECT_GT(server.address().port(), 0);
+}
+
+TEST(LoopGroupTest, S1_AFailedListenStartsNothing) {
+  Server server(1);
+  const std::size_t descriptors = test::CountDescriptors();
+  const std::size_t threads = test::CountThreads();
+  for (const LoadBalance policy : {LoadBalance::kRoundRobin, LoadBalance::kKernel}) {
+    EXPECT_THROW(Server(3, With(policy), server.address()), std::system_error);
+  }
+  EXPECT_EQ(test::CountDescriptors(), descriptors);
+  EXPECT_EQ(test::CountThreads(), threads);
+}
+
+TEST(LoopGroupTest, S8_AHundredStartsAndStopsLeakNeitherDescriptorsNorThreads) {
+  const auto cycle = [](int round) {
+    Server server(static_cast<std::size_t>(1 + round % 4));
+    server.ConnectAtOnce(3);
+    server.ExpectAllEcho();
+    if (round % 2 == 0) server.group().Stop();
+  };
+  cycle(0);
+  const std::size_t descriptors = test::CountDescriptors();
+  const std::size_t threads = test::CountThreads();
+  for (int round = 0; round < 100; ++round) cycle(round);
+  EXPECT_EQ(test::CountDescriptors(), descriptors);
+  EXPECT_EQ(test::CountThreads(), threads);
+}
+
+TEST(LoopGroupTest, S8_StopIsIdempotentAndHarmlessBeforeListen) {
+  RecordingHandler handler;
+  reactor::LoopHandler* const pointer = &handler;
+  LoopGroup group({}, std::span(&pointer, 1));
+  group.Stop();
+  Server server(2);
+  server.group().Stop();
+  server.group().Stop();
+}
+
+TEST(LoopGroupTest, S8_ThePortCanBeBoundAgainAtOnce) {
+  auto server = std::make_unique<Server>(2);
+  server->ConnectAtOnce(10);
+  const Endpoint address = server->address();
+  server.reset();
+  Server again(2, {}, address);
+  again.ConnectAtOnce(1);
+}
+
+TEST(LoopGroupTest, S8_QuiesceThenCloseAllGivesEachConnectionItsCloseEvent) {
+  constexpr std::size_t kLoops = 3;
+  Server server(kLoops);
+  server.ConnectAtOnce(60);
+  for (const ClientSocket& client : server.clients) client.Write("last");
+  for (std::size_t i = 0; i < kLoops; ++i) {
+    reactor::EventLoop& loop = server.group().loop(i);
+    server.handler(i).Do(loop, [&loop] { loop.Quiesce(); });
+  }
+  for (std::size_t i = 0; i < kLoops; ++i) {
+    ASSERT_TRUE(WaitUntil([&] { return server.handler(i).quiesced() == 1; }));
+    reactor::EventLoop& loop = server.group().loop(i);
+    server.handler(i).Do(loop, [&loop] { loop.CloseAll(CloseReason::kShutdown); });
+  }
+  for (const ClientSocket& client : server.clients) {
+    std::string reply;
+    EXPECT_EQ(client.ReadToEnd(reply), test::EndOfStream::kFin);
+    EXPECT_EQ(reply, "last");
+    client.ShutdownWrite();
+  }
+  int closed = 0;
+  EXPECT_TRUE(WaitUntil([&] {
+    closed = 0;
+    for (std::size_t i = 0; i < kLoops; ++i) closed += server.handler(i).closed();
+    return closed == 60;
+  })) << closed;
+  for (std::size_t i = 0; i < kLoops; ++i) {
+    for (const auto& record : server.handler(i).records()) {
+      EXPECT_EQ(record.closes, 1);
+      EXPECT_EQ(record.reason, CloseReason::kShutdown);
+    }
+  }
+}
+
+TEST(LoopGroupTest, S2_ServesAUnixSocketAndRemovesItsFile) {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.File("gev.sock");
+  struct stat status{};
+  for (const LoadBalance policy : {LoadBalance::kRoundRobin, LoadBalance::kKernel}) {
+    {
+      Server server(2, With(policy), Endpoint::FromPath(path));
+      EXPECT_EQ(server.address().host(), path);
+      server.ConnectAtOnce(4);
+      server.ExpectAllEcho();
+      EXPECT_EQ(::stat(path.c_str(), &status), 0);
+    }
+    EXPECT_NE(::stat(path.c_str(), &status), 0);
+  }
+}
+
+TEST(LoopGroupTest, AHostDrivenGroupHasNoThread) {
+  GroupOptions options;
+  options.host_driven = true;
+  const std::size_t threads = test::CountThreads();
+  Server server(1, options);
+  EXPECT_EQ(test::CountThreads(), threads);
+  const ClientSocket client(server.address());
+  client.Write("ping");
+  EXPECT_TRUE(WaitUntil([&] {
+    server.group().loop(0).Turn(1);
+    return server.handler(0).received() == 4;
+  }));
+}
+
+TEST(LoopGroupTest, LoadOnManyThreadsStaysByteExact) {
+  Server server(3, With(LoadBalance::kRoundRobin));
+  server.ConnectAtOnce(30);
+  std::vector<std::string> sent;
+  for (std::size_t i = 0; i < server.clients.size(); ++i) {
+    sent.emplace_back(20'000 + i, static_cast<char>('a' + i % 26));
+  }
+  for (int round = 0; round < 10; ++round) {
+    for (std::size_t i = 0; i < sent.size(); ++i) server.clients[i].Write(sent[i]);
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      ASSERT_EQ(server.clients[i].Read(sent[i].size()), sent[i]);
+    }
+  }
+}
+
+}  // namespace

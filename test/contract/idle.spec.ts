@@ -1,0 +1,130 @@
+import { describe, expect, it } from '@jest/globals';
+import { Peer } from '../kit/peer.js';
+import { cpuTime, descriptors, threads } from '../kit/process-stats.js';
+import { startServer } from '../kit/server-process.js';
+import { serve } from '../kit/serve.js';
+import { eventually, pause, settled, until } from '../kit/until.js';
+
+const CONNECTIONS = 2000;
+
+describe.each([0, 2])('idle connections on %i loops', (loops) => {
+  async function closesAfter(idleTimeout: number, use: (peer: Peer) => unknown = () => undefined) {
+    let closedAt = 0;
+    const reasons: string[] = [];
+    const service = await serve(
+      { loops, idleTimeout },
+      {
+        close(reason) {
+          closedAt = performance.now();
+          reasons.push(reason);
+        },
+      },
+    );
+    const dialled = performance.now();
+    const peer = await Peer.connect(service.port);
+    const connection = await service.connection();
+    await use(peer);
+    const last = performance.now();
+    await until(() => reasons.length > 0, 'the close event');
+    expect(reasons).toEqual(['idle']);
+    expect(connection.closeReason).toBe('idle');
+    return { sinceDial: closedAt - dialled, sinceUse: closedAt - last };
+  }
+
+  it.each([30, 200, 500])('I1: after %i ms of silence it closes, never early', async (idleTimeout) => {
+    let earliest = Infinity;
+    await eventually(5, async () => {
+      const { sinceDial, sinceUse } = await closesAfter(idleTimeout);
+      earliest = Math.min(earliest, sinceDial);
+      expect(sinceUse).toBeLessThanOrEqual(idleTimeout + Math.max(10, idleTimeout * 0.05));
+    });
+    // A busy machine makes things late, nothing makes them early: this is for every attempt.
+    expect(earliest).toBeGreaterThanOrEqual(idleTimeout);
+  });
+
+  it('I1: received bytes are activity', async () => {
+    let written = 0;
+    const { sinceDial } = await closesAfter(300, async (peer) => {
+      for (let number = 0; number < 8; number++) {
+        await pause(100);
+        written = performance.now();
+        peer.write('x');
+      }
+    });
+    expect(written).toBeGreaterThan(0);
+    expect(sinceDial).toBeGreaterThanOrEqual(8 * 100 + 300 - 1);
+  });
+
+  it('I1: sent bytes are activity: a client that is pushed to every 100 ms stays', async () => {
+    const reasons: string[] = [];
+    const service = await serve(
+      { loops, idleTimeout: 300 },
+      { close: (reason) => void reasons.push(reason) },
+    );
+    const [pushed, silent] = [await Peer.connect(service.port), await Peer.connect(service.port)];
+    const [connection, other] = [await service.connection(0), await service.connection(1)];
+    pushed.read();
+    silent.read();
+    let lastPush = 0;
+    const timer = service.server.runEvery(100, () => {
+      lastPush = performance.now();
+      connection.send('x');
+    });
+    await until(() => timer.runs === 10);
+    expect(connection.state).toBe('open');
+    expect(other.closeReason).toBe('idle');
+    timer.cancel();
+    await until(() => reasons.length === 2);
+    expect(performance.now() - lastPush).toBeGreaterThanOrEqual(300);
+    expect(reasons).toEqual(['idle', 'idle']);
+  });
+
+  it('I1: a closing handler or a blocked thread makes nobody idle who has spoken in time', async () => {
+    const reasons: string[] = [];
+    const service = await serve(
+      { loops, idleTimeout: 400 },
+      { message: (data) => data, close: (reason) => void reasons.push(reason) },
+    );
+    const peer = (await Peer.connect(service.port)).read();
+    await service.connection();
+    for (let round = 0; round < 3; round++) {
+      peer.write('ping');
+      await new Promise((resolve) => setImmediate(resolve)); // it is on its way
+      const end = performance.now() + 300;
+      while (performance.now() < end);
+      expect(await peer.text(4)).toBe('ping');
+      expect(reasons).toEqual([]);
+    }
+  });
+
+  it('I2: 2,000 idle connections cost no timer each and no scan of all', async () => {
+    const { port, pid } = await startServer('echo', { loops, idleTimeout: 4000 });
+    const warm = (await Peer.connect(port)).read();
+    warm.write('x');
+    await warm.take(1);
+    const before = { descriptors: descriptors(pid), threads: threads(pid) };
+    const peers = await Peer.connectAll(CONNECTIONS, port);
+    for (const peer of peers) peer.read();
+    await settled(() => descriptors(pid), 100);
+    // A descriptor each and nothing more: no timerfd, no thread.
+    expect(descriptors(pid) - before.descriptors).toBeLessThanOrEqual(CONNECTIONS);
+    expect(threads(pid)).toBe(before.threads);
+    const used = cpuTime(pid);
+    const started = performance.now();
+    await pause(1500);
+    expect((cpuTime(pid) - used) / ((performance.now() - started) / 1000)).toBeLessThan(0.05);
+    await until(() => peers.every(({ closed }) => closed), 'all are closed');
+    expect(peers.every(({ events }) => events.join() === 'end,close')).toBe(true);
+    expect(descriptors(pid)).toBeLessThanOrEqual(before.descriptors);
+  }, 40_000);
+
+  it('I2: idle timeouts are no timers of Node', async () => {
+    const timeouts = (): number =>
+      process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length;
+    const { port, connections } = await serve({ loops, idleTimeout: 60_000 });
+    const before = timeouts();
+    await Peer.connectAll(200, port);
+    await until(() => connections.length === 200);
+    expect(timeouts() - before).toBeLessThanOrEqual(1); // the one this test waits with
+  });
+});

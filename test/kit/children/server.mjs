@@ -1,0 +1,36 @@
+// A Nest application in a process of its own, so that its system calls, CPU time and memory are the server's alone.
+//
+//   node server.mjs <behaviour> <options as JSON>      prints {"port":…,"pid":…} once it listens
+import { application, report } from './application.mjs';
+
+const [, , behaviour, options] = process.argv;
+const replies = 16;
+
+/** What a message is answered with. */
+const behaviours = {
+  echo: (data) => data,
+  /** Sixteen replies by one handler, in one turn. */
+  sixteen(data, connection) {
+    for (let number = 1; number < replies; number++) connection.send(data);
+    return data;
+  },
+  /** The same, but some of them after a promise. */
+  async promised(data, connection) {
+    for (let number = 1; number < replies; number++) {
+      await Promise.resolve();
+      connection.send(data);
+    }
+    return data;
+  },
+  /** The same, in a turn that no event of the reactor began. */
+  later(data, connection) {
+    setTimeout(() => {
+      for (let number = 0; number < replies; number++) connection.send(data);
+    }, 1);
+  },
+};
+
+const message = behaviours[behaviour];
+const { app, port } = await application(JSON.parse(options), { message }, ['error']);
+process.once('SIGTERM', () => void app.close());
+report({ port, pid: process.pid });

@@ -1,0 +1,142 @@
+import { describe, expect, it } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { Child } from '../kit/child.js';
+import { Peer } from '../kit/peer.js';
+import { sanitized } from '../kit/server-process.js';
+import { pause, until } from '../kit/until.js';
+
+const MiB = 1024 * 1024;
+const START_TIMEOUT = 30_000;
+
+/** Starts a sample as a user does, on a free port. */
+async function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = Child.start(['sample/start.mjs', ...args], {
+    env: { NO_COLOR: '1', PORT: '0', HTTP_PORT: '0', ...env },
+  });
+  const listening = (): string | undefined => child.lines.find((line) => line.includes('Listening: '));
+  await until(() => listening() !== undefined || !child.running, `${args[0]} listens`, START_TIMEOUT);
+  if (!child.running) throw new Error(child.errors.join('\n'));
+  const [, address, url] = /Listening: (\{.*?\})(?:, (\S+))?/.exec(listening()!)!;
+  return { child, port: (JSON.parse(address!) as { port: number }).port, url };
+}
+
+/** Whether a netcat is here that can say FIN at the end of its input. */
+const hasNetcat = /-\w*N/.test(spawnSync('nc', ['-h'], { encoding: 'utf8' }).stderr ?? '');
+const ifNetcat = hasNetcat ? it : it.skip;
+
+/** What a user of nc sees. */
+function netcat(port: number, input: Buffer): Buffer {
+  return spawnSync('nc', ['-N', '127.0.0.1', String(port)], { input, maxBuffer: 64 * MiB, timeout: 15_000 })
+    .stdout;
+}
+
+// They build what is out of date, without a sanitizer.
+(sanitized ? describe.skip : describe)('samples', () => {
+  it('echo: 1 MiB of random data comes back on each of 100 connections', async () => {
+    const { child, port } = await start([]); // echo is the default
+    const data = randomBytes(MiB);
+    const peers = await Peer.connectAll(100, port);
+    await Promise.all(
+      peers.map(async (peer, index) => {
+        const own = Buffer.from(data);
+        own.writeUInt32LE(index);
+        peer.read().write(own);
+        expect((await peer.take(MiB)).equals(own)).toBe(true);
+        peer.socket.end();
+        await until(() => peer.closed);
+        expect(peer.length).toBe(0);
+      }),
+    );
+    child.kill('SIGTERM');
+    expect(await child.exit()).toEqual({ code: null, signal: 'SIGTERM' });
+  }, 60_000);
+
+  ifNetcat(
+    'echo: nc gets its input back',
+    async () => {
+      const { port } = await start(['echo'], { LOOPS: '2' });
+      const input = randomBytes(MiB);
+      expect(netcat(port, input).equals(input)).toBe(true);
+      expect(netcat(port, Buffer.from('hello\n')).toString()).toBe('hello\n');
+    },
+    60_000,
+  );
+
+  it('max-connections: beyond the limit one is told so and turned away, and a place that was freed is given', async () => {
+    const { port } = await start(['max-connections'], { LIMIT: '3' });
+    const guests: Peer[] = [];
+    const lineOf = async (peer: Peer): Promise<string> => {
+      peer.read();
+      await until(() => peer.closed || peer.length > 0);
+      return peer.text(peer.length);
+    };
+    for (let number = 1; number <= 3; number++) {
+      guests.push(await Peer.connect(port));
+      expect(await lineOf(guests.at(-1)!)).toBe(`Welcome, guest ${number} of 3.\n`);
+    }
+    for (let round = 0; round < 3; round++) {
+      const extra = await Peer.connect(port);
+      expect(await lineOf(extra)).toBe('Sorry, all 3 places are taken. Please try again later.\n');
+      await until(() => extra.closed);
+      expect(extra.events).toEqual(['end', 'close']);
+    }
+    guests[0]!.write('still welcome');
+    expect(await guests[0]!.text(13)).toBe('still welcome');
+    guests[1]!.socket.end();
+    await until(() => guests[1]!.closed);
+    await until(() => guests[1]!.events.includes('end'));
+    let answer = '';
+    for (let tries = 0; tries < 100 && !answer.startsWith('Welcome'); tries++) {
+      answer = await lineOf(await Peer.connect(port));
+    }
+    expect(answer).toBe('Welcome, guest 3 of 3.\n');
+  }, 60_000);
+
+  it('timed-push: 100 clients get a push each second for 5 s, none missed, none doubled', async () => {
+    const { port } = await start(['timed-push']);
+    const clients = (await Peer.connectAll(100, port)).map((peer) => peer.read());
+    const pushes = (): number[] => clients.map(({ length }) => length / 'hello\n'.length);
+    await until(() => Math.min(...pushes()) >= 1, 'all have joined');
+    await pause(300); // half-way between two pushes
+    const before = pushes();
+    const started = performance.now();
+    await until(() => pushes()[0]! >= before[0]! + 5, 'five more pushes');
+    const took = performance.now() - started;
+    await pause(300);
+    const after = pushes();
+    expect(after).toEqual(before.map((count) => count + 5));
+    expect(Math.abs(took - 4_700)).toBeLessThan(600);
+    for (const client of clients) expect(await client.text(client.length)).toMatch(/^(hello\n)+$/);
+  }, 60_000);
+
+  it('hybrid: GET /connections lists the connections of the reactor', async () => {
+    const { port, url } = await start(['hybrid']);
+    const peers = await Peer.connectAll(3, port);
+    for (const [index, peer] of peers.entries()) {
+      const words = 'hello '.repeat(index + 1);
+      peer.read().write(words);
+      expect(await peer.text(words.length)).toBe(words);
+    }
+    const list = async (): Promise<any[]> => (await (await fetch(url!)).json()) as any[];
+    const rows = await list();
+    expect(rows.map(({ remotePort }) => remotePort)).toEqual(peers.map((peer) => peer.port));
+    expect(rows[2]).toMatchObject({
+      ...{ remoteAddress: '127.0.0.1', loop: 0, state: 'open' },
+      ...{ bytesReceived: 18, bytesSent: 18 },
+    });
+    for (const peer of peers) peer.socket.end();
+    await until(() => peers.every((peer) => peer.closed));
+    let left = 3;
+    for (let tries = 0; tries < 100 && left > 0; tries++) left = (await list()).length;
+    expect(left).toBe(0);
+  }, 60_000);
+
+  it('an unknown name lists the samples and exits with 1', async () => {
+    const child = Child.start(['sample/start.mjs', 'nonsense']);
+    expect(await child.exit()).toEqual({ code: 1, signal: null });
+    const text = child.errors.join('\n');
+    expect(text).toContain('There is no sample "nonsense"');
+    for (const name of ['echo', 'max-connections', 'timed-push', 'hybrid']) expect(text).toContain(name);
+  });
+});
