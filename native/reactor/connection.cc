@@ -244,7 +244,7 @@ bool Connection::EmitPending(bool& released) {
 // --- writing -------------------------------------------------------------------------------------
 
 void Connection::Send(std::span<const std::span<const std::byte>> parts) {
-  if (!sends() || fin_wanted_) return;
+  if (state_ != State::kOpen || fin_wanted_) return;
   std::size_t total = 0;
   for (const auto part : parts) total += part.size();
   if (total == 0) return;

@@ -63,7 +63,7 @@ class Connection final : public TimerTarget {
   [[nodiscard]] std::uint64_t bytes_received() const noexcept { return bytes_received_; }
 
   /// Sends `parts` in order: straight to the kernel while it takes them, the rest is copied.
-  /// Ignored when the connection no longer sends.
+  /// Ignored after ShutdownWrite(), Close() or Abort().
   void Send(std::span<const std::span<const std::byte>> parts);
   /// Asks for one OnFlushed() with every progress until all that was sent so far is written.
   void NotifyFlushed() noexcept;
@@ -110,9 +110,6 @@ class Connection final : public TimerTarget {
     kCloseEvent = 16,
   };
 
-  [[nodiscard]] bool sends() const noexcept {
-    return (state_ == State::kOpen || state_ == State::kFlushing) && !fin_sent_;
-  }
   [[nodiscard]] bool MayRead() const noexcept;
   bool Read();  // false: the handler had no room
   void Discard() noexcept;

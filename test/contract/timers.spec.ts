@@ -46,7 +46,7 @@ describe.each([0, 2])('timers on %i loops', (loops) => {
       const times: number[] = [];
       const started = performance.now();
       const timer = server.runEvery(100, () => times.push(performance.now() - started));
-      await until(() => timer.runs === 10);
+      await until(() => timer.runs >= 10);
       timer.cancel();
       for (const [index, time] of times.entries()) earliest = Math.min(earliest, time - (index + 1) * 100);
       expect(times[9]).toBeLessThanOrEqual(1005);
@@ -57,17 +57,17 @@ describe.each([0, 2])('timers on %i loops', (loops) => {
   it('T1: a slow function does not move the deadlines that follow', async () => {
     const { server } = await serve({ loops });
     await eventually(4, async () => {
-      const times: number[] = [];
+      const late: number[] = [];
       const started = performance.now();
       const timer = server.runEvery(50, () => {
-        times.push(performance.now() - started);
+        late.push((performance.now() - started) % 50);
         const end = performance.now() + 20;
         while (performance.now() < end);
       });
-      await until(() => timer.runs === 8);
+      await until(() => timer.runs >= 11);
       timer.cancel();
-      expect(times[7]).toBeGreaterThanOrEqual(400);
-      expect(times[7]).toBeLessThanOrEqual(410);
+      // Counted from the end of the run before, these would be 20, 40, 10, 30, 0, 20…
+      expect(late.sort((left, right) => left - right)[5]).toBeLessThan(8);
     });
   });
 
@@ -111,7 +111,7 @@ describe.each([0, 2])('timers on %i loops', (loops) => {
     await until(() => clock.runs + clock.skipped >= ticks + 10);
     expect(slow.runs).toBe(1);
     finish();
-    await until(() => slow.runs === 2);
+    await until(() => slow.runs >= 2);
     expect(slow.skipped).toBeGreaterThanOrEqual(9);
     expect(most).toBe(1);
     slow.cancel();
@@ -137,7 +137,7 @@ describe.each([0, 2])('timers on %i loops', (loops) => {
     const { server } = await serve({ loops });
     const started = performance.now();
     const timer = server.runEvery(10, () => pause(25));
-    await until(() => timer.runs === 8);
+    await until(() => timer.runs >= 8);
     const elapsed = performance.now() - started;
     expect(timer.skipped).toBeGreaterThan(0);
     expect((timer.runs + timer.skipped) * 10).toBeLessThanOrEqual(elapsed);

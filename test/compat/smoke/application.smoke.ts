@@ -8,7 +8,6 @@ import {
   UseGuards,
   UseInterceptors,
   UsePipes,
-  type ArgumentsHost,
   type CallHandler,
   type CanActivate,
   type ExceptionFilter,
@@ -59,14 +58,14 @@ class Trim implements PipeTransform<unknown> {
 
 @Injectable()
 class Bracket implements NestInterceptor {
-  intercept(_: ExecutionContext, next: CallHandler): Observable<string> {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<string> {
     return next.handle().pipe(map((value) => `<${String(value)}>`));
   }
 }
 
 @Catch(Refusal)
 class Answer implements ExceptionFilter {
-  catch(error: Refusal, _: ArgumentsHost): Observable<string> {
+  catch(error: Refusal): Observable<string> {
     return of(`no: ${error.message}`);
   }
 }
@@ -162,7 +161,7 @@ async function read(socket: Socket, length: number): Promise<string> {
 }
 
 for (const loops of ['0', '2']) {
-  test(`an application on ${loops} loops: handlers, enhancers, timers, configuration, shutdown`, async () => {
+  void test(`an application on ${loops} loops: handlers, enhancers, timers, configuration, shutdown`, async () => {
     process.env.LOOPS = loops;
     const app = await NestFactory.createMicroservice<AsyncMicroserviceOptions>(AppModule, {
       inject: [GevServer],

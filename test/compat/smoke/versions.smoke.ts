@@ -24,7 +24,7 @@ function versionSeen(from: NodeJS.Require, name: string): string {
 }
 
 for (const name of ['@nestjs/common', '@nestjs/core', '@nestjs/microservices']) {
-  test(`the package and this test both see ${name} ${major}`, () => {
+  void test(`the package and this test both see ${name} ${major}`, () => {
     const theirs = createRequire(ours.resolve('nestjs-gev'));
     assert.equal(versionSeen(ours, name), versionSeen(theirs, name));
     assert.equal(versionSeen(ours, name).split('.')[0], major);
