@@ -48,7 +48,7 @@ const throughTheEntry = restrictImports({
 });
 
 export default tseslint.config(
-  { ignores: ['**/dist', 'coverage', 'native/build', 'prebuilds', 'bench/results'] },
+  { ignores: ['.cache', '**/dist', 'coverage', 'native/build', 'prebuilds', 'bench/results'] },
   eslint.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -29,7 +29,7 @@ export interface InboundListener {
  * `then`; answered here, that does not cost a walk up four prototypes.
  */
 class Chunk extends Uint8Array<ArrayBuffer> {}
-Object.setPrototypeOf(Chunk.prototype, Buffer.prototype);
+Object.setPrototypeOf(Chunk.prototype, Buffer.prototype as object);
 Object.defineProperties(Chunk.prototype, { constructor: { value: Buffer }, then: { value: undefined } });
 
 /** A batch up to this is copied in one piece. */
@@ -46,7 +46,7 @@ export class Inbound {
   private readonly words: readonly Int32Array[];
   private readonly bytes: readonly Buffer[];
   private pool = Buffer.allocUnsafeSlow(POOL_SIZE);
-  private poolMemory = this.pool.buffer as ArrayBuffer;
+  private poolMemory = this.pool.buffer;
   private poolUsed = 0;
 
   constructor(
@@ -78,9 +78,7 @@ export class Inbound {
         if (words[word] === EventKind.Message) {
           const offset = words[word + 3]!;
           const length = words[word + 4]!;
-          const data = shared
-            ? this.chunk(offset + shift, length)
-            : this.copy(bytes, offset, length);
+          const data = shared ? this.chunk(offset + shift, length) : this.copy(bytes, offset, length);
           listener.onMessage(words[word + 1]!, words[word + 2]!, data);
         } else {
           this.signal(words, bytes, word);
@@ -158,7 +156,7 @@ export class Inbound {
   private take(length: number): number {
     if (this.poolUsed + length > POOL_SIZE) {
       this.pool = Buffer.allocUnsafeSlow(POOL_SIZE);
-      this.poolMemory = this.pool.buffer as ArrayBuffer;
+      this.poolMemory = this.pool.buffer;
       this.poolUsed = 0;
     }
     const start = this.poolUsed;
