@@ -167,8 +167,14 @@ void ServerWrap::Stop() noexcept {
   if (!host_driven_) environment_->ReleaseThreadDriver();
   if (environment_->ending()) return;  // the references end with the environment
   const Napi::HandleScope scope(Env());
-  napi_async_destroy(Env(), std::exchange(async_context_, nullptr));
+  if (control_[0] == 0) LeaveAsyncContext();  // else the batch that is being delivered still uses it
   Unref();
+}
+
+void ServerWrap::LeaveAsyncContext() noexcept {
+  if (async_context_ == nullptr || environment_->ending()) return;
+  const Napi::HandleScope scope(Env());
+  napi_async_destroy(Env(), std::exchange(async_context_, nullptr));
 }
 
 // --- batches: loop → JavaScript
@@ -185,7 +191,10 @@ bool ServerWrap::DeliverBatches(int& budget) {
       control_[0] = 1;
       CallBatch(i, slab);
       control_[0] = 0;
-      if (!IsRunning()) return true;
+      if (!IsRunning()) {
+        LeaveAsyncContext();
+        return true;
+      }
       if (bridges_[i]->inbound().Release(slab)) group_->loop(i).Wake();
       PublishAll();
     }

@@ -51,6 +51,7 @@ class ServerWrap final : public Napi::ObjectWrap<ServerWrap> {
   std::vector<std::byte*> HoldBuffers(const Napi::Array& buffers, std::size_t first,
                                       std::size_t count);
   void CallBatch(std::uint32_t loop, std::int32_t slab);
+  void LeaveAsyncContext() noexcept;
   void PublishLoop(std::size_t loop);
   void PublishAll();
   [[nodiscard]] bool CheckRunning(Napi::Env env) const;

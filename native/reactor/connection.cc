@@ -228,9 +228,11 @@ bool Connection::EmitPending(bool& released) {
   LoopHandler& handler = loop_->handler();
   const auto emit = [this](Pending event, auto&& deliver) {
     if ((pending_ & event) == 0) return true;
-    if (!deliver()) return false;
+    // Cleared before the call: what the handler does there may raise the event anew.
     pending_ &= static_cast<std::uint8_t>(~event);
-    return true;
+    if (deliver()) return true;
+    pending_ |= event;
+    return false;
   };
   if (!emit(kFlushedEvent, [&] { return handler.OnFlushed(*this); })) return false;
   if (!emit(kDrainEvent, [&] { return handler.OnDrain(*this); })) return false;

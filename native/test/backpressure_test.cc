@@ -34,8 +34,8 @@ TEST(BackpressureTest, W4_ReadingPausesAboveHighWaterAndResumesBelowLowWater) {
   auto options = SmallMarks();
   options.socket.send_buffer = 32 << 10;  // small steps, so that no mark is jumped over
   LoopHarness harness(options);
-  const ClientSocket client = harness.Connect();
-  SendText(harness.newest(), std::string(12 << 20, 'x'));
+  const ClientSocket client = harness.Connect(32 << 10);
+  SendText(harness.newest(), std::string(3 << 20, 'x'));
   client.Write("while full");
   harness.Settle();
   EXPECT_EQ(harness.handler.received(), 0U);

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,13 +18,11 @@ namespace test {
 /// One listening loop on a mock kernel of its own. At the end everything must be closed.
 class MockHarness {
  public:
-  explicit MockHarness(reactor::LoopOptions options = {}) : loop_(std::in_place, options, handler) {
-    auto listener = reactor::ListenOn(reactor::Endpoint::FromAddress("127.0.0.1", 0), {});
-    port = reactor::Endpoint::LocalOf(listener.get()).port();
-    loop().Listen(std::move(listener),
-                  [this](reactor::Descriptor socket, const reactor::Endpoint& remote) {
-                    loop().Adopt(std::move(socket), remote);
-                  });
+  explicit MockHarness(reactor::LoopOptions options = {}) { Begin(std::move(options)); }
+  /// `prepare` sees the kernel before the loop makes its first call.
+  explicit MockHarness(const std::function<void(MockKernel&)>& prepare) {
+    prepare(kernel);
+    Begin({});
   }
   ~MockHarness() {
     loop_.reset();
@@ -40,7 +40,14 @@ class MockHarness {
   }
   /// Turns until the loop has nothing to do and nothing changes any more.
   void Settle() {
-    for (int calm = 0; calm < 3;) calm = loop().Turn(0) ? 0 : calm + 1;
+    int turns = 0;
+    for (int calm = 0; calm < 3; ++turns) {
+      calm = loop().Turn(0) ? 0 : calm + 1;
+      if (turns == kManyTurns) {
+        ADD_FAILURE() << "the loop spins";
+        return;
+      }
+    }
   }
   /// Lets time pass as a sleeping loop sees it: deadlines come one after the other.
   void Sleep(std::uint64_t milliseconds) {
@@ -66,6 +73,18 @@ class MockHarness {
   std::uint16_t port = 0;
 
  private:
+  static constexpr int kManyTurns = 20'000;
+
+  void Begin(reactor::LoopOptions options) {
+    loop_.emplace(std::move(options), handler);
+    auto listener = reactor::ListenOn(reactor::Endpoint::FromAddress("127.0.0.1", 0), {});
+    port = reactor::Endpoint::LocalOf(listener.get()).port();
+    loop().Listen(std::move(listener),
+                  [this](reactor::Descriptor socket, const reactor::Endpoint& remote) {
+                    loop().Adopt(std::move(socket), remote);
+                  });
+  }
+
   std::optional<reactor::EventLoop> loop_;
 };
 

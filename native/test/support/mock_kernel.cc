@@ -69,9 +69,9 @@ MockPeer MockKernel::Dial(std::uint16_t port) {
     throw std::logic_error("nobody listens there, or the backlog is full");
   }
   auto [server, client] = MockStream::Pair();
-  listener->waiting.push_back(std::move(server));
+  listener->waiting.emplace_back(std::move(server), next_port_);
   listener->edge = true;
-  return MockPeer(std::move(client));
+  return {std::move(client), next_port_++};
 }
 
 void MockKernel::Fail(Call call, int error, unsigned times, unsigned skip) {
@@ -133,7 +133,7 @@ int MockKernel::Close(int fd) {
   }
   if (auto* const stream = std::get_if<Stream>(&it->second)) (*stream)->Close();
   if (auto* const listener = std::get_if<Listener>(&it->second)) {
-    for (const Stream& stream : listener->waiting) stream->Reset();
+    for (const auto& [stream, client] : listener->waiting) stream->Reset();
   }
   descriptors_.erase(it);
   for (auto& [number, descriptor] : descriptors_) {
@@ -187,15 +187,15 @@ int MockKernel::Accept(int fd, sockaddr* address, socklen_t* length) {
   auto* const listener = Get<Listener>(fd);
   if (listener == nullptr) return -EINVAL;
   if (error == -ECONNABORTED && !listener->waiting.empty()) {
-    listener->waiting.front()->Reset();
+    listener->waiting.front().first->Reset();
     listener->waiting.pop_front();
   }
   if (error != 0) return error;
   if (descriptors_.size() >= descriptor_limit_) return -EMFILE;  // before it looks, as Linux does
   if (listener->waiting.empty()) return -EAGAIN;
-  Stream stream = std::move(listener->waiting.front());
+  auto [stream, client] = std::move(listener->waiting.front());
   listener->waiting.pop_front();
-  StoreLoopback(next_port_++, address, length);
+  StoreLoopback(client, address, length);
   return Open(std::move(stream));
 }
 

@@ -23,7 +23,8 @@ namespace test {
 /// The test's (or a fuzzer's) end of a connection: a client that calls nothing by itself.
 class MockPeer {
  public:
-  explicit MockPeer(std::shared_ptr<MockStream> stream) : stream_(std::move(stream)) {}
+  MockPeer(std::shared_ptr<MockStream> stream, std::uint16_t port)
+      : stream_(std::move(stream)), port_(port) {}
 
   /// Returns how many bytes the server's receive queue took.
   std::size_t Send(std::string_view bytes);
@@ -41,9 +42,12 @@ class MockPeer {
   }
   [[nodiscard]] bool saw_reset() const { return stream_ && stream_->is_reset(); }
   [[nodiscard]] std::size_t unread() const { return stream_ ? stream_->unread() : 0; }
+  /// Its own, which the server sees as the remote one.
+  [[nodiscard]] std::uint16_t port() const { return port_; }
 
  private:
   std::shared_ptr<MockStream> stream_;
+  std::uint16_t port_;
 };
 
 /// A kernel in memory behind the SocketOps seam: listening and stream sockets, edge-triggered
@@ -70,6 +74,7 @@ class MockKernel {
 
   /// The next `times` calls fail with `error`, after `skip` that do not.
   void Fail(Call call, int error, unsigned times = 1, unsigned skip = 0);
+  void ClearScript(Call call) { scripts_[static_cast<std::size_t>(call)].clear(); }
   /// Asked about every call no script speaks of; null: nothing fails. Must outlive its use.
   void SetFaults(FaultSource* faults) { faults_ = faults; }
   /// open(2) and its like fail with EMFILE when this many are open.
@@ -118,7 +123,7 @@ class MockKernel {
   struct Listener {
     std::uint16_t port = 0;
     std::size_t backlog = 0;
-    std::deque<std::shared_ptr<MockStream>> waiting;
+    std::deque<std::pair<std::shared_ptr<MockStream>, std::uint16_t>> waiting;  // with its port
     bool edge = false;
   };
   struct Event {

@@ -100,6 +100,7 @@ bool RecordingHandler::OnOpen(Connection& connection) {
     ConnectionRecord record;
     record.slot = connection.slot();
     record.generation = connection.generation();
+    record.remote_port = connection.remote().port();
     record.opened_at = reactor::MonotonicNow();
     const bool fresh = open_.emplace(IdentityOf(connection), records_.size()).second;
     EXPECT_TRUE(fresh) << "opened twice";

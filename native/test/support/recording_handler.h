@@ -21,6 +21,7 @@ namespace test {
 struct ConnectionRecord {
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
+  std::uint16_t remote_port = 0;
   std::string received;  // empty when the handler does not keep bytes
   std::uint64_t received_bytes = 0;
   int reads = 0;

@@ -1,0 +1,243 @@
+// Timeouts to the millisecond, on a clock that only the test moves.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "reactor/connection.h"
+#include "test/support/mock_harness.h"
+
+namespace {
+
+using reactor::CloseReason;
+using reactor::FromMilliseconds;
+using test::MockHarness;
+using test::MockPeer;
+using test::SendText;
+
+reactor::LoopOptions IdleAfter(std::uint64_t milliseconds) {
+  reactor::LoopOptions options;
+  options.connection.idle_timeout = FromMilliseconds(milliseconds);
+  return options;
+}
+
+std::uint64_t LifeOf(const test::ConnectionRecord& record) {
+  return (record.closed_at - record.opened_at) / reactor::kNanosecondsPerMillisecond;
+}
+
+TEST(DeadlineTest, I1_AnIdleConnectionIsClosedExactlyOnTime) {
+  for (const std::uint64_t timeout : {1ULL, 10ULL, 63ULL, 64ULL, 65ULL, 1000ULL, 3'600'000ULL}) {
+    MockHarness harness(IdleAfter(timeout));
+    const MockPeer peer = harness.Connect();
+    harness.Sleep(timeout - 1);
+    EXPECT_EQ(harness.handler.closed(), 0) << timeout;
+    harness.Sleep(1);
+    ASSERT_EQ(harness.handler.closed(), 1) << timeout;
+    EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kIdle);
+    EXPECT_EQ(LifeOf(harness.handler.record(0)), timeout);
+    EXPECT_TRUE(peer.saw_end());
+  }
+}
+
+TEST(DeadlineTest, I1_WithinAMillisecondItIsNeverEarly) {
+  MockHarness harness(IdleAfter(10));
+  harness.kernel.Advance(999'999);
+  const MockPeer peer = harness.Connect();
+  harness.Sleep(10);
+  harness.kernel.Advance(1);
+  harness.Sleep(10);
+  ASSERT_EQ(harness.handler.closed(), 1);
+  const auto record = harness.handler.record(0);
+  EXPECT_GE(record.closed_at - record.opened_at, FromMilliseconds(10));
+  EXPECT_LE(record.closed_at - record.opened_at, FromMilliseconds(11));
+}
+
+TEST(DeadlineTest, I1_ReceivedAndSentBytesBothCount) {
+  MockHarness harness(IdleAfter(100));
+  MockPeer peer = harness.Connect();
+  for (int i = 0; i < 20; ++i) {
+    harness.Sleep(60);
+    ASSERT_EQ(harness.handler.closed(), 0);
+    if (i % 2 == 0) {
+      peer.Send("x");
+      harness.Settle();
+    } else {
+      harness.loop().RunCommands();
+      SendText(harness.newest(), "y");
+    }
+  }
+  harness.Sleep(99);
+  EXPECT_EQ(harness.handler.closed(), 0);
+  harness.Sleep(1);
+  EXPECT_EQ(harness.handler.closed(), 1);
+}
+
+TEST(DeadlineTest, I1_OutputThatThePollerMovesIsActivityOfThatMoment) {
+  MockHarness harness(IdleAfter(1000));
+  MockPeer peer = harness.Connect();
+  peer.SetWindow(100);
+  SendText(harness.newest(), std::string(1000, 'x'));
+  harness.Settle();
+  // The loop sleeps until the peer reads; the bytes flow while its events are collected.
+  harness.kernel.AdvanceMilliseconds(990);
+  (void)peer.Receive();
+  harness.Settle();
+  harness.Sleep(999);
+  EXPECT_EQ(harness.handler.closed(), 0);
+  harness.Sleep(1);
+  EXPECT_EQ(harness.handler.closed(), 1);
+}
+
+TEST(DeadlineTest, I1_BytesThatCameInTimeCountHoweverLateTheTurn) {
+  MockHarness harness(IdleAfter(100));
+  MockPeer peer = harness.Connect();
+  peer.Send("in time");
+  harness.kernel.AdvanceMilliseconds(60'000);  // the thread was stopped
+  harness.Settle();
+  EXPECT_EQ(harness.handler.closed(), 0);
+  EXPECT_EQ(harness.handler.received(), 7U);
+}
+
+TEST(DeadlineTest, I1_WhatTheHandlerHasNoRoomForIsNoSilence) {
+  MockHarness harness(IdleAfter(100));
+  MockPeer peer = harness.Connect();
+  harness.handler.SetRoom(0);
+  peer.Send("waiting");
+  harness.Sleep(1000);
+  harness.handler.SetRoom(test::RecordingHandler::kUnlimited);
+  harness.Settle();
+  EXPECT_EQ(harness.handler.closed(), 0);
+  EXPECT_EQ(harness.handler.received(), 7U);
+}
+
+TEST(DeadlineTest, I1_APeerThatSendsAndNeverReadsIsIdleInTheEnd) {
+  auto options = IdleAfter(1000);
+  options.connection.high_water_mark = 1000;
+  MockHarness harness(options);
+  MockPeer peer = harness.Connect();
+  peer.SetWindow(10);
+  SendText(harness.newest(), std::string(5000, 'x'));
+  peer.Send("never read");
+  harness.Sleep(5000);
+  ASSERT_EQ(harness.handler.closed(), 1);
+  EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kIdle);
+}
+
+TEST(DeadlineTest, F18_AJumpOfTheClockExpiresEachDeadlineOnce) {
+  MockHarness harness(IdleAfter(5000));
+  std::vector<MockPeer> peers;
+  for (int i = 0; i < 50; ++i) {
+    peers.push_back(harness.Connect());
+    harness.Sleep(10);
+  }
+  harness.kernel.AdvanceMilliseconds(std::uint64_t{40} * 365 * 24 * 3600 * 1000);
+  harness.Settle();
+  EXPECT_EQ(harness.handler.closed(), 50);
+  for (const auto& record : harness.handler.records()) EXPECT_EQ(record.closes, 1);
+}
+
+TEST(DeadlineTest, I2_AThousandIdleConnectionsCostNoWakeUps) {
+  MockHarness harness(IdleAfter(60'000));
+  std::vector<MockPeer> peers;
+  for (int i = 0; i < 1000; ++i) peers.push_back(harness.kernel.Dial(harness.port));
+  harness.Settle();
+  const auto before = harness.kernel.calls(test::Call::kEpollWait);
+  harness.Sleep(50'000);
+  EXPECT_LE(harness.kernel.calls(test::Call::kEpollWait) - before, 20U);
+}
+
+// --- closing ---------------------------------------------------------------------------------------
+
+TEST(DeadlineTest, W6_TheCloseTimeoutEndsAPeerThatNeverReads) {
+  MockHarness harness;
+  MockPeer peer = harness.Connect();
+  SendText(harness.newest(), std::string(1 << 20, 'x'));
+  harness.newest().Close(CloseReason::kLocal);
+  harness.Sleep(4999);
+  EXPECT_EQ(harness.handler.closed(), 0);
+  harness.Sleep(1);
+  ASSERT_EQ(harness.handler.closed(), 1);
+  EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kLocal);
+}
+
+TEST(DeadlineTest, W6_TheCloseTimeoutEndsAPeerThatNeverSendsFin) {
+  MockHarness harness;
+  MockPeer peer = harness.Connect();
+  harness.newest().Close(CloseReason::kLocal);
+  harness.Settle();
+  EXPECT_TRUE(peer.saw_end());
+  for (int i = 0; i < 50; ++i) {
+    peer.Send("still talking");
+    harness.Sleep(99);
+  }
+  EXPECT_EQ(harness.handler.closed(), 0);
+  harness.Sleep(50);
+  EXPECT_EQ(harness.handler.closed(), 1);
+}
+
+TEST(DeadlineTest, W6_IdleTimeDoesNotCutAFlushShort) {
+  MockHarness harness(IdleAfter(100));
+  MockPeer peer = harness.Connect();
+  SendText(harness.newest(), std::string(200'000, 'x'));
+  harness.newest().Close(CloseReason::kLocal);
+  harness.Sleep(4000);
+  std::string got;
+  for (int i = 0; i < 10; ++i) {
+    got += peer.Receive();
+    harness.Settle();
+  }
+  EXPECT_EQ(got.size(), 200'000U);
+  EXPECT_TRUE(peer.saw_end());
+}
+
+TEST(DeadlineTest, C10_TheHalfCloseTimeoutEndsAConnectionNobodyCloses) {
+  MockHarness harness;
+  harness.handler.close_on_end = false;
+  MockPeer peer = harness.Connect();
+  peer.ShutdownWrite();
+  harness.Sleep(29'999);
+  EXPECT_EQ(harness.handler.closed(), 0);
+  harness.Sleep(1);
+  ASSERT_EQ(harness.handler.closed(), 1);
+  EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kPeer);
+}
+
+// --- incomplete frames -------------------------------------------------------------------------------
+
+TEST(DeadlineTest, R4_AFrameThatStaysIncompleteEndsTheConnection) {
+  auto options = IdleAfter(60'000);  // the later deadline must not hide the earlier one
+  options.connection.incomplete_frame_timeout = FromMilliseconds(500);
+  MockHarness harness(options);
+  harness.handler.on_read = [](reactor::Connection& connection) {
+    connection.SetFrameIncomplete(true);
+  };
+  MockPeer peer = harness.Connect();
+  for (int i = 0; i < 5; ++i) {
+    peer.Send("a bit more");  // progress restarts the clock
+    harness.Sleep(400);
+  }
+  EXPECT_EQ(harness.handler.closed(), 0);
+  harness.Sleep(99);
+  EXPECT_EQ(harness.handler.closed(), 0);
+  harness.Sleep(1);
+  ASSERT_EQ(harness.handler.closed(), 1);
+  EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kProtocol);
+}
+
+TEST(DeadlineTest, R4_ACompleteFrameStopsTheClock) {
+  reactor::LoopOptions options;
+  options.connection.incomplete_frame_timeout = FromMilliseconds(500);
+  MockHarness harness(options);
+  bool incomplete = true;
+  harness.handler.on_read = [&](reactor::Connection& connection) {
+    connection.SetFrameIncomplete(incomplete);
+  };
+  MockPeer peer = harness.Connect();
+  peer.Send("begin");
+  harness.Sleep(400);
+  incomplete = false;
+  peer.Send("end");
+  harness.Sleep(10'000);
+  EXPECT_EQ(harness.handler.closed(), 0);
+}
+
+}  // namespace
