@@ -32,7 +32,8 @@ const later = <Value>(value: Value, ms = 5): Promise<Value> =>
 describe('connection events: connect', () => {
   it('C2: a connection is admitted when all @OnConnect handlers have settled', async () => {
     const { server, reactor } = await serve({ connect: () => later('hello') });
-    handle(server, 'connect', () => later(undefined, 15));
+    let settle = (): void => undefined;
+    handle(server, 'connect', () => new Promise<void>((resolve) => (settle = resolve)));
     await server.close();
     await server.start();
     const seen: number[] = [];
@@ -41,6 +42,7 @@ describe('connection events: connect', () => {
     await until(() => connection.sent.length === 1);
     expect(server.reactor.calls).toEqual(['listen']);
     expect(seen).toEqual([]);
+    settle();
     await until(() => connection.state === 'open');
     expect(server.reactor.calls).toEqual(['listen', `admit ${connection.id}`]);
     expect(seen).toEqual([connection.id]);
