@@ -448,8 +448,8 @@ void Connection::Finish(CloseReason reason, int error) noexcept {
 
 // --- time ----------------------------------------------------------------------------------------
 
-// The loop's own time is that of the beginning of its turn, and a turn that writes megabytes is long
-// enough to end a connection early by it.
+// The loop's own time is that of the beginning of its turn, and a turn that writes megabytes is
+// long enough to end a connection early by it.
 void Connection::Touch() noexcept {
   if (loop_->options().connection.idle_timeout != 0) last_activity_ = MonotonicNow();
 }

@@ -87,9 +87,10 @@ TEST(AcceptorTest, S9_WithoutDescriptorsClientsAreHungUpOnAndTheOthersGoOn) {
     ASSERT_TRUE(harness.TurnUntil([&] { return harness.loop.shed() == 17; }));
     EXPECT_EQ(harness.handler.opened(), 4);
     old.Write("still here?");
-    EXPECT_TRUE(harness.TurnUntil([&] { return harness.newest().state() ==
-                                               reactor::Connection::State::kOpen &&
-                                               harness.handler.received() == 11; }));
+    EXPECT_TRUE(harness.TurnUntil([&] {
+      return harness.newest().state() == reactor::Connection::State::kOpen &&
+             harness.handler.received() == 11;
+    }));
     EXPECT_EQ(old.Read(11), "still here?");
     ASSERT_EQ(harness.handler.failures().size(), 1U) << "at most one a second";
     EXPECT_EQ(harness.handler.failures()[0].second, EMFILE);

@@ -114,7 +114,7 @@ TEST(ConnectionTest, C4_ManyPartsArriveInTheirOrder) {
   for (const std::string& piece : pieces) {
     parts.push_back(std::as_bytes(std::span(piece.data(), piece.size())));
   }
-  harness.newest().Send(std::span(parts).first(10));  // small: composed
+  harness.newest().Send(std::span(parts).first(10));    // small: composed
   harness.newest().Send(std::span(parts).subspan(10));  // large: vectors
   harness.newest().Close(CloseReason::kLocal);
   ExpectSame(ReadToEnd(harness, client), expected);

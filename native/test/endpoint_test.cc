@@ -46,8 +46,8 @@ TEST(EndpointTest, ShowsAMappedIPv4PeerAsIPv4) {
 }
 
 TEST(EndpointTest, KeepsTheScopeOfALinkLocalAddress) {
-  const unsigned loopback = ::if_nametoindex("lo") != 0 ? ::if_nametoindex("lo")
-                                                        : ::if_nametoindex("lo0");
+  const unsigned loopback =
+      ::if_nametoindex("lo") != 0 ? ::if_nametoindex("lo") : ::if_nametoindex("lo0");
   if (loopback == 0) GTEST_SKIP() << "no loopback interface by name";
   std::array<char, IF_NAMESIZE> name{};
   ASSERT_NE(::if_indextoname(loopback, name.data()), nullptr);

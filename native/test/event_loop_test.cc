@@ -123,7 +123,8 @@ TEST(EventLoopTest, T1_RepeatingTimersKeepTheirRate) {
   const auto start = reactor::MonotonicNow();
   handler.on_timer = [&](reactor::TimerId id) { loop.timers().Acknowledge(id); };
   loop.timers().Start(7, FromMilliseconds(20), FromMilliseconds(20));
-  while (handler.timers().size() < 10 && reactor::MonotonicNow() < start + FromMilliseconds(20'000)) {
+  while (handler.timers().size() < 10 &&
+         reactor::MonotonicNow() < start + FromMilliseconds(20'000)) {
     loop.Turn(-1);
   }
   const auto timers = handler.timers();

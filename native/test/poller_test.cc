@@ -30,16 +30,12 @@ using reactor::SocketOps;
 
 class PollerTest : public testing::Test {
  protected:
-  PollerTest() {
-    std::tie(ours_, theirs_) = test::MakeSocketPair();
-  }
+  PollerTest() { std::tie(ours_, theirs_) = test::MakeSocketPair(); }
 
   /// One wait; the bits of all events of a token together.
   std::map<PollToken, Ready> Wait(int timeout_ms = 0) {
     std::map<PollToken, Ready> out;
-    poller_.Wait(timeout_ms, [&](PollToken token, Ready bits) {
-      out[token] = out[token] | bits;
-    });
+    poller_.Wait(timeout_ms, [&](PollToken token, Ready bits) { out[token] = out[token] | bits; });
     return out;
   }
 

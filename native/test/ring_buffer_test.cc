@@ -118,9 +118,7 @@ class Model {
     text_.clear();
     begin_ = 0;
   }
-  [[nodiscard]] std::string_view content() const {
-    return std::string_view(text_).substr(begin_);
-  }
+  [[nodiscard]] std::string_view content() const { return std::string_view(text_).substr(begin_); }
 
  private:
   std::string text_;

@@ -113,7 +113,9 @@ TEST(SocketTest, S1_AThousandFailedListensLeaveNothingOpen) {
 TEST(SocketTest, S2_AStaleSocketFileIsReplaced) {
   const test::TemporaryFolder folder;
   const Endpoint endpoint = Endpoint::FromPath(folder.File("gev.sock"));
-  { const Descriptor dead = ListenOn(endpoint, {}); }  // closed, and the file stays
+  {
+    const Descriptor dead = ListenOn(endpoint, {});
+  }  // closed, and the file stays
   const Descriptor listener = ListenOn(endpoint, {});
   EXPECT_EQ(test::ClientSocket(endpoint).connect_error(), 0);
 }
@@ -155,8 +157,9 @@ TEST(SocketTest, S5_ReusePortLetsTwoListenersShareAPort) {
 
 TEST(SocketTest, W7_AppliesTheOptionsOfAStream) {
   const Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  reactor::ApplyOptions(socket.get(), AF_INET,
-                        {.keep_alive_seconds = 33, .receive_buffer = 20'000, .send_buffer = 30'000});
+  reactor::ApplyOptions(
+      socket.get(), AF_INET,
+      {.keep_alive_seconds = 33, .receive_buffer = 20'000, .send_buffer = 30'000});
   EXPECT_NE(OptionOf(socket.get(), IPPROTO_TCP, TCP_NODELAY), 0);
   EXPECT_NE(OptionOf(socket.get(), SOL_SOCKET, SO_KEEPALIVE), 0);
   EXPECT_GE(OptionOf(socket.get(), SOL_SOCKET, SO_RCVBUF), 20'000);

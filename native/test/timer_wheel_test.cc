@@ -184,7 +184,8 @@ class WheelModelTest : public testing::TestWithParam<std::uint64_t> {
 
   void OnExpired(TimerNode& node, std::uint64_t now) {
     const auto index = static_cast<std::size_t>(&node - nodes_.data());
-    const auto it = std::ranges::find(model_, index, [](const auto& entry) { return entry.second; });
+    const auto it =
+        std::ranges::find(model_, index, [](const auto& entry) { return entry.second; });
     ASSERT_NE(it, model_.end()) << "expired without being armed";
     ASSERT_LE(it->first, now) << "expired early";
     model_.erase(it);

@@ -145,7 +145,8 @@ TEST(DeadlineTest, I2_AThousandIdleConnectionsCostNoWakeUps) {
   EXPECT_LE(harness.kernel.calls(test::Call::kEpollWait) - before, 20U);
 }
 
-// --- closing ---------------------------------------------------------------------------------------
+// --- closing
+// ---------------------------------------------------------------------------------------
 
 TEST(DeadlineTest, W6_TheCloseTimeoutEndsAPeerThatNeverReads) {
   MockHarness harness;
@@ -201,7 +202,8 @@ TEST(DeadlineTest, C10_TheHalfCloseTimeoutEndsAConnectionNobodyCloses) {
   EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kPeer);
 }
 
-// --- incomplete frames -------------------------------------------------------------------------------
+// --- incomplete frames
+// -------------------------------------------------------------------------------
 
 TEST(DeadlineTest, R4_AFrameThatStaysIncompleteEndsTheConnection) {
   auto options = IdleAfter(60'000);  // the later deadline must not hide the earlier one

@@ -64,18 +64,17 @@ TEST_P(EchoUnderFaultsTest, F9_TheResultIsIdentical) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Faults, EchoUnderFaultsTest,
-    testing::Values(FaultCase{"Interrupted", {.interrupted = 500}},
-                    FaultCase{"WouldBlock", {.would_block = 500}},
-                    FaultCase{"ShortReadsAndWrites", {.short_io = 900}},
-                    FaultCase{"NoMemory", {.no_memory = 300}},
-                    FaultCase{"AllAtOnce",
-                              {.interrupted = 200,
-                               .would_block = 200,
-                               .short_io = 500,
-                               .no_memory = 100}}),
-    [](const auto& instance) { return std::string(instance.param.name); });
+INSTANTIATE_TEST_SUITE_P(Faults, EchoUnderFaultsTest,
+                         testing::Values(FaultCase{"Interrupted", {.interrupted = 500}},
+                                         FaultCase{"WouldBlock", {.would_block = 500}},
+                                         FaultCase{"ShortReadsAndWrites", {.short_io = 900}},
+                                         FaultCase{"NoMemory", {.no_memory = 300}},
+                                         FaultCase{"AllAtOnce",
+                                                   {.interrupted = 200,
+                                                    .would_block = 200,
+                                                    .short_io = 500,
+                                                    .no_memory = 100}}),
+                         [](const auto& instance) { return std::string(instance.param.name); });
 
 // --- the kernel's small print --------------------------------------------------------------------
 
@@ -170,7 +169,8 @@ TEST(IoFaultsTest, R6_OneTurnReadsABoundedAmount) {
   EXPECT_GE(most, 32U << 10U);
 }
 
-// --- a reset in every state ------------------------------------------------------------------------
+// --- a reset in every state
+// ------------------------------------------------------------------------
 
 struct StateCase {
   const char* name;
@@ -210,8 +210,7 @@ INSTANTIATE_TEST_SUITE_P(
         StateCase{"AboveHighWater",
                   [](MockHarness& h, MockPeer&) { SendText(h.newest(), Text(2 << 20)); }},
         StateCase{"HalfClosedByPeer", [](MockHarness&, MockPeer& p) { p.ShutdownWrite(); }},
-        StateCase{"HalfClosedByUs",
-                  [](MockHarness& h, MockPeer&) { h.newest().ShutdownWrite(); }},
+        StateCase{"HalfClosedByUs", [](MockHarness& h, MockPeer&) { h.newest().ShutdownWrite(); }},
         StateCase{"Flushing",
                   [](MockHarness& h, MockPeer&) {
                     SendText(h.newest(), Text(200'000));
@@ -269,7 +268,8 @@ TEST(IoFaultsTest, AShutdownThatFailsEndsTheConnection) {
   EXPECT_EQ(harness.handler.record(1).reason, CloseReason::kPeer) << "the peer had ended already";
 }
 
-// --- set-up that fails -----------------------------------------------------------------------------
+// --- set-up that fails
+// -----------------------------------------------------------------------------
 
 TEST(IoFaultsTest, S1_EachSystemCallThatFailsAtSetUpThrowsAndLeaksNothing) {
   for (const Call call : {Call::kEpollCreate, Call::kEventFd, Call::kEpollControl}) {

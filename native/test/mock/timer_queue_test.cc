@@ -34,8 +34,8 @@ class TimerQueueTest : public testing::Test {
   std::vector<Tick> ticks() {
     std::vector<Tick> out;
     for (const auto& timer : harness_.handler.timers()) {
-      out.push_back({timer.id, (timer.at - start_) / reactor::kNanosecondsPerMillisecond,
-                     timer.skipped});
+      out.push_back(
+          {timer.id, (timer.at - start_) / reactor::kNanosecondsPerMillisecond, timer.skipped});
     }
     return out;
   }

@@ -33,8 +33,7 @@ class LoopHarness {
 
   /// Turns the loop until `condition` holds; false when the deadline passed.
   template <typename Condition>
-  [[nodiscard]] bool TurnUntil(Condition&& condition,
-                               std::chrono::milliseconds limit = kDeadline) {
+  [[nodiscard]] bool TurnUntil(Condition&& condition, std::chrono::milliseconds limit = kDeadline) {
     const auto end = std::chrono::steady_clock::now() + limit;
     while (!condition()) {
       if (std::chrono::steady_clock::now() >= end) return false;

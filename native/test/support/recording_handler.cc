@@ -80,7 +80,8 @@ bool RecordingHandler::TakeRoom() {
   return true;
 }
 
-// --- events of a connection ------------------------------------------------------------------------
+// --- events of a connection
+// ------------------------------------------------------------------------
 
 template <typename Change>
 void RecordingHandler::Update(const Connection& connection, Change change) {
@@ -189,7 +190,8 @@ bool RecordingHandler::OnClose(Connection& connection, reactor::CloseReason reas
   return true;
 }
 
-// --- events of the loop ----------------------------------------------------------------------------
+// --- events of the loop
+// ----------------------------------------------------------------------------
 
 bool RecordingHandler::OnTimer(reactor::TimerId id, std::uint32_t skipped) {
   if (!TakeRoom()) return false;

@@ -52,12 +52,12 @@ class RecordingHandler final : public reactor::LoopHandler {
 
   // --- options -----------------------------------------------------------------
 
-  bool echo = false;          // send back what is received
-  bool keep_bytes = true;     // false: count only
-  bool close_on_end = true;   // Close(kPeer) when the peer has sent FIN
+  bool echo = false;         // send back what is received
+  bool keep_bytes = true;    // false: count only
+  bool close_on_end = true;  // Close(kPeer) when the peer has sent FIN
   std::size_t read_size = 64 * 1024;
-  std::size_t piece_size = 0;           // received bytes cost one room for each piece; 0: for all
-  char protocol_error_at = '\0';        // a piece with this byte is no valid frame; '\0': never
+  std::size_t piece_size = 0;     // received bytes cost one room for each piece; 0: for all
+  char protocol_error_at = '\0';  // a piece with this byte is no valid frame; '\0': never
   std::function<void(reactor::Connection&)> on_open;
   std::function<void(reactor::Connection&)> on_read;
   std::function<void(reactor::Connection&)> on_end;
@@ -108,8 +108,8 @@ class RecordingHandler final : public reactor::LoopHandler {
   bool Deliver(reactor::Connection& connection, std::string piece);
 
   std::vector<std::byte> buffer_;
-  std::map<std::uint64_t, std::size_t> open_;          // identity → index in records_
-  std::map<std::uint64_t, std::string> kept_;          // received, for lack of room not delivered
+  std::map<std::uint64_t, std::size_t> open_;  // identity → index in records_
+  std::map<std::uint64_t, std::string> kept_;  // received, for lack of room not delivered
   bool in_events_ = false;
 
   std::atomic<int> room_{kUnlimited};
@@ -119,7 +119,7 @@ class RecordingHandler final : public reactor::LoopHandler {
   std::atomic<std::uint64_t> received_{0};
   std::atomic<bool> has_commands_{false};
   mutable std::mutex mutex_;
-  std::vector<std::function<void()>> commands_;        // the rest is guarded by mutex_
+  std::vector<std::function<void()>> commands_;  // the rest is guarded by mutex_
   std::vector<ConnectionRecord> records_;
   std::vector<TimerRecord> timers_;
   std::vector<std::pair<reactor::LoopFailure, int>> failures_;
