@@ -167,7 +167,8 @@ void ServerWrap::Stop() noexcept {
   if (!host_driven_) environment_->ReleaseThreadDriver();
   if (environment_->ending()) return;  // the references end with the environment
   const Napi::HandleScope scope(Env());
-  if (control_[0] == 0) LeaveAsyncContext();  // else the batch that is being delivered still uses it
+  if (control_[0] == 0)
+    LeaveAsyncContext();  // else the batch that is being delivered still uses it
   Unref();
 }
 

@@ -45,7 +45,7 @@ void ThreadDriver::OnReadable() {
       // A handler may start and stop servers: walk a copy and ask each whether it still runs.
       const std::vector<ServerWrap*> servers = environment_.servers();
       for (ServerWrap* server : servers) {
-        if (environment_.ending() || !watch_) return;
+        if (environment_.ending()) return;
         if (!environment_.IsRegistered(*server) || !server->threaded()) continue;
         any |= server->DeliverBatches(budget);
       }

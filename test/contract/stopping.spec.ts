@@ -169,7 +169,7 @@ it('S8: servers on threads that come and go beside one on the JavaScript thread 
     const server = new GevServer({ loops: 2, host: '127.0.0.1', port: 0 });
     onCleanup(() => server.close());
     await new Promise((resolve) => server.listen(resolve));
-    const peer = (await Peer.connect((server.address() as { port: number }).port)).read();
+    (await Peer.connect((server.address() as { port: number }).port)).read();
     await until(() => server.connections.size === 1, 'the connection is heard of');
     await server.close(); // which ends while the last event is delivered
     await pause(1); // and lets that end
