@@ -1,5 +1,6 @@
 #include "addon/thread_driver.h"
 
+#include <utility>
 #include <vector>
 
 #include "addon/environment.h"
@@ -17,11 +18,11 @@ ThreadDriver::ThreadDriver(Environment& environment) : environment_(environment)
 
 void ThreadDriver::Resume() {
   if (watch_) return;
-  watch_ = std::make_unique<UvHandle>(environment_, UV_POLL_TYPE, this);
-  auto* const poll = watch_->As<uv_poll_t>();
+  auto watch = std::make_unique<UvHandle>(environment_, UV_POLL_TYPE, this);
+  auto* const poll = watch->As<uv_poll_t>();
   reactor::ThrowIfFailed(uv_poll_init(environment_.uv_loop(), poll, poller_.descriptor()),
                          "uv_poll_init");
-  watch_->MarkOpen();
+  watch->MarkOpen();
   reactor::ThrowIfFailed(
       uv_poll_start(poll, UV_READABLE,
                     [](uv_poll_t* handle, int /*status*/, int /*events*/) {
@@ -30,6 +31,7 @@ void ThreadDriver::Resume() {
                           ->OnReadable();
                     }),
       "uv_poll_start");
+  watch_ = std::move(watch);
 }
 
 void ThreadDriver::Retire() noexcept { watch_.reset(); }
@@ -43,6 +45,8 @@ void ThreadDriver::OnReadable() {
     while (any && budget > 0) {
       any = false;
       // A handler may start and stop servers: walk a copy and ask each whether it still runs.
+      // Should it stop the last of them, the round ends all the same: a bell left busy would stay
+      // silent.
       const std::vector<ServerWrap*> servers = environment_.servers();
       for (ServerWrap* server : servers) {
         if (environment_.ending()) return;

@@ -85,6 +85,26 @@ TEST(BackpressureTest, W2_FlushedIsToldWithProgressUntilAllIsWritten) {
   EXPECT_EQ(harness.handler.record(0).flushes, record.flushes);
 }
 
+TEST(BackpressureTest, W2_SignalsAskedForInsideTheirOwnEventsComeAgain) {
+  LoopHarness harness(SmallMarks());
+  const ClientSocket client = harness.Connect();
+  int left = 3;
+  harness.handler.on_flushed = [&](reactor::Connection& connection) {
+    if (--left <= 0) return;
+    SendText(connection, "next");
+    connection.NotifyFlushed();
+  };
+  harness.handler.on_drain = [&](reactor::Connection& connection) {
+    if (harness.handler.record(0).drains < 3) connection.NotifyDrained();
+  };
+  SendText(harness.newest(), "first");
+  harness.newest().NotifyFlushed();
+  harness.newest().NotifyDrained();
+  harness.Settle();
+  EXPECT_EQ(harness.handler.record(0).flushed, 13U);
+  EXPECT_EQ(harness.handler.record(0).drains, 3);
+}
+
 TEST(BackpressureTest, W2_FlushedIsToldBeforeTheCloseThatFollows) {
   LoopHarness harness(SmallMarks());
   ClientSocket client = harness.Connect();
@@ -115,7 +135,7 @@ TEST(BackpressureTest, W4_APeerThatSendsAndNeverReadsStaysWithinItsCap) {
   const std::string block(1 << 20, 'x');
   std::size_t most = 0;
   for (int i = 0; i < 200; ++i) {
-    ::send(client.fd(), block.data(), block.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    client.WriteAvailable(block);
     harness.loop.Turn(0);
     most = std::max(most, harness.newest().buffered());
   }

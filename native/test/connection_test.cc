@@ -291,7 +291,7 @@ TEST(ConnectionTest, R6_AFloodingPeerDoesNotStarveTheOthers) {
   const std::string block(1 << 20, 'x');
   for (int round = 0; round < 20; ++round) {
     for (const ClientSocket& flood : floods) {
-      ::send(flood.fd(), block.data(), block.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      flood.WriteAvailable(block);
     }
     quiet.Write("ping");
     std::string reply;

@@ -156,7 +156,7 @@ TEST(SocketTest, S5_ReusePortLetsTwoListenersShareAPort) {
 }
 
 TEST(SocketTest, W7_AppliesTheOptionsOfAStream) {
-  const Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Descriptor socket(reactor::SocketOps::Socket(AF_INET));
   reactor::ApplyOptions(
       socket.get(), AF_INET,
       {.keep_alive_seconds = 33, .receive_buffer = 20'000, .send_buffer = 30'000});
@@ -170,7 +170,7 @@ TEST(SocketTest, W7_AppliesTheOptionsOfAStream) {
 }
 
 TEST(SocketTest, W7_LeavesDelayAndKeepAliveOffWhenAskedTo) {
-  const Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Descriptor socket(reactor::SocketOps::Socket(AF_INET));
   reactor::ApplyOptions(socket.get(), AF_INET, {.no_delay = false});
   EXPECT_EQ(OptionOf(socket.get(), IPPROTO_TCP, TCP_NODELAY), 0);
   EXPECT_EQ(OptionOf(socket.get(), SOL_SOCKET, SO_KEEPALIVE), 0);

@@ -13,6 +13,15 @@
 #include <utility>
 
 namespace test {
+namespace {
+
+#ifdef MSG_NOSIGNAL
+constexpr int kSendFlags = MSG_NOSIGNAL;
+#else
+constexpr int kSendFlags = 0;
+#endif
+
+}  // namespace
 
 ClientSocket::ClientSocket(const reactor::Endpoint& server, int receive_buffer)
     : fd_(::socket(server.family(), SOCK_STREAM, 0)) {
@@ -41,18 +50,17 @@ ClientSocket& ClientSocket::operator=(ClientSocket&& other) noexcept {
 }
 
 bool ClientSocket::Write(std::string_view bytes) const {
-#ifdef MSG_NOSIGNAL
-  constexpr int kFlags = MSG_NOSIGNAL;
-#else
-  constexpr int kFlags = 0;
-#endif
   while (!bytes.empty()) {
-    const ssize_t count = ::send(fd_, bytes.data(), bytes.size(), kFlags);
+    const ssize_t count = ::send(fd_, bytes.data(), bytes.size(), kSendFlags);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
   return true;
+}
+
+void ClientSocket::WriteAvailable(std::string_view bytes) const {
+  (void)::send(fd_, bytes.data(), bytes.size(), kSendFlags | MSG_DONTWAIT);
 }
 
 std::string ClientSocket::Read(std::size_t count) const {

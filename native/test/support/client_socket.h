@@ -31,6 +31,8 @@ class ClientSocket {
 
   /// Blocks until all is written; false when the connection broke.
   bool Write(std::string_view bytes) const;
+  /// Writes what the kernel takes now; never blocks.
+  void WriteAvailable(std::string_view bytes) const;
   /// Blocks for exactly `count` bytes; fewer when the stream ended.
   [[nodiscard]] std::string Read(std::size_t count) const;
   /// Blocks to the end of the stream; what came before it goes to `bytes`.

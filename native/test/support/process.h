@@ -6,6 +6,7 @@
 
 namespace test {
 
+/// Open descriptors, by asking for each number that tests get near.
 std::size_t CountDescriptors();
 
 /// Threads of this process; 0 where that cannot be told.
