@@ -121,6 +121,7 @@ TEST(IoFaultsTest, NothingIsWrittenToAFullSocketUntilItHasRoom) {
   EXPECT_EQ(peer.Receive(), Text(3000).substr(0, 1000));
   harness.Settle();
   EXPECT_EQ(harness.newest().buffered(), 1040U);
+  EXPECT_EQ(harness.kernel.calls(Call::kSend), before + 1) << "a short write says that it is full";
 }
 
 TEST(IoFaultsTest, ShortOfMemoryItWaitsInsteadOfSpinningOrClosing) {
@@ -141,6 +142,21 @@ TEST(IoFaultsTest, ShortOfMemoryItWaitsInsteadOfSpinningOrClosing) {
     EXPECT_LE(harness.kernel.calls(Call::kEpollWait) - waits, 60U);
     EXPECT_EQ(harness.handler.closed(), 0);
   }
+}
+
+TEST(IoFaultsTest, F21_PauseAndCloseInsideACallbackHoldAtOnce) {
+  MockHarness harness;
+  harness.handler.read_size = 10;
+  MockPeer peer = harness.Connect();
+  harness.handler.on_read = [](Connection& connection) { connection.Pause(); };
+  peer.Send(std::string(100, 'x'));
+  harness.Settle();
+  EXPECT_EQ(harness.handler.received(), 10U);
+  harness.handler.on_read = [](Connection& connection) { connection.Close(CloseReason::kLocal); };
+  harness.newest().Resume();
+  harness.Settle();
+  EXPECT_EQ(harness.handler.received(), 20U);
+  EXPECT_TRUE(peer.saw_end());
 }
 
 TEST(IoFaultsTest, AnUnknownErrorEndsTheConnectionWithItsNumber) {
