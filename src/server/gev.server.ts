@@ -15,13 +15,16 @@ import type { GevServerOptions, ResolvedGevServerOptions } from '../core/options
 import { Reactor } from '../core/reactor.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { validateServerOptions } from '../core/validate-options.js';
-import { ConnectionEvents } from './connection-events.js';
+import { ConnectionEvents, nameOf } from './connection-events.js';
 import { ErrorLog } from './error-log.js';
 import { EventHandlers, type EventHandler, type NestHandler } from './event-handlers.js';
 import type { GevServerEvents, GevServerStats, GevServerStatus } from './gev.server.events.js';
 import { HANDLER_MARKER, type ConnectionEvent, type HandlerMarker } from './handler-marker.js';
 import { withProcessingHooks } from './processing-hooks.js';
 import { ServerTimers } from './server-timers.js';
+import { PlainReplies, SerializedReplies } from './rpc-replies.js';
+import { RouteTable } from './rpc-routes.js';
+import { RpcDispatcher } from './rpc-dispatcher.js';
 import { drain } from './shutdown.js';
 
 const NO_CONNECTIONS: ReadonlyMap<number, GevConnection> = new Map();
@@ -60,6 +63,7 @@ export class GevServer
   private readonly log: ErrorLog;
   private readonly timers: ServerTimers;
   private hooked = false;
+  private droppedValues = 0;
   private running: Running | undefined;
   private starting: Promise<GevAddress> | undefined;
   private stopping: Promise<void> | undefined;
@@ -185,7 +189,11 @@ export class GevServer
     const { reactor, events } = this.running ?? {};
     return {
       ...(reactor?.stats() ?? NO_STATS),
-      handlers: { pending: events?.work.count ?? 0, lateReplies: events?.lateReplies ?? 0 },
+      handlers: {
+        pending: events?.work.count ?? 0,
+        lateReplies: events?.lateReplies ?? 0,
+        droppedValues: this.droppedValues,
+      },
     };
   }
 
@@ -255,7 +263,7 @@ export class GevServer
   }
 
   private createEvents(): ConnectionEvents {
-    const { concurrency, highWaterMark, closeTimeout } = this.options;
+    const { codec, concurrency, highWaterMark, closeTimeout } = this.options;
     return new ConnectionEvents({
       connectHandlers: this.handlersOf('connect'),
       messageHandlers: this.handlersOf('message'),
@@ -264,6 +272,7 @@ export class GevServer
       maxQueuedBytes: highWaterMark,
       closeTimeout,
       contextPerMessage: concurrency > 1 || this.hooked,
+      createRpc: codec.framing === 'raw' ? undefined : (events) => this.createRpc(events),
       log: this.log,
       onConnection: (connection) => {
         this.opened.next(connection);
@@ -273,14 +282,44 @@ export class GevServer
     });
   }
 
+  private createRpc(events: ConnectionEvents): RpcDispatcher {
+    const { serializer, deserializer, overflow, overflowLimit, concurrency } = this.options;
+    const { log } = this;
+    const onFailure = (connection: GevConnection, error: unknown): void => {
+      if (events.countLate(error)) return;
+      log.report('unsendable reply', 'error', `A reply to ${nameOf(connection)} could not be sent`, error);
+    };
+    return new RpcDispatcher({
+      routes: new RouteTable(
+        this.messageHandlers,
+        (pattern) => this.getHandlerByPattern(pattern),
+        (handler) =>
+          this.hooked && !handler.isEventHandler ? (this.withHooks(handler) as MessageHandler) : handler,
+      ),
+      replies:
+        serializer === undefined ? new PlainReplies(onFailure) : new SerializedReplies(serializer, onFailure),
+      overflow: { overflow, overflowLimit, onDropped: (count) => (this.droppedValues += count) },
+      concurrency,
+      deserializer,
+      handleEvent: this.hooked
+        ? (pattern, packet, context) => this.handleEvent(pattern, packet, context)
+        : undefined,
+      work: events.work,
+      log,
+      describe: nameOf,
+    });
+  }
+
+  private withHooks(handler: NestHandler): NestHandler {
+    return withProcessingHooks(handler, {
+      start: (context, done) => this.onProcessingStartHook(this.transportId, context, done),
+      end: (context) => this.onProcessingEndHook?.(this.transportId, context),
+    });
+  }
+
   private handlersOf(event: ConnectionEvent): EventHandler[] {
     if (!this.hooked) return this.handlers.of(event);
-    return this.handlers.of(event, (handler: NestHandler) =>
-      withProcessingHooks(handler, {
-        start: (context, done) => this.onProcessingStartHook(this.transportId, context, done),
-        end: (context) => this.onProcessingEndHook?.(this.transportId, context),
-      }),
-    );
+    return this.handlers.of(event, (handler: NestHandler) => this.withHooks(handler));
   }
 
   private emit(event: keyof GevServerEvents, ...args: unknown[]): void {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Controller, Module, type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { type GevNetworkAddress, GevServer, OnMessage, Reactor } from 'nestjs-gev';
+import { type GevNetworkAddress, GevServer, OnMessage, Reactor, raw } from 'nestjs-gev';
 import { onCleanup } from '../kit/cleanup.js';
 import { Peer } from '../kit/peer.js';
 import { random } from '../kit/random.js';
@@ -68,7 +68,7 @@ describe.each([0, 2])('events on %i loops', (loops) => {
     const lines: { text: string; context: unknown }[] = [];
     const keep = (text: string, ...rest: unknown[]): void => void lines.push({ text, context: rest.at(-1) });
     const logger: LoggerService = { log: () => undefined, warn: keep, error: keep };
-    const server = new GevServer({ loops, host: '127.0.0.1', port: 0 });
+    const server = new GevServer({ loops, host: '127.0.0.1', port: 0, codec: raw() });
     const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, {
       strategy: server,
       logger,
@@ -99,7 +99,7 @@ describe.each([0, 2])('events on %i loops', (loops) => {
 
   it('S12: status, on() and unwrap() tell of a real server', async () => {
     const seen: unknown[] = [];
-    const server = new GevServer({ loops, host: '127.0.0.1', port: 0 });
+    const server = new GevServer({ loops, host: '127.0.0.1', port: 0, codec: raw() });
     server.status.subscribe((status) => seen.push(status));
     server.on('listening', (address) => seen.push(address));
     server.on('connection', ({ remotePort }) => seen.push(remotePort));
