@@ -46,6 +46,7 @@ export type { GevCodec, GevFraming } from './protocol/codec.js';
 export { nestJson } from './protocol/nest-json.js';
 export { raw } from './protocol/raw.js';
 export type { GevServerEvents, GevServerStats, GevServerStatus } from './server/gev.server.events.js';
+export { GevServerHandle } from './server/gev.server-handle.js';
 export { GevServer } from './server/gev.server.js';
 export type { RunAfterOptions, RunEveryOptions } from './timers/gev-timer.interfaces.js';
 export { GevTimerRegistry } from './timers/gev-timer.registry.js';

@@ -9,6 +9,7 @@ import type { ErrorLog } from './error-log.js';
 import type { EventHandler } from './event-handlers.js';
 import { patternOf } from './handler-marker.js';
 import { isStream } from './handler-result.js';
+import type { OverflowPolicy } from './overflow-gate.js';
 import { ReplyStream } from './reply-stream.js';
 import type { RpcDispatcher } from './rpc-dispatcher.js';
 import { Tally, within } from './tally.js';
@@ -31,6 +32,7 @@ export interface ConnectionEventsSetup {
   readonly createRpc: ((events: ConnectionEvents) => RpcDispatcher) | undefined;
   /** Give each message a context of its own. */
   readonly contextPerMessage: boolean;
+  readonly overflow: OverflowPolicy;
   readonly log: ErrorLog;
   /** A connection has been accepted, and no message of it was handled yet. */
   readonly onConnection: (connection: GevConnection) => void;
@@ -52,6 +54,7 @@ export class ConnectionEvents implements ReactorHandler {
   readonly concurrency: number;
   readonly maxQueuedBytes: number;
   readonly contextPerMessage: boolean;
+  readonly overflow: OverflowPolicy;
   readonly rpc: RpcDispatcher | undefined;
   private readonly scopes = new Set<ConnectionScope>();
   private lost = 0;
@@ -61,6 +64,7 @@ export class ConnectionEvents implements ReactorHandler {
     this.concurrency = setup.concurrency;
     this.maxQueuedBytes = setup.maxQueuedBytes;
     this.contextPerMessage = setup.contextPerMessage;
+    this.overflow = setup.overflow;
     this.rpc = setup.createRpc?.(this);
   }
 

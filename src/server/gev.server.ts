@@ -18,6 +18,7 @@ import { validateServerOptions } from '../core/validate-options.js';
 import { ConnectionEvents, nameOf } from './connection-events.js';
 import { ErrorLog } from './error-log.js';
 import { EventHandlers, type EventHandler, type NestHandler } from './event-handlers.js';
+import { GevServerHandle } from './gev.server-handle.js';
 import type { GevServerEvents, GevServerStats, GevServerStatus } from './gev.server.events.js';
 import { HANDLER_MARKER, type ConnectionEvent, type HandlerMarker } from './handler-marker.js';
 import { withProcessingHooks } from './processing-hooks.js';
@@ -34,6 +35,7 @@ const NO_STATS: ReturnType<Reactor['stats']> = { accepted: 0, refused: 0, open: 
 interface Running {
   readonly reactor: Reactor;
   readonly events: ConnectionEvents;
+  readonly handle: GevServerHandle;
 }
 
 /**
@@ -134,17 +136,17 @@ export class GevServer
   }
 
   /**
-   * The {@link Reactor} below.
+   * The running server, with what users of `net.Server` reach for, and the {@link Reactor} below.
    *
    * @throws GevNotListeningError before listen
    */
-  override unwrap<T = Reactor>(): T {
+  override unwrap<T = GevServerHandle>(): T {
     if (this.running === undefined) {
       throw new GevNotListeningError(
         'Not initialized. Please call the "listen"/"startAllMicroservices" method before accessing the server.',
       );
     }
-    return this.running.reactor as T;
+    return this.running.handle as T;
   }
 
   /** Where the server listens, with the real port; null while it does not. */
@@ -232,7 +234,8 @@ export class GevServer
     const gateConnections = events.hasConnectHandlers;
     const reactor = this.createReactor({ ...this.options, gateConnections }, events);
     events.reactor = reactor;
-    this.running = { reactor, events };
+    const handle = new GevServerHandle(reactor, this.emitter, () => this.close());
+    this.running = { reactor, events, handle };
     try {
       const address = await reactor.listen();
       this.timers.start(reactor);
@@ -263,7 +266,7 @@ export class GevServer
   }
 
   private createEvents(): ConnectionEvents {
-    const { codec, concurrency, highWaterMark, closeTimeout } = this.options;
+    const { codec, concurrency, highWaterMark, closeTimeout, overflow, overflowLimit } = this.options;
     return new ConnectionEvents({
       connectHandlers: this.handlersOf('connect'),
       messageHandlers: this.handlersOf('message'),
@@ -271,6 +274,7 @@ export class GevServer
       concurrency,
       maxQueuedBytes: highWaterMark,
       closeTimeout,
+      overflow: { overflow, overflowLimit, onDropped: (count) => (this.droppedValues += count) },
       contextPerMessage: concurrency > 1 || this.hooked,
       createRpc: codec.framing === 'raw' ? undefined : (events) => this.createRpc(events),
       log: this.log,
@@ -283,7 +287,7 @@ export class GevServer
   }
 
   private createRpc(events: ConnectionEvents): RpcDispatcher {
-    const { serializer, deserializer, overflow, overflowLimit, concurrency } = this.options;
+    const { serializer, deserializer, concurrency } = this.options;
     const { log } = this;
     const onFailure = (connection: GevConnection, error: unknown): void => {
       if (events.countLate(error)) return;
@@ -298,7 +302,7 @@ export class GevServer
       ),
       replies:
         serializer === undefined ? new PlainReplies(onFailure) : new SerializedReplies(serializer, onFailure),
-      overflow: { overflow, overflowLimit, onDropped: (count) => (this.droppedValues += count) },
+      overflow: events.overflow,
       concurrency,
       deserializer,
       handleEvent: this.hooked

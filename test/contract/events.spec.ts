@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Controller, Module, type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { type GevNetworkAddress, GevServer, OnMessage, Reactor, raw } from 'nestjs-gev';
+import { type GevNetworkAddress, GevServer, GevServerHandle, OnMessage, Reactor, raw } from 'nestjs-gev';
 import { onCleanup } from '../kit/cleanup.js';
 import { Peer } from '../kit/peer.js';
 import { random } from '../kit/random.js';
@@ -107,12 +107,18 @@ describe.each([0, 2])('events on %i loops', (loops) => {
     expect(() => server.unwrap()).toThrow('Not initialized');
     await new Promise((resolve) => server.listen(resolve));
     const address = server.address() as GevNetworkAddress;
-    expect(server.unwrap()).toBeInstanceOf(Reactor);
-    expect(server.unwrap().address()).toEqual(address);
+    const handle = server.unwrap();
+    expect(handle).toBeInstanceOf(GevServerHandle);
+    expect(handle.reactor).toBeInstanceOf(Reactor);
+    expect([handle.address(), handle.listening]).toEqual([address, true]);
     const peer = (await Peer.connect(address.port)).read();
     await until(() => server.connections.size === 1);
     const { port } = peer;
-    await server.close();
+    expect([...handle].map(({ remotePort }) => remotePort)).toEqual([port]);
+    await new Promise<void>((resolve, reject) =>
+      handle.close((error) => (error ? reject(error) : resolve())),
+    );
+    expect([handle.address(), handle.listening, [...handle]]).toEqual([null, false, []]);
     expect(seen).toEqual(['connected', address, port, 'disconnected', 'close']);
   });
 });
