@@ -115,9 +115,9 @@ describe.each([0, 2])('events on %i loops', (loops) => {
     await until(() => server.connections.size === 1);
     const { port } = peer;
     expect([...handle].map(({ remotePort }) => remotePort)).toEqual([port]);
-    await new Promise<void>((resolve, reject) =>
-      handle.close((error) => (error ? reject(error) : resolve())),
-    );
+    await new Promise<void>((resolve, reject) => {
+      void handle.close((error) => (error ? reject(error) : resolve()));
+    });
     expect([handle.address(), handle.listening, [...handle]]).toEqual([null, false, []]);
     expect(seen).toEqual(['connected', address, port, 'disconnected', 'close']);
   });
