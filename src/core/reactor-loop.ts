@@ -50,7 +50,8 @@ export class ReactorLoop implements InboundListener {
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
     this.framesText = options.codec.framing === 'nest-json';
-    this.inbound = new Inbound(server, index, memory.inbound, this, this.framesText);
+    const delivery = this.framesText ? 'text' : options.codec.copy === false ? 'borrowed' : 'copied';
+    this.inbound = new Inbound(server, index, memory.inbound, this, delivery);
     this.outbound = new Outbound(server, index, memory.outbound, memory.control, scheduleFlush);
   }
 

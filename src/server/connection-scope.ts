@@ -152,7 +152,8 @@ export class ConnectionScope {
   private enqueue(message: Buffer): void {
     const { events } = this;
     const queue = (this.queue ??= new MessageQueue());
-    queue.push(message);
+    // Borrowed memory is the reactor's again before a waiting message's turn comes.
+    queue.push(events.borrowed ? Buffer.from(message) : message);
     if (this.paused || (queue.length <= MAX_QUEUED_MESSAGES && queue.bytes <= events.maxQueuedBytes)) return;
     this.paused = true;
     this.pauseReading();
