@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { inspect } from 'node:util';
-import type { GevCodec } from '../protocol/codec.js';
-import { raw } from '../protocol/raw.js';
+import { FRAMINGS, type GevCodec } from '../protocol/codec.js';
+import { nestJson } from '../protocol/nest-json.js';
 import {
   DEFAULT_BACKLOG,
   DEFAULT_CLOSE_TIMEOUT,
@@ -9,12 +9,21 @@ import {
   DEFAULT_HALF_CLOSE_TIMEOUT,
   DEFAULT_HIGH_WATER_MARK,
   DEFAULT_HOST,
+  DEFAULT_INCOMPLETE_FRAME_TIMEOUT,
+  DEFAULT_MAX_FRAME_LENGTH,
   DEFAULT_MAX_SEND_BUFFER,
+  DEFAULT_OVERFLOW_LIMIT,
   DEFAULT_PORT,
   MAX_DELAY,
 } from './constants.js';
 import { GevOptionsError } from './errors.js';
-import type { GevLoadBalance, GevLogger, GevServerOptions, ResolvedGevServerOptions } from './options.js';
+import type {
+  GevLoadBalance,
+  GevLogger,
+  GevOverflow,
+  GevServerOptions,
+  ResolvedGevServerOptions,
+} from './options.js';
 
 const MAX_INT32 = 2 ** 31 - 1;
 const MAX_LOOPS = 64;
@@ -24,6 +33,9 @@ const LOAD_BALANCES: readonly GevLoadBalance[] = [
   'source-hash',
   'kernel',
 ];
+const OVERFLOWS: readonly GevOverflow[] = ['buffer', 'drop-newest', 'drop-oldest', 'latest', 'close'];
+/** The longest frame: what fits a length of ten digits and V8's longest string. */
+const MAX_FRAME_LENGTH = 512 * 1024 * 1024;
 
 /** Every option, once: a name forgotten here does not compile. */
 const KNOWN_OPTIONS = {
@@ -38,6 +50,12 @@ const KNOWN_OPTIONS = {
   maxConnections: true,
   codec: true,
   concurrency: true,
+  maxFrameLength: true,
+  maxBufferSize: true,
+  incompleteFrameTimeout: true,
+  incompleteMessageTimeout: true,
+  serializer: true,
+  deserializer: true,
   noDelay: true,
   keepAlive: true,
   receiveBufferSize: true,
@@ -45,6 +63,9 @@ const KNOWN_OPTIONS = {
   highWaterMark: true,
   lowWaterMark: true,
   maxSendBuffer: true,
+  maxSendBufferSize: true,
+  overflow: true,
+  overflowLimit: true,
   idleTimeout: true,
   closeTimeout: true,
   halfCloseTimeout: true,
@@ -71,7 +92,8 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
   const highWaterMark = integer(options, 'highWaterMark', 1, MAX_INT32) ?? DEFAULT_HIGH_WATER_MARK;
   const lowWaterMark = integer(options, 'lowWaterMark', 0, MAX_INT32) ?? Math.floor(highWaterMark / 4);
   const maxSendBuffer =
-    integer(options, 'maxSendBuffer', 1, MAX_INT32) ?? Math.max(DEFAULT_MAX_SEND_BUFFER, highWaterMark);
+    alias(options, 'maxSendBuffer', 'maxSendBufferSize', 1, MAX_INT32) ??
+    Math.max(DEFAULT_MAX_SEND_BUFFER, highWaterMark);
   inOrder('lowWaterMark', lowWaterMark, 'highWaterMark', highWaterMark);
   inOrder('highWaterMark', highWaterMark, 'maxSendBuffer', maxSendBuffer);
 
@@ -87,6 +109,13 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
     maxConnections: integer(options, 'maxConnections', 0, MAX_INT32) ?? 0,
     codec,
     concurrency: integer(options, 'concurrency', 1, MAX_INT32) ?? codec.concurrency,
+    maxFrameLength:
+      alias(options, 'maxFrameLength', 'maxBufferSize', 1, MAX_FRAME_LENGTH) ?? DEFAULT_MAX_FRAME_LENGTH,
+    incompleteFrameTimeout:
+      alias(options, 'incompleteFrameTimeout', 'incompleteMessageTimeout', 0, MAX_DELAY) ??
+      DEFAULT_INCOMPLETE_FRAME_TIMEOUT,
+    serializer: withMethod(options, 'serializer', 'serialize'),
+    deserializer: withMethod(options, 'deserializer', 'deserialize'),
     noDelay: flag(options, 'noDelay') ?? true,
     keepAlive: resolveKeepAlive(options.keepAlive),
     receiveBufferSize: integer(options, 'receiveBufferSize', 1, MAX_INT32),
@@ -94,6 +123,8 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
     highWaterMark,
     lowWaterMark,
     maxSendBuffer,
+    overflow: choice(options, 'overflow', OVERFLOWS) ?? 'buffer',
+    overflowLimit: integer(options, 'overflowLimit', 1, MAX_INT32) ?? DEFAULT_OVERFLOW_LIMIT,
     idleTimeout: integer(options, 'idleTimeout', 0, MAX_DELAY) ?? 0,
     closeTimeout: integer(options, 'closeTimeout', 0, MAX_DELAY) ?? DEFAULT_CLOSE_TIMEOUT,
     halfCloseTimeout: integer(options, 'halfCloseTimeout', 0, MAX_DELAY) ?? DEFAULT_HALF_CLOSE_TIMEOUT,
@@ -121,17 +152,17 @@ function resolveKeepAlive(value: unknown): boolean | number {
 }
 
 function resolveCodec(codec: Partial<GevCodec> | null | undefined): GevCodec {
-  if (codec === undefined) return raw();
+  if (codec === undefined) return nestJson();
   if (
     typeof codec === 'object' &&
     codec !== null &&
     typeof codec.name === 'string' &&
-    codec.framing === 'raw' &&
+    FRAMINGS.includes(codec.framing!) &&
     isIntegerIn(codec.concurrency, 1, MAX_INT32)
   ) {
     return codec as GevCodec;
   }
-  throw refuse('codec', codec, 'a codec such as raw()');
+  throw refuse('codec', codec, 'a codec such as nestJson() or raw()');
 }
 
 function resolveLogger(logger: Partial<GevLogger> | null | undefined): GevLogger | undefined {
@@ -152,6 +183,36 @@ function integer(
   const value: unknown = options[name];
   if (value === undefined || isIntegerIn(value, least, most)) return value;
   throw refuse(name, value, `an integer from ${least} to ${most}`);
+}
+
+/** An option that goes by two names, ours and Nest's. */
+function alias(
+  options: GevServerOptions,
+  name: keyof GevServerOptions,
+  nestName: keyof GevServerOptions,
+  least: number,
+  most: number,
+): number | undefined {
+  const value = integer(options, name, least, most);
+  const nestValue = integer(options, nestName, least, most);
+  if (value !== undefined && nestValue !== undefined) {
+    throw new GevOptionsError(
+      nestName,
+      `Option "${nestName}" is another name of "${name}": give one of them`,
+    );
+  }
+  return value ?? nestValue;
+}
+
+function withMethod<Name extends 'serializer' | 'deserializer'>(
+  options: GevServerOptions,
+  name: Name,
+  method: string,
+): GevServerOptions[Name] {
+  const value: GevServerOptions[Name] = options[name];
+  if (value === undefined) return undefined;
+  if (typeof (value as unknown as Record<string, unknown> | null)?.[method] === 'function') return value;
+  throw refuse(name, value, `an object with the method ${method}`);
 }
 
 function flag(options: GevServerOptions, name: keyof GevServerOptions): boolean | undefined {
