@@ -6,13 +6,12 @@ import { formatNumber, formatRatio, formatTable } from './table.mjs';
  * The lines printed for one case: its table, then its targets.
  *
  * @param {import('./workload.mjs').Case} benchCase
- * @param {readonly import('./workload.mjs').Contender[]} contenders
  * @param {Record<string, import('./workload.mjs').Sample[]>} samples
  * @param {readonly ReturnType<typeof import('./statistics.mjs').judge>[]} targets
  */
-export function formatCase(benchCase, contenders, samples, targets) {
+export function formatCase(benchCase, samples, targets) {
   const head = ['', ...benchCase.columns.map(({ title }) => title)];
-  const rows = contenders.map(({ id, label }) => [
+  const rows = benchCase.contenders.map(({ id, label }) => [
     label,
     ...benchCase.columns.map((column) => formatCell(samples, id, column)),
   ]);
