@@ -1,4 +1,4 @@
-import type { NativeServer } from './binding.js';
+import type { NativeReactor } from './binding.js';
 import {
   CONTROL_IN_BATCH,
   CONTROL_OPEN_SLAB,
@@ -34,7 +34,7 @@ export class Outbound {
   private lastPayloadEnd = 0;
 
   constructor(
-    private readonly server: NativeServer,
+    private readonly reactor: NativeReactor,
     private readonly loop: number,
     slabs: readonly ArrayBuffer[],
     private readonly control: Int32Array,
@@ -93,6 +93,15 @@ export class Outbound {
     this.openBytes.writeDoubleLE(interval, at + 8);
   }
 
+  /** Connects to a numeric address, or with port -1 to the Unix socket at that path. `timeout` in ms; 0: none. */
+  dial(token: number, timeout: number, port: number, address: string): void {
+    const length = Buffer.byteLength(address);
+    const at = this.record(Operation.Dial, token, 0, 12 + length, 0);
+    this.openBytes.writeDoubleLE(timeout, at);
+    this.openBytes.writeInt32LE(port, at + 8);
+    this.openBytes.write(address, at + 12, length, 'utf8');
+  }
+
   private beginSend(slot: number, generation: number, length: number, flags: number): number {
     const open = this.control[CONTROL_OPEN_SLAB + this.loop]!;
     if (
@@ -126,7 +135,7 @@ export class Outbound {
     const size = RECORD_HEADER + ((length + 3) & ~3) + extra;
     let used = this.open();
     if (used + size > SLAB_SIZE) {
-      this.server.publish(this.loop);
+      this.reactor.publish(this.loop);
       used = this.open();
     }
     if (used === SLAB_HEADER && this.control[CONTROL_IN_BATCH] === 0) this.scheduleFlush();
