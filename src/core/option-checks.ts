@@ -16,6 +16,18 @@ export function integer<Options extends object>(
   throw refuse(name, value, `an integer from ${least} to ${most}`);
 }
 
+/** As {@link integer}, fractions allowed. */
+export function numeric<Options extends object>(
+  options: Options,
+  name: keyof Options & string,
+  least: number,
+  most: number,
+): number | undefined {
+  const value: unknown = options[name];
+  if (value === undefined || (typeof value === 'number' && value >= least && value <= most)) return value;
+  throw refuse(name, value, `a number from ${least} to ${most}`);
+}
+
 export function flag<Options extends object>(
   options: Options,
   name: keyof Options & string,
