@@ -6,6 +6,7 @@ export { GEV_TRANSPORT } from './core/constants.js';
 export {
   GevAlreadyListeningError,
   GevBackpressureError,
+  GevConnectError,
   GevConnectionClosedError,
   GevConnectionError,
   GevDuplicateTimerError,
@@ -16,6 +17,7 @@ export {
   GevNotListeningError,
   GevOptionsError,
   GevTimerError,
+  type GevConnectTarget,
   type GevErrorDetails,
   type GevListenTarget,
 } from './core/errors.js';
@@ -27,7 +29,7 @@ export type {
   GevSerializer,
   GevServerOptions,
 } from './core/options.js';
-export { Reactor } from './core/reactor.js';
+export { type DialTarget, Reactor } from './core/reactor.js';
 export type { GevIntervalOptions, GevTimer, GevTimerOptions } from './core/timer.js';
 export { Conn } from './decorators/conn.decorator.js';
 export { OnClose } from './decorators/on-close.decorator.js';

@@ -73,7 +73,8 @@ bool LoopBridge::OnOpen(Connection& connection) {
   inbound_.Append({EventKind::kOpen, connection.slot(), connection.generation(), offset,
                    static_cast<std::uint32_t>(remote_host.size() + local_host.size()),
                    connection.remote().port() | std::uint32_t{local.port()} << 16U,
-                   static_cast<std::uint32_t>(remote_host.size()), family});
+                   static_cast<std::uint32_t>(remote_host.size()),
+                   family | connection.dial() << 8U});
   return true;
 }
 
@@ -91,6 +92,13 @@ bool LoopBridge::OnClose(Connection& connection, reactor::CloseReason reason, in
     return false;
   }
   SlotOf(connection).partial.Clear();
+  return true;
+}
+
+bool LoopBridge::OnDialFailed(reactor::DialToken token, int error) {
+  if (!inbound_.Reserve(0)) return false;
+  inbound_.Append(
+      {EventKind::kDialFailed, token, 0, 0, 0, static_cast<std::uint32_t>(error), 0, 0});
   return true;
 }
 
@@ -268,6 +276,12 @@ void LoopBridge::Apply(const Record& record, std::span<const std::byte> payload)
     case Operation::kTimerDone:
       loop_->timers().Acknowledge(record.slot);
       return;
+    case Operation::kDial:
+      Dial(record.slot, payload);
+      return;
+    case Operation::kDialCancel:
+      loop_->connector().Cancel(record.slot);
+      return;
     case Operation::kQuiesce:
       loop_->Quiesce();
       return;
@@ -307,6 +321,22 @@ void LoopBridge::Apply(const Record& record, std::span<const std::byte> payload)
       break;
     default:
       break;
+  }
+}
+
+void LoopBridge::Dial(reactor::DialToken token, std::span<const std::byte> payload) {
+  std::int32_t port = 0;
+  std::memcpy(&port, payload.data() + sizeof(double), sizeof port);
+  const auto text = payload.subspan(sizeof(double) + sizeof port);
+  const std::string target(reinterpret_cast<const char*>(text.data()), text.size());
+  reactor::Endpoint remote;
+  const int result =
+      port < 0 ? reactor::Endpoint::ParsePath(target, remote)
+               : reactor::Endpoint::ParseAddress(target, static_cast<std::uint16_t>(port), remote);
+  if (result < 0) {
+    loop_->connector().Reject(token, -result);
+  } else {
+    loop_->connector().Dial(token, remote, FromMillisecondsAsDouble(payload.data()));
   }
 }
 

@@ -52,6 +52,7 @@ class LoopBridge final : public reactor::LoopHandler {
   bool OnDrain(reactor::Connection& connection) override;
   bool OnFlushed(reactor::Connection& connection) override;
   bool OnClose(reactor::Connection& connection, reactor::CloseReason reason, int error) override;
+  bool OnDialFailed(reactor::DialToken token, int error) override;
   bool OnTimer(reactor::TimerId id, std::uint32_t skipped) override;
   bool OnQuiesced() override;
   void OnFailure(reactor::LoopFailure failure, int error) override;
@@ -78,6 +79,7 @@ class LoopBridge final : public reactor::LoopHandler {
 
   void Execute(std::span<std::byte> records);
   void Apply(const Record& record, std::span<const std::byte> payload);
+  void Dial(reactor::DialToken token, std::span<const std::byte> payload);
   void Queue(reactor::Connection& connection, std::span<const std::byte> payload,
              std::int32_t flags);
   void Flush(reactor::Connection& connection);

@@ -6,9 +6,9 @@ import {
   GevConnectionClosedError,
   GevConnectionError,
   type GevError,
-  systemErrorCode,
 } from './errors.js';
 import type { ReactorLoop } from './reactor-loop.js';
+import { systemErrorName } from './system-error.js';
 
 /** What can be sent. Strings are sent as UTF-8. */
 export type GevData = Buffer | Uint8Array | string;
@@ -156,7 +156,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   get closeError(): GevError | undefined {
     // Made when it is asked for: a storm of resets must not pay for as many stack traces.
     if (this.errno !== 0) {
-      this.error ??= new GevConnectionError(systemErrorCode(this.errno), undefined, { errno: this.errno });
+      this.error ??= new GevConnectionError(systemErrorName(this.errno), undefined, { errno: this.errno });
     }
     return this.error;
   }

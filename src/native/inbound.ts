@@ -1,5 +1,5 @@
 import { markAsUntransferable } from 'node:worker_threads';
-import type { NativeServer } from './binding.js';
+import type { NativeReactor } from './binding.js';
 import { DESCRIPTOR_WORDS, EventKind, INBOUND_DATA, SLAB_HEADER } from './layout.js';
 
 /** What one loop's event stream says, in order. `Buffer`s are copies: the receiver may keep them. */
@@ -12,6 +12,7 @@ export interface InboundListener {
     localHost: string,
     localPort: number,
     family: number,
+    dial: number,
   ): void;
   onMessage(slot: number, generation: number, data: Buffer): void;
   /** Instead of onMessage where frames are text. `length`: its bytes on the wire. */
@@ -20,6 +21,7 @@ export interface InboundListener {
   onDrain(slot: number, generation: number): void;
   onFlushed(slot: number, generation: number, bytesWritten: number): void;
   onClose(slot: number, generation: number, reason: number, errno: number): void;
+  onDialFailed(token: number, errno: number): void;
   onTimer(id: number, skipped: number): void;
   onQuiesced(): void;
   onFailure(failure: number, errno: number): void;
@@ -62,7 +64,7 @@ export class Inbound {
   private poolUsed = 0;
 
   constructor(
-    private readonly server: NativeServer,
+    private readonly reactor: NativeReactor,
     private readonly loop: number,
     slabs: readonly ArrayBuffer[],
     private readonly listener: InboundListener,
@@ -154,11 +156,12 @@ export class Inbound {
         const offset = words[word + 3]!;
         const remote = bytes.toString('latin1', offset, offset + b);
         const local = bytes.toString('latin1', offset + b, offset + words[word + 4]!);
-        listener.onOpen(slot, generation, remote, a & 0xffff, local, a >>> 16, words[word + 7]!);
+        const c = words[word + 7]!;
+        listener.onOpen(slot, generation, remote, a & 0xffff, local, a >>> 16, c & 0xff, c >>> 8);
         break;
       }
       case EventKind.Large: {
-        const data = this.server.takeLarge(this.loop, a);
+        const data = this.reactor.takeLarge(this.loop, a);
         if (this.delivery === 'text') listener.onText(slot, generation, textOf(data, b === 1), data.length);
         else listener.onMessage(slot, generation, data);
         break;
@@ -174,6 +177,9 @@ export class Inbound {
         break;
       case EventKind.Close:
         listener.onClose(slot, generation, a, b);
+        break;
+      case EventKind.DialFailed:
+        listener.onDialFailed(slot, a);
         break;
       case EventKind.Timer:
         listener.onTimer(slot, a);
