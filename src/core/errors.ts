@@ -1,3 +1,4 @@
+import { getSystemErrorName } from 'node:util';
 import { formatAddress } from './address.js';
 import type { CloseReason } from './close-reason.js';
 
@@ -187,5 +188,14 @@ export class GevConnectionError extends GevError {
 export class GevHandlerError extends GevError {
   constructor(message: string, details?: GevErrorDetails) {
     super('ERR_GEV_HANDLER', message, details);
+  }
+}
+
+/** The symbolic name of an errno (`ECONNRESET`), for `code`. */
+export function systemErrorCode(errno: number): string {
+  try {
+    return getSystemErrorName(-errno);
+  } catch {
+    return `ERRNO_${errno}`;
   }
 }

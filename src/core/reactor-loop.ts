@@ -1,10 +1,9 @@
-import { getSystemErrorName } from 'node:util';
 import type { NativeServer } from '../native/binding.js';
 import { Inbound, type InboundListener } from '../native/inbound.js';
 import { type FlushScheduler, Outbound } from '../native/outbound.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 import { GevConnection } from './connection.js';
-import { GevConnectionError, GevError, GevHandlerError } from './errors.js';
+import { GevError, GevHandlerError, systemErrorCode } from './errors.js';
 import type { ResolvedGevServerOptions } from './options.js';
 import type { ReactorHandler } from './reactor.js';
 
@@ -51,7 +50,8 @@ export class ReactorLoop implements InboundListener {
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
     this.framesText = options.codec.framing === 'nest-json';
-    this.inbound = new Inbound(server, index, memory.inbound, this, this.framesText);
+    const delivery = this.framesText ? 'text' : options.codec.copy === false ? 'borrowed' : 'copied';
+    this.inbound = new Inbound(server, index, memory.inbound, this, delivery);
     this.outbound = new Outbound(server, index, memory.outbound, memory.control, scheduleFlush);
   }
 
@@ -124,7 +124,7 @@ export class ReactorLoop implements InboundListener {
     const connection = this.slots[slot];
     if (connection === undefined) return;
     this.slots[slot] = undefined;
-    this.finish(connection, CLOSE_REASONS[reason] ?? 'error', connectionError(errno));
+    this.finish(connection, CLOSE_REASONS[reason] ?? 'error', errno);
   }
 
   onTimer(id: number, skipped: number): void {
@@ -136,7 +136,7 @@ export class ReactorLoop implements InboundListener {
   }
 
   onFailure(failure: number, errno: number): void {
-    const code = nameOf(errno);
+    const code = systemErrorCode(errno);
     const message =
       failure === 0
         ? `Accepting connections failed: ${code}. Waiting clients were hung up on; it is tried again. Raise the limit of open files (ulimit -n) or set maxConnections`
@@ -151,30 +151,18 @@ export class ReactorLoop implements InboundListener {
   /** The loop is gone: whoever has not heard so of its connection does now. */
   abandon(): void {
     for (const connection of this.slots.splice(0)) {
-      if (connection !== undefined) this.finish(connection, 'shutdown', undefined);
+      if (connection !== undefined) this.finish(connection, 'shutdown', 0);
     }
     this.quiesced?.();
   }
 
-  private finish(connection: GevConnection, reason: CloseReason, error: GevError | undefined): void {
+  private finish(connection: GevConnection, reason: CloseReason, errno: number): void {
     this.owner.open.delete(connection.id);
-    connection.handleClose(reason, error);
+    connection.handleClose(reason, errno);
     try {
       this.handler.onClose(connection);
     } finally {
       this.owner.onConnectionClosed();
     }
   }
-}
-
-function nameOf(errno: number): string {
-  try {
-    return getSystemErrorName(-errno);
-  } catch {
-    return `ERRNO_${errno}`;
-  }
-}
-
-function connectionError(errno: number): GevError | undefined {
-  return errno === 0 ? undefined : new GevConnectionError(nameOf(errno), undefined, { errno });
 }
