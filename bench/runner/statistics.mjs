@@ -47,3 +47,14 @@ export function judge(samples, target) {
   if (!measured) return { ...target, measured: null, met: null };
   return { ...target, measured, met: measured.median >= atLeast && measured.median <= atMost };
 }
+
+/**
+ * A target that only the median meets, while some round misses it, is not quite met.
+ *
+ * @param {ReturnType<typeof judge>} judged
+ */
+export function verdict({ atLeast = -Infinity, atMost = Infinity, measured, met }) {
+  if (met === null) return 'not measured';
+  if (!met) return 'NOT MET';
+  return measured.lowest >= atLeast && measured.highest <= atMost ? 'met' : 'met by the median only';
+}

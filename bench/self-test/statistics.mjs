@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { evaluate, judge, median } from '../runner/statistics.mjs';
+import { evaluate, judge, median, verdict } from '../runner/statistics.mjs';
 import { formatTable } from '../runner/table.mjs';
 
 describe('statistics', () => {
@@ -24,6 +24,13 @@ describe('statistics', () => {
     assert.equal(judge(samples, { ...target, atLeast: 3 }).met, true);
     assert.equal(judge(samples, { ...target, atMost: 2.9 }).met, false);
     assert.equal(judge(samples, { ...target, contender: 'absent', atLeast: 1 }).met, null);
+  });
+
+  it('tells a target that is met from one that is met by the median only', () => {
+    const target = { title: '', contender: 'ours', metric: 'rate', over: 'theirs' };
+    assert.equal(verdict(judge(samples, { ...target, atLeast: 2 })), 'met');
+    assert.equal(verdict(judge(samples, { ...target, atLeast: 3 })), 'met by the median only');
+    assert.equal(verdict(judge(samples, { ...target, atLeast: 4 })), 'NOT MET');
   });
 
   it('judges the best of several contenders', () => {

@@ -9,6 +9,7 @@ const maxFrameLength = 4 * 1024 * 1024;
  */
 export class JsonFramer {
   #decoder = new StringDecoder('utf8');
+  #split = false; // the decoder may hold the first bytes of a character
   #rest = '';
   #onFrame;
 
@@ -39,9 +40,11 @@ export class JsonFramer {
     this.#rest = start === text.length ? '' : text.slice(start);
   }
 
-  /** A chunk that ends in ASCII ends between characters: the decoder, which holds back incomplete ones, is needed for others only. */
+  /** Text that ends in ASCII ends between characters; only of other text does the decoder hold the end back. */
   #decode(chunk) {
-    const whole = this.#decoder.lastNeed === 0 && chunk[chunk.length - 1] < 0x80;
-    return whole ? chunk.utf8Slice(0, chunk.length) : this.#decoder.write(chunk);
+    const whole = chunk[chunk.length - 1] < 0x80;
+    if (whole && !this.#split) return chunk.toString();
+    this.#split = !whole;
+    return this.#decoder.write(chunk);
   }
 }
