@@ -21,7 +21,14 @@ export {
   type GevErrorDetails,
   type GevListenTarget,
 } from './core/errors.js';
-export type { GevLoadBalance, GevLogger, GevServerOptions } from './core/options.js';
+export type {
+  GevDeserializer,
+  GevLoadBalance,
+  GevLogger,
+  GevOverflow,
+  GevSerializer,
+  GevServerOptions,
+} from './core/options.js';
 export { type DialTarget, Reactor } from './core/reactor.js';
 export type { GevIntervalOptions, GevTimer, GevTimerOptions } from './core/timer.js';
 export { Conn } from './decorators/conn.decorator.js';
@@ -38,8 +45,10 @@ export type {
 } from './module/gev.module-definition.js';
 export { GevModule } from './module/gev.module.js';
 export type { GevCodec, GevFraming } from './protocol/codec.js';
+export { nestJson } from './protocol/nest-json.js';
 export { raw } from './protocol/raw.js';
 export type { GevServerEvents, GevServerStats, GevServerStatus } from './server/gev.server.events.js';
+export { GevServerHandle } from './server/gev.server-handle.js';
 export { GevServer } from './server/gev.server.js';
 export type { RunAfterOptions, RunEveryOptions } from './timers/gev-timer.interfaces.js';
 export { GevTimerRegistry } from './timers/gev-timer.registry.js';

@@ -7,6 +7,7 @@
 
 #include "addon/environment.h"
 #include "addon/errors.h"
+#include "protocol/nest_tcp_framer.h"
 #include "protocol/raw_framer.h"
 
 namespace addon {
@@ -26,6 +27,12 @@ bool FlagOf(const Napi::Object& options, const char* name) {
 }
 reactor::Nanoseconds DurationOf(const Napi::Object& options, const char* name) {
   return reactor::FromMilliseconds(static_cast<std::uint64_t>(NumberOf(options, name)));
+}
+
+/// `framing`: index into FRAMINGS of src/core/options.ts.
+std::unique_ptr<protocol::Framer> MakeFramer(int framing, std::size_t max_frame_length) {
+  if (framing == 1) return std::make_unique<protocol::NestTcpFramer>(max_frame_length);
+  return std::make_unique<protocol::RawFramer>();
 }
 
 }  // namespace
@@ -98,8 +105,9 @@ void ReactorWrap::Configure(const Napi::Object& options) {
   connection.idle_timeout = DurationOf(options, "idleTimeout");
   connection.close_timeout = DurationOf(options, "closeTimeout");
   connection.half_close_timeout = DurationOf(options, "halfCloseTimeout");
+  connection.incomplete_frame_timeout = DurationOf(options, "incompleteFrameTimeout");
   connection.start_paused = FlagOf(options, "startPaused");
-  framer_ = std::make_unique<protocol::RawFramer>();
+  framer_ = MakeFramer(IntOf(options, "framing"), SizeOf(options, "maxFrameLength"));
 }
 
 std::vector<std::byte*> ReactorWrap::HoldBuffers(const Napi::Array& buffers, std::size_t first,

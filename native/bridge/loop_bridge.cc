@@ -172,7 +172,7 @@ ReadVerdict LoopBridge::ParseSlab(Connection& connection, std::size_t available)
     slot.frame = {};
     inbound_.Append({EventKind::kMessage, connection.slot(), connection.generation(),
                      inbound_.data_end() + static_cast<std::uint32_t>(frame.payload_offset),
-                     static_cast<std::uint32_t>(frame.payload_length), 0, 0, 0});
+                     static_cast<std::uint32_t>(frame.payload_length), 0, frame.ascii ? 1U : 0U, 0});
     inbound_.TakeData(frame.consumed);
     input = input.subspan(frame.consumed);
   }
@@ -191,7 +191,8 @@ ReadVerdict LoopBridge::ParsePartial(Connection& connection) {
       slot.frame = state;
       break;
     }
-    if (!DeliverCopy(connection, input.subspan(frame.payload_offset, frame.payload_length))) {
+    if (!DeliverCopy(connection, input.subspan(frame.payload_offset, frame.payload_length),
+                     frame.ascii)) {
       return ReadVerdict::kNoRoom;
     }
     slot.frame = {};
@@ -200,13 +201,15 @@ ReadVerdict LoopBridge::ParsePartial(Connection& connection) {
   return ReadVerdict::kContinue;
 }
 
-bool LoopBridge::DeliverCopy(const Connection& connection, std::span<const std::byte> payload) {
+bool LoopBridge::DeliverCopy(const Connection& connection, std::span<const std::byte> payload,
+                             bool ascii) {
+  const std::uint32_t flags = ascii ? 1 : 0;
   const auto length = static_cast<std::uint32_t>(payload.size());
   if (payload.size() <= kLargeFrame) {
     if (!inbound_.Reserve(payload.size())) return false;
     const std::uint32_t offset = inbound_.CopyData(payload);
     inbound_.Append(
-        {EventKind::kMessage, connection.slot(), connection.generation(), offset, length, 0, 0, 0});
+        {EventKind::kMessage, connection.slot(), connection.generation(), offset, length, 0, flags, 0});
     return true;
   }
   if (!inbound_.Reserve(0)) return false;
@@ -218,7 +221,7 @@ bool LoopBridge::DeliverCopy(const Connection& connection, std::span<const std::
     large_.insert_or_assign(ticket, std::move(large));
   }
   inbound_.Append(
-      {EventKind::kLarge, connection.slot(), connection.generation(), 0, length, ticket, 0, 0});
+      {EventKind::kLarge, connection.slot(), connection.generation(), 0, length, ticket, flags, 0});
   return true;
 }
 

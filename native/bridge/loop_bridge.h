@@ -87,7 +87,8 @@ class LoopBridge final : public reactor::LoopHandler {
 
   reactor::ReadVerdict ParseSlab(reactor::Connection& connection, std::size_t available);
   reactor::ReadVerdict ParsePartial(reactor::Connection& connection);
-  bool DeliverCopy(const reactor::Connection& connection, std::span<const std::byte> payload);
+  bool DeliverCopy(const reactor::Connection& connection, std::span<const std::byte> payload,
+                   bool ascii);
 
   const protocol::Framer& framer_;
   Doorbell* doorbell_;

@@ -33,8 +33,8 @@ inline constexpr std::size_t kRecordHeader = 16;
 enum class EventKind : std::int32_t {
   kOpen = 1,      // data: remote host, local host; a: remote port | local port << 16, b: length of
                   // the remote host, c: 4, 6 or 1 (Unix) | token of its dial (0: accepted) << 8
-  kMessage = 2,   // data: one frame, or one chunk
-  kLarge = 3,     // a frame longer than a slab; a: ticket to fetch it with
+  kMessage = 2,   // data: one frame, or one chunk; b: 1 when it is known to be ASCII
+  kLarge = 3,     // a frame longer than a slab; a: ticket to fetch it with, b: as for kMessage
   kEnd = 4,       // the peer sent FIN
   kDrain = 5,     // output is at or below the low-water mark
   kFlushed = 6,   // a, b: low and high half of the bytes the kernel took so far

@@ -11,7 +11,6 @@ namespace protocol {
 struct FrameState {
   std::uint64_t scanned = 0;
   std::uint64_t count = 0;
-  std::uint64_t length = 0;
 };
 
 struct FrameResult {
@@ -21,6 +20,7 @@ struct FrameResult {
   std::size_t consumed = 0;        // kFrame: bytes of the frame with its envelope
   std::size_t payload_offset = 0;  // kFrame: where the payload begins …
   std::size_t payload_length = 0;  // … and how long it is
+  bool ascii = false;              // kFrame: known to hold nothing but ASCII
 };
 
 /// Cuts a byte stream into frames. Holds configuration only and is shared by all connections of

@@ -2,11 +2,11 @@ import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { GevServer } from 'nestjs-gev';
+import { GevServer, raw } from 'nestjs-gev';
 import { host, loops, port } from '../env.js';
 import { AppModule } from './app.module.js';
 
-const server = new GevServer({ host, port, loops });
+const server = new GevServer({ host, port, loops, codec: raw() });
 const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, { strategy: server });
 app.enableShutdownHooks();
 await app.listen();

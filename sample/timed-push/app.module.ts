@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
-import { GevModule } from 'nestjs-gev';
+import { GevModule, raw } from 'nestjs-gev';
 import { host, loops, port } from '../env.js';
 import { PushController } from './push.controller.js';
 
-@Module({ imports: [GevModule.forRoot({ host, port, loops })], controllers: [PushController] })
+@Module({ imports: [GevModule.forRoot({ host, port, loops, codec: raw() })], controllers: [PushController] })
 export class AppModule {}

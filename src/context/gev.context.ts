@@ -19,6 +19,29 @@ export type GevContextArgs = [
  * @publicApi
  */
 export class GevContext extends BaseRpcContext<GevContextArgs> {
+  private controller: AbortController | undefined;
+  private aborted = false;
+
+  /**
+   * Fires when nobody waits for the outcome any more: the client has cancelled the request, or its connection has
+   * closed. Made when it is first asked for.
+   */
+  get signal(): AbortSignal {
+    if (this.controller === undefined) {
+      this.controller = new AbortController();
+      if (this.aborted) this.controller.abort();
+      else this.getConnection().closed$.subscribe(() => this.abort());
+    }
+    return this.controller.signal;
+  }
+
+  /** @internal */
+  abort(): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.controller?.abort();
+  }
+
   /** The connection that this call is about. */
   getConnection(): GevConnection {
     return this.args[0];
@@ -29,7 +52,7 @@ export class GevContext extends BaseRpcContext<GevContextArgs> {
     return this.args[1];
   }
 
-  /** What the client attached to the packet, if anything. */
+  /** What the client attached to the packet (`metadata`), if anything. */
   getMetadata(): unknown {
     return this.args[2];
   }

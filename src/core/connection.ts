@@ -34,6 +34,8 @@ interface PendingFlush {
   readonly settle: SendCallback;
 }
 
+const NOTHING = new Uint8Array(0);
+
 let nextId = 1;
 
 /**
@@ -144,7 +146,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     return this.error;
   }
 
-  /** What is received from now on; completes with the connection. Handlers get every message all the same. */
+  /** What is received from now on, a frame's content as UTF-8; completes with the connection. Handlers get every message all the same. */
   get messages$(): Observable<Buffer> {
     return (this.messages ??= this.openSubject<Buffer>()).asObservable();
   }
@@ -164,18 +166,16 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    * Sends bytes or text. They are copied: a buffer may be reused at once. Everything sent to a connection arrives in the
    * order of the calls; all that is sent in one turn leaves in one system call.
    *
+   * With `nestJson()` the data is the content of one frame, so JSON text.
+   *
    * @param callback told once when the kernel has taken the bytes, or why it never will
    * @returns false when output is above `highWaterMark`: stop until {@link GevConnection.drain$}. The data is sent all
    * the same.
    * @throws GevConnectionClosedError once closing or closed, unless there is a callback to tell
    */
   send(data: GevData, callback?: SendCallback): boolean {
-    if (!this.canSend) {
-      const error = new GevConnectionClosedError(this.reason);
-      if (callback === undefined) throw error;
-      queueMicrotask(() => callback(error));
-      return false;
-    }
+    if (this.owner.framesText) return this.sendFrame([asText(data)], callback);
+    if (!this.canSend) return this.refuse(callback);
     const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
     this.sent += length;
     this.sentMessages++;
@@ -206,6 +206,21 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
       owner.outbound.sendText(identity.slot, identity.generation, data, length, flags);
     else owner.outbound.send(identity.slot, identity.generation, data, flags);
     return below;
+  }
+
+  /**
+   * Sends one frame of text, given in pieces.
+   *
+   * @internal
+   */
+  sendFrame(pieces: readonly string[], callback?: SendCallback): boolean {
+    if (!this.canSend) return this.refuse(callback);
+    const { identity, owner } = this;
+    const flags = callback === undefined ? 0 : SendFlag.NotifyFlushed;
+    this.sent += owner.outbound.sendFrame(identity.slot, identity.generation, pieces, flags);
+    this.sentMessages++;
+    if (callback !== undefined) (this.flushes ??= []).push({ target: this.sent, settle: callback });
+    return this.sent - this.written <= owner.highWaterMark || this.checkOutput();
   }
 
   /**
@@ -293,6 +308,13 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   }
 
   /** @internal */
+  handleText(text: string, length: number): void {
+    this.received += length;
+    this.receivedMessages++;
+    this.messages?.next(Buffer.from(text));
+  }
+
+  /** @internal */
   handleDrain(): void {
     this.awaitsDrain = false;
     this.drains?.next();
@@ -324,6 +346,45 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
 
   private get canSend(): boolean {
     return (this.currentState === 'open' || this.currentState === 'connecting') && !this.finRequested;
+  }
+
+  /** @internal Output has been above the high-water mark, and `drain$` has not emitted since. */
+  get congested(): boolean {
+    return this.awaitsDrain;
+  }
+
+  /** @internal Closes at once: the peer does not keep up. */
+  failBackpressure(): void {
+    this.abortFor('backpressure');
+  }
+
+  /** @internal What was received is no valid message. */
+  failProtocol(): void {
+    this.abortFor('protocol');
+  }
+
+  private refuse(callback: SendCallback | undefined): boolean {
+    const error = new GevConnectionClosedError(this.reason);
+    if (callback === undefined) throw error;
+    queueMicrotask(() => callback(error));
+    return false;
+  }
+
+  /** After a frame, whose length shows only when it is written: false above the high-water mark. */
+  private checkOutput(): boolean {
+    this.refreshWritten();
+    const { identity, owner } = this;
+    const buffered = this.sent - this.written;
+    if (buffered > owner.maxSendBuffer) {
+      this.overflow(undefined);
+      return false;
+    }
+    if (buffered <= owner.highWaterMark) return true;
+    if (!this.awaitsDrain) {
+      this.awaitsDrain = true;
+      owner.outbound.send(identity.slot, identity.generation, NOTHING, SendFlag.NotifyDrained);
+    }
+    return false;
   }
 
   private abortFor(reason: CloseReason): void {
@@ -358,4 +419,9 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     if (this.currentState === 'closed') subject.complete();
     return subject;
   }
+}
+
+function asText(data: GevData): string {
+  if (typeof data === 'string') return data;
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString();
 }

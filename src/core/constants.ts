@@ -10,6 +10,9 @@ export const DEFAULT_MAX_SEND_BUFFER = 64 * 1024 * 1024;
 export const DEFAULT_CLOSE_TIMEOUT = 5_000;
 export const DEFAULT_HALF_CLOSE_TIMEOUT = 30_000;
 export const DEFAULT_DRAIN_TIMEOUT = 10_000;
+export const DEFAULT_MAX_FRAME_LENGTH = 4 * 1024 * 1024;
+export const DEFAULT_INCOMPLETE_FRAME_TIMEOUT = 30_000;
+export const DEFAULT_OVERFLOW_LIMIT = 1024;
 
 /** The longest delay of any timer or timeout: what fits a signed 32-bit integer, as for setTimeout. */
 export const MAX_DELAY = 2 ** 31 - 1;

@@ -28,6 +28,37 @@ export function numeric<Options extends object>(
   throw refuse(name, value, `a number from ${least} to ${most}`);
 }
 
+/** A whole number that goes by two names, ours and Nest's. */
+export function aliased<Options extends object>(
+  options: Options,
+  name: keyof Options & string,
+  nestName: keyof Options & string,
+  least: number,
+  most: number,
+): number | undefined {
+  const value = integer(options, name, least, most);
+  const nestValue = integer(options, nestName, least, most);
+  if (value !== undefined && nestValue !== undefined) {
+    throw new GevOptionsError(
+      nestName,
+      `Option "${nestName}" is another name of "${name}": give one of them`,
+    );
+  }
+  return value ?? nestValue;
+}
+
+/** An object that has a method of that name. */
+export function withMethod<Options extends object, Name extends keyof Options & string>(
+  options: Options,
+  name: Name,
+  method: string,
+): Options[Name] | undefined {
+  const value = options[name];
+  if (value === undefined) return undefined;
+  if (typeof (value as Record<string, unknown> | null)?.[method] === 'function') return value;
+  throw refuse(name, value, `an object with the method ${method}`);
+}
+
 export function flag<Options extends object>(
   options: Options,
   name: keyof Options & string,

@@ -4,6 +4,29 @@ import type { GevCodec } from '../protocol/codec.js';
 export type GevLoadBalance = 'round-robin' | 'least-connections' | 'source-hash' | 'kernel';
 
 /**
+ * What happens to the values of an Observable while its connection's output is above `highWaterMark`.
+ *
+ * - `buffer`: they are sent all the same, up to `maxSendBuffer`
+ * - `drop-newest`: they are dropped until output is below `lowWaterMark`
+ * - `drop-oldest`: the newest `overflowLimit` of them are kept and sent then
+ * - `latest`: the newest one is kept and sent then
+ * - `close`: the connection is closed, reason `backpressure`
+ *
+ * The end of a stream, and its error, always reach the peer, behind what was kept.
+ */
+export type GevOverflow = 'buffer' | 'drop-newest' | 'drop-oldest' | 'latest' | 'close';
+
+/** What Nest calls a serializer: its result, or what it promises, is sent as JSON. */
+export interface GevSerializer {
+  serialize(value: unknown, options?: Record<string, unknown>): unknown;
+}
+
+/** What Nest calls a deserializer: makes a packet of what was parsed, at once or as a promise. */
+export interface GevDeserializer {
+  deserialize(value: unknown, options?: Record<string, unknown>): unknown;
+}
+
+/**
  * Where the server writes its log lines. Nest's `Logger` and `LoggerService` fit.
  */
 export interface GevLogger {
@@ -45,10 +68,31 @@ export interface GevServerOptions {
   /** A connection beyond this number is closed at accept and reaches no handler. Default: 0, no limit. */
   readonly maxConnections?: number;
 
-  /** What the server speaks. Default: {@link raw}. */
+  /** What the server speaks. Default: {@link nestJson}. */
   readonly codec?: GevCodec;
-  /** Messages of ONE connection that handlers may work on at a time. Default: the codec's, 1 for `raw()`. */
+  /**
+   * Messages of ONE connection that handlers may work on at a time; while they do, reading from it pauses.
+   * Default: the codec's, 1 for `raw()` and 1024 for `nestJson()`.
+   */
   readonly concurrency?: number;
+  /**
+   * The longest frame taken, in bytes of its content; a longer one ends the connection, reason `protocol`.
+   * `maxBufferSize`, Nest's name for it, is accepted too. Default: 4 MiB.
+   */
+  readonly maxFrameLength?: number;
+  /** Nest's name for {@link maxFrameLength}. */
+  readonly maxBufferSize?: number;
+  /**
+   * A frame that has begun and of which nothing more arrives for so long ends the connection, reason `protocol`.
+   * `incompleteMessageTimeout`, Nest's name for it, is accepted too. Default: 30000; 0: never.
+   */
+  readonly incompleteFrameTimeout?: number;
+  /** Nest's name for {@link incompleteFrameTimeout}. */
+  readonly incompleteMessageTimeout?: number;
+  /** Nest's: what becomes of a reply before it is sent, with `nestJson()`. Default: nothing. */
+  readonly serializer?: GevSerializer;
+  /** Nest's: what becomes of a packet before it is looked at, with `nestJson()`. Default: Nest's own. */
+  readonly deserializer?: GevDeserializer;
 
   /** Send small replies at once (TCP_NODELAY). Default: true. */
   readonly noDelay?: boolean;
@@ -65,6 +109,12 @@ export interface GevServerOptions {
   readonly lowWaterMark?: number;
   /** Output waiting above this closes the connection, reason `backpressure`. Default: 64 MiB. */
   readonly maxSendBuffer?: number;
+  /** Nest's name for {@link maxSendBuffer}. */
+  readonly maxSendBufferSize?: number;
+  /** What becomes of the values of Observables while output is above `highWaterMark`. Default: `'buffer'`. */
+  readonly overflow?: GevOverflow;
+  /** How many values of one Observable `overflow: 'drop-oldest'` keeps. Default: 1024. */
+  readonly overflowLimit?: number;
 
   /** Close a connection that neither sent nor received for so long, reason `idle`. Default: 0, never. */
   readonly idleTimeout?: number;
@@ -113,6 +163,10 @@ export interface ResolvedGevServerOptions {
   readonly maxConnections: number;
   readonly codec: GevCodec;
   readonly concurrency: number;
+  readonly maxFrameLength: number;
+  readonly incompleteFrameTimeout: number;
+  readonly serializer: GevSerializer | undefined;
+  readonly deserializer: GevDeserializer | undefined;
   readonly noDelay: boolean;
   readonly keepAlive: boolean | number;
   readonly receiveBufferSize: number | undefined;
@@ -120,6 +174,8 @@ export interface ResolvedGevServerOptions {
   readonly highWaterMark: number;
   readonly lowWaterMark: number;
   readonly maxSendBuffer: number;
+  readonly overflow: GevOverflow;
+  readonly overflowLimit: number;
   readonly idleTimeout: number;
   readonly closeTimeout: number;
   readonly halfCloseTimeout: number;

@@ -34,6 +34,8 @@ export class ReactorLoop implements InboundListener {
   readonly gated: boolean;
   readonly highWaterMark: number;
   readonly maxSendBuffer: number;
+  /** What is sent to a connection is the content of a frame. */
+  readonly framesText: boolean;
   private readonly inbound: Inbound;
   private readonly slots: (GevConnection | undefined)[] = [];
   private readonly handler: ReactorHandler;
@@ -51,7 +53,8 @@ export class ReactorLoop implements InboundListener {
     this.gated = options.gateConnections ?? false;
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
-    this.inbound = new Inbound(reactor, index, memory.inbound, this);
+    this.framesText = options.codec.framing === 'nest-json';
+    this.inbound = new Inbound(reactor, index, memory.inbound, this, this.framesText);
     this.outbound = new Outbound(reactor, index, memory.outbound, memory.control, scheduleFlush);
   }
 
@@ -103,6 +106,13 @@ export class ReactorLoop implements InboundListener {
     if (connection === undefined || connection.state !== 'open') return;
     connection.handleMessage(data);
     this.handler.onMessage(connection, data);
+  }
+
+  onText(slot: number, _generation: number, text: string, length: number): void {
+    const connection = this.slots[slot];
+    if (connection === undefined || connection.state !== 'open') return;
+    connection.handleText(text, length);
+    this.handler.onText(connection, text);
   }
 
   onEnd(slot: number): void {

@@ -9,6 +9,7 @@ import {
 } from '../native/binding.js';
 import { CONTROL_OPEN_SLAB, Operation, SLAB_SIZE } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
+import { FRAMINGS } from '../protocol/codec.js';
 import type { GevAddress } from './address.js';
 import { closeReasonCode } from './close-reason.js';
 import type { GevConnection, GevData } from './connection.js';
@@ -34,6 +35,8 @@ export interface ReactorHandler {
   onOpen(connection: GevConnection): void;
   /** One chunk or frame; the Buffer is the receiver's to keep. */
   onMessage(connection: GevConnection, data: Buffer): void;
+  /** Instead of `onMessage` where frames are text (`nest-json`): the content of one frame. */
+  onText(connection: GevConnection, text: string): void;
   /** The peer sent FIN and its last message was delivered. Call {@link Reactor.finish} when no reply is pending. */
   onEnd(connection: GevConnection): void;
   /** Exactly once, and last. */
@@ -194,7 +197,7 @@ export class Reactor implements ReactorLoopOwner {
    * @returns how many
    */
   broadcast(data: GevData, filter?: (connection: GevConnection) => boolean): number {
-    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    const bytes = this.encode(data);
     const receivers: number[][] = this.loops.map(() => []);
     let count = 0;
     for (const connection of this.open.values()) {
@@ -286,6 +289,13 @@ export class Reactor implements ReactorLoopOwner {
   /** @internal */
   onConnectionClosed(): void {
     if (this.open.size === 0) this.onEmpty?.();
+  }
+
+  /** The bytes of a broadcast, framed where the codec frames. */
+  private encode(data: GevData): Uint8Array {
+    if (this.options.codec.framing === 'raw') return typeof data === 'string' ? Buffer.from(data) : data;
+    const text = typeof data === 'string' ? data : Buffer.from(data).toString();
+    return Buffer.from(`${text.length}#${text}`);
   }
 
   private async resolveHost(): Promise<string> {
@@ -440,6 +450,9 @@ function toNative(options: ReactorOptions & AcceptOptions): NativeReactorOptions
     idleTimeout: options.idleTimeout,
     closeTimeout: options.closeTimeout,
     halfCloseTimeout: options.halfCloseTimeout,
+    incompleteFrameTimeout: options.incompleteFrameTimeout,
+    framing: FRAMINGS.indexOf(options.codec.framing),
+    maxFrameLength: options.maxFrameLength,
     startPaused: options.gateConnections,
   };
 }

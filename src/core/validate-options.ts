@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import type { GevCodec } from '../protocol/codec.js';
-import { raw } from '../protocol/raw.js';
+import { FRAMINGS, type GevCodec } from '../protocol/codec.js';
+import { nestJson } from '../protocol/nest-json.js';
 import {
   DEFAULT_BACKLOG,
   DEFAULT_CLOSE_TIMEOUT,
@@ -8,12 +8,16 @@ import {
   DEFAULT_HALF_CLOSE_TIMEOUT,
   DEFAULT_HIGH_WATER_MARK,
   DEFAULT_HOST,
+  DEFAULT_INCOMPLETE_FRAME_TIMEOUT,
+  DEFAULT_MAX_FRAME_LENGTH,
   DEFAULT_MAX_SEND_BUFFER,
+  DEFAULT_OVERFLOW_LIMIT,
   DEFAULT_PORT,
   MAX_DELAY,
 } from './constants.js';
 import { GevOptionsError } from './errors.js';
 import {
+  aliased,
   choice,
   flag,
   inOrder,
@@ -24,8 +28,15 @@ import {
   refuseUnknown,
   show,
   text,
+  withMethod,
 } from './option-checks.js';
-import type { GevLoadBalance, GevLogger, GevServerOptions, ResolvedGevServerOptions } from './options.js';
+import type {
+  GevLoadBalance,
+  GevLogger,
+  GevOverflow,
+  GevServerOptions,
+  ResolvedGevServerOptions,
+} from './options.js';
 
 const MAX_LOOPS = 64;
 const LOAD_BALANCES: readonly GevLoadBalance[] = [
@@ -34,6 +45,9 @@ const LOAD_BALANCES: readonly GevLoadBalance[] = [
   'source-hash',
   'kernel',
 ];
+const OVERFLOWS: readonly GevOverflow[] = ['buffer', 'drop-newest', 'drop-oldest', 'latest', 'close'];
+/** The longest frame: what fits a length of ten digits and V8's longest string. */
+const MAX_FRAME_LENGTH = 512 * 1024 * 1024;
 
 /** Every option, once: a name forgotten here does not compile. */
 const KNOWN_OPTIONS = {
@@ -48,6 +62,12 @@ const KNOWN_OPTIONS = {
   maxConnections: true,
   codec: true,
   concurrency: true,
+  maxFrameLength: true,
+  maxBufferSize: true,
+  incompleteFrameTimeout: true,
+  incompleteMessageTimeout: true,
+  serializer: true,
+  deserializer: true,
   noDelay: true,
   keepAlive: true,
   receiveBufferSize: true,
@@ -55,6 +75,9 @@ const KNOWN_OPTIONS = {
   highWaterMark: true,
   lowWaterMark: true,
   maxSendBuffer: true,
+  maxSendBufferSize: true,
+  overflow: true,
+  overflowLimit: true,
   idleTimeout: true,
   closeTimeout: true,
   halfCloseTimeout: true,
@@ -81,7 +104,8 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
   const highWaterMark = integer(options, 'highWaterMark', 1, MAX_INT32) ?? DEFAULT_HIGH_WATER_MARK;
   const lowWaterMark = integer(options, 'lowWaterMark', 0, MAX_INT32) ?? Math.floor(highWaterMark / 4);
   const maxSendBuffer =
-    integer(options, 'maxSendBuffer', 1, MAX_INT32) ?? Math.max(DEFAULT_MAX_SEND_BUFFER, highWaterMark);
+    aliased(options, 'maxSendBuffer', 'maxSendBufferSize', 1, MAX_INT32) ??
+    Math.max(DEFAULT_MAX_SEND_BUFFER, highWaterMark);
   inOrder('lowWaterMark', lowWaterMark, 'highWaterMark', highWaterMark);
   inOrder('highWaterMark', highWaterMark, 'maxSendBuffer', maxSendBuffer);
 
@@ -97,6 +121,13 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
     maxConnections: integer(options, 'maxConnections', 0, MAX_INT32) ?? 0,
     codec,
     concurrency: integer(options, 'concurrency', 1, MAX_INT32) ?? codec.concurrency,
+    maxFrameLength:
+      aliased(options, 'maxFrameLength', 'maxBufferSize', 1, MAX_FRAME_LENGTH) ?? DEFAULT_MAX_FRAME_LENGTH,
+    incompleteFrameTimeout:
+      aliased(options, 'incompleteFrameTimeout', 'incompleteMessageTimeout', 0, MAX_DELAY) ??
+      DEFAULT_INCOMPLETE_FRAME_TIMEOUT,
+    serializer: withMethod(options, 'serializer', 'serialize'),
+    deserializer: withMethod(options, 'deserializer', 'deserialize'),
     noDelay: flag(options, 'noDelay') ?? true,
     keepAlive: resolveKeepAlive(options.keepAlive),
     receiveBufferSize: integer(options, 'receiveBufferSize', 1, MAX_INT32),
@@ -104,6 +135,8 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
     highWaterMark,
     lowWaterMark,
     maxSendBuffer,
+    overflow: choice(options, 'overflow', OVERFLOWS) ?? 'buffer',
+    overflowLimit: integer(options, 'overflowLimit', 1, MAX_INT32) ?? DEFAULT_OVERFLOW_LIMIT,
     idleTimeout: integer(options, 'idleTimeout', 0, MAX_DELAY) ?? 0,
     closeTimeout: integer(options, 'closeTimeout', 0, MAX_DELAY) ?? DEFAULT_CLOSE_TIMEOUT,
     halfCloseTimeout: integer(options, 'halfCloseTimeout', 0, MAX_DELAY) ?? DEFAULT_HALF_CLOSE_TIMEOUT,
@@ -132,17 +165,17 @@ export function resolveKeepAlive(value: unknown): boolean | number {
 }
 
 function resolveCodec(codec: Partial<GevCodec> | null | undefined): GevCodec {
-  if (codec === undefined) return raw();
+  if (codec === undefined) return nestJson();
   if (
     typeof codec === 'object' &&
     codec !== null &&
     typeof codec.name === 'string' &&
-    codec.framing === 'raw' &&
+    FRAMINGS.includes(codec.framing!) &&
     isIntegerIn(codec.concurrency, 1, MAX_INT32)
   ) {
     return codec as GevCodec;
   }
-  throw refuse('codec', codec, 'a codec such as raw()');
+  throw refuse('codec', codec, 'a codec such as nestJson() or raw()');
 }
 
 export function resolveLogger(logger: Partial<GevLogger> | null | undefined): GevLogger | undefined {

@@ -24,6 +24,11 @@ export interface NativeReactorOptions {
   readonly idleTimeout: number;
   readonly closeTimeout: number;
   readonly halfCloseTimeout: number;
+  /** 0: never. */
+  readonly incompleteFrameTimeout: number;
+  /** Index into FRAMINGS. */
+  readonly framing: number;
+  readonly maxFrameLength: number;
   /** Read nothing from a connection before it is resumed. */
   readonly startPaused: boolean;
 }

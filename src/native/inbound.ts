@@ -14,6 +14,8 @@ export interface InboundListener {
     dial: number,
   ): void;
   onMessage(slot: number, generation: number, data: Buffer): void;
+  /** Instead of onMessage where frames are text. `length`: its bytes on the wire. */
+  onText(slot: number, generation: number, text: string, length: number): void;
   onEnd(slot: number, generation: number): void;
   onDrain(slot: number, generation: number): void;
   onFlushed(slot: number, generation: number, bytesWritten: number): void;
@@ -56,6 +58,7 @@ export class Inbound {
     private readonly loop: number,
     slabs: readonly ArrayBuffer[],
     private readonly listener: InboundListener,
+    private readonly asText: boolean,
   ) {
     this.words = slabs.map((slab) => new Int32Array(slab));
     this.bytes = slabs.map((slab) => Buffer.from(slab));
@@ -66,6 +69,11 @@ export class Inbound {
     const bytes = this.bytes[slab]!;
     const first = SLAB_HEADER >> 2;
     const end = first + words[0]! * DESCRIPTOR_WORDS;
+    if (this.asText) this.readTexts(words, bytes, first, end);
+    else this.readMessages(words, bytes, first, end);
+  }
+
+  private readMessages(words: Int32Array, bytes: Buffer, first: number, end: number): void {
     const dataEnd = this.dataEnd(words, first, end);
     let shift = 0;
     const shared = dataEnd - INBOUND_DATA <= MAX_BATCH_COPY;
@@ -91,6 +99,36 @@ export class Inbound {
     }
   }
 
+  /** Text needs no copy: a string is one. ASCII frames of a batch are pieces of one string, made by one call. */
+  private readTexts(words: Int32Array, bytes: Buffer, first: number, end: number): void {
+    const { listener } = this;
+    const dataEnd = this.dataEnd(words, first, end);
+    const batch =
+      end - first > DESCRIPTOR_WORDS && dataEnd - INBOUND_DATA <= MAX_BATCH_COPY
+        ? bytes.toString('latin1', INBOUND_DATA, dataEnd)
+        : undefined;
+    for (let word = first; word < end; word += DESCRIPTOR_WORDS) {
+      try {
+        if (words[word] === EventKind.Message) {
+          const start = words[word + 3]!;
+          const length = words[word + 4]!;
+          const stop = start + length;
+          const text =
+            words[word + 6] === 0
+              ? bytes.toString('utf8', start, stop)
+              : batch === undefined
+                ? bytes.toString('latin1', start, stop)
+                : batch.substring(start - INBOUND_DATA, stop - INBOUND_DATA);
+          listener.onText(words[word + 1]!, words[word + 2]!, text, length);
+        } else {
+          this.signal(words, bytes, word);
+        }
+      } catch (error) {
+        listener.onUncaught(error);
+      }
+    }
+  }
+
   private signal(words: Int32Array, bytes: Buffer, word: number): void {
     const { listener } = this;
     const slot = words[word + 1]!;
@@ -106,9 +144,12 @@ export class Inbound {
         listener.onOpen(slot, generation, remote, a & 0xffff, local, a >>> 16, c & 0xff, c >>> 8);
         break;
       }
-      case EventKind.Large:
-        listener.onMessage(slot, generation, this.reactor.takeLarge(this.loop, a));
+      case EventKind.Large: {
+        const data = this.reactor.takeLarge(this.loop, a);
+        if (this.asText) listener.onText(slot, generation, textOf(data, b === 1), data.length);
+        else listener.onMessage(slot, generation, data);
         break;
+      }
       case EventKind.End:
         listener.onEnd(slot, generation);
         break;
@@ -169,4 +210,8 @@ export class Inbound {
     this.poolUsed = (start + length + 7) & ~7; // aligned, as typed arrays over a message need it
     return start;
   }
+}
+
+function textOf(data: Buffer, ascii: boolean): string {
+  return data.toString(ascii ? 'latin1' : 'utf8');
 }

@@ -10,6 +10,12 @@ import {
 
 /** Payloads above this go out in pieces, so that a large one needs no slab of its own. */
 const MAX_PIECE = SLAB_SIZE / 2;
+/** Pieces of text up to this are written by a loop: a native call costs more. */
+const MAX_LOOPED_PIECE = 48;
+/** Digits of a frame's length, and the '#'. */
+const MAX_FRAME_HEADER = 11;
+const ZERO = 0x30;
+const HASH = 0x23;
 /** A broadcast's payload up to this is shared by many receivers in one record. */
 export const MAX_SHARED_PAYLOAD = 64 * 1024;
 
@@ -48,14 +54,16 @@ export class Outbound {
   send(slot: number, generation: number, data: Uint8Array, flags: number): void {
     const { length } = data;
     if (length <= MAX_PIECE) {
-      const at = this.beginSend(slot, generation, length, flags);
+      const at = this.reserveSend(slot, generation, length);
       this.openBytes.set(data, at);
+      this.commitSend(slot, generation, at, length, flags);
       return;
     }
     for (let start = 0; start < length; start += MAX_PIECE) {
       const end = Math.min(start + MAX_PIECE, length);
-      const at = this.beginSend(slot, generation, end - start, end === length ? flags : 0);
+      const at = this.reserveSend(slot, generation, end - start);
       this.openBytes.set(data.subarray(start, end), at);
+      this.commitSend(slot, generation, at, end - start, end === length ? flags : 0);
     }
   }
 
@@ -65,8 +73,30 @@ export class Outbound {
       this.send(slot, generation, Buffer.from(text), flags);
       return;
     }
-    const at = this.beginSend(slot, generation, length, flags);
+    const at = this.reserveSend(slot, generation, length);
     this.openBytes.write(text, at, length, 'utf8');
+    this.commitSend(slot, generation, at, length, flags);
+  }
+
+  /**
+   * Sends `<length>#<text>`, the text in pieces so that nobody has to join them; the length is in UTF-16 code units.
+   *
+   * @returns the bytes of it all
+   */
+  sendFrame(slot: number, generation: number, pieces: readonly string[], flags: number): number {
+    let units = 0;
+    for (let i = 0; i < pieces.length; i++) units += pieces[i]!.length;
+    const most = MAX_FRAME_HEADER + 3 * units; // UTF-8 takes three bytes a unit at most
+    if (most > MAX_PIECE) {
+      const data = Buffer.from(`${units}#${pieces.join('')}`);
+      this.send(slot, generation, data, flags);
+      return data.length;
+    }
+    const start = this.reserveSend(slot, generation, most);
+    let at = this.writeFrameHeader(units, start);
+    for (let i = 0; i < pieces.length; i++) at = this.writePiece(pieces[i]!, at);
+    this.commitSend(slot, generation, start, at - start, flags);
+    return at - start;
   }
 
   /** The same payload (MAX_SHARED_PAYLOAD at most) for several connections: slot and generation of each in turn. */
@@ -102,52 +132,96 @@ export class Outbound {
     this.openBytes.write(address, at + 12, length, 'utf8');
   }
 
-  private beginSend(slot: number, generation: number, length: number, flags: number): number {
-    const open = this.control[CONTROL_OPEN_SLAB + this.loop]!;
+  private writeFrameHeader(units: number, at: number): number {
+    const { openBytes } = this;
+    let end = at + 1;
+    for (let rest = units; rest >= 10; rest = Math.trunc(rest / 10)) end++;
+    let rest = units;
+    for (let digit = end - 1; digit >= at; digit--) {
+      const next = Math.trunc(rest / 10);
+      openBytes[digit] = ZERO + rest - next * 10;
+      rest = next;
+    }
+    openBytes[end] = HASH;
+    return end + 1;
+  }
+
+  /** Writes a string as UTF-8; short ASCII without a native call. Returns where it ends. */
+  private writePiece(text: string, at: number): number {
+    const { length } = text;
+    const { openBytes } = this;
+    if (length <= MAX_LOOPED_PIECE) {
+      let index = 0;
+      for (; index < length; index++) {
+        const code = text.charCodeAt(index);
+        if (code > 0x7f) break;
+        openBytes[at + index] = code;
+      }
+      if (index === length) return at + length;
+    }
+    return at + openBytes.write(text, at, 3 * length, 'utf8');
+  }
+
+  /** Where the payload of a send of `most` bytes or less goes: behind the last one, if that is the same connection's. */
+  private reserveSend(slot: number, generation: number, most: number): number {
     if (
       slot === this.lastSlot &&
       generation === this.lastGeneration &&
-      open === this.index &&
+      this.control[CONTROL_OPEN_SLAB + this.loop] === this.index &&
       this.openWords[0] === this.lastEnd &&
-      this.lastPayloadEnd + length <= SLAB_SIZE
+      this.lastPayloadEnd + most <= SLAB_SIZE
     ) {
+      return this.lastPayloadEnd;
+    }
+    this.lastSlot = -1;
+    return this.room(RECORD_HEADER + ((most + 3) & ~3)) + RECORD_HEADER;
+  }
+
+  private commitSend(slot: number, generation: number, at: number, length: number, flags: number): void {
+    if (this.lastSlot === -1) {
+      this.lastRecord = at - RECORD_HEADER;
+      this.writeRecord(this.lastRecord, Operation.Send | (flags << 8), slot, generation, length);
+      this.lastSlot = slot;
+      this.lastGeneration = generation;
+    } else {
       // One record, and so one piece of memory, for consecutive replies to one connection.
-      const at = this.lastPayloadEnd;
-      this.lastPayloadEnd = at + length;
-      this.lastEnd = (this.lastPayloadEnd + 3) & ~3;
       const word = this.lastRecord >> 2;
       this.openWords[word]! |= flags << 8;
       this.openWords[word + 3]! += length;
-      this.openWords[0] = this.lastEnd;
-      return at;
     }
-    const at = this.record(Operation.Send | (flags << 8), slot, generation, length, 0);
-    this.lastRecord = at - RECORD_HEADER;
-    this.lastSlot = slot;
-    this.lastGeneration = generation;
     this.lastPayloadEnd = at + length;
-    this.lastEnd = (at + length + 3) & ~3;
-    return at;
+    this.lastEnd = (this.lastPayloadEnd + 3) & ~3;
+    this.openWords[0] = this.lastEnd;
   }
 
   /** Writes a record's header and returns where its payload goes. `extra`: bytes behind the padded payload. */
   private record(first: number, slot: number, generation: number, length: number, extra: number): number {
     const size = RECORD_HEADER + ((length + 3) & ~3) + extra;
+    const used = this.room(size);
+    this.writeRecord(used, first, slot, generation, length);
+    this.openWords[0] = used + size;
+    this.lastSlot = -1;
+    return used + RECORD_HEADER;
+  }
+
+  private writeRecord(at: number, first: number, slot: number, generation: number, length: number): void {
+    if (at === SLAB_HEADER && this.control[CONTROL_IN_BATCH] === 0) this.scheduleFlush();
+    const words = this.openWords;
+    const word = at >> 2;
+    words[word] = first;
+    words[word + 1] = slot;
+    words[word + 2] = generation;
+    words[word + 3] = length;
+  }
+
+  /** Where the next `size` bytes of the open slab begin; a slab that lacks them is handed over. */
+  private room(size: number): number {
     let used = this.open();
     if (used + size > SLAB_SIZE) {
       this.reactor.publish(this.loop);
       used = this.open();
     }
-    if (used === SLAB_HEADER && this.control[CONTROL_IN_BATCH] === 0) this.scheduleFlush();
-    const words = this.openWords;
-    const word = used >> 2;
-    words[word] = first;
-    words[word + 1] = slot;
-    words[word + 2] = generation;
-    words[word + 3] = length;
-    words[0] = used + size;
-    this.lastSlot = -1;
-    return used + RECORD_HEADER;
+    return used;
   }
 
   /** Turns to the slab that is open now and returns the bytes in use. */

@@ -1,5 +1,13 @@
-/** How the native side cuts a connection's bytes into messages. `raw`: not at all, a message is what one read brought. */
-export type GevFraming = 'raw';
+/**
+ * How the native side cuts a connection's bytes into messages, in the order the addon numbers them.
+ *
+ * - `raw`: not at all, a message is what one read brought
+ * - `nest-json`: Nest's own TCP format, `<length>#<json>`
+ */
+export const FRAMINGS = ['raw', 'nest-json'] as const;
+
+/** One of {@link FRAMINGS}. */
+export type GevFraming = (typeof FRAMINGS)[number];
 
 /**
  * What a server speaks: how bytes become messages.

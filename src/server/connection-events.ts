@@ -9,7 +9,9 @@ import type { ErrorLog } from './error-log.js';
 import type { EventHandler } from './event-handlers.js';
 import { patternOf } from './handler-marker.js';
 import { isStream } from './handler-result.js';
+import type { OverflowPolicy } from './overflow-gate.js';
 import { ReplyStream } from './reply-stream.js';
+import type { RpcDispatcher } from './rpc-dispatcher.js';
 import { Tally, within } from './tally.js';
 
 /** What the handlers' side asks of the reactor. */
@@ -26,8 +28,11 @@ export interface ConnectionEventsSetup {
   readonly maxQueuedBytes: number;
   /** How long `@OnClose` handlers wait for `@OnConnect` handlers of the same connection. */
   readonly closeTimeout: number;
+  /** Takes packets, where the codec carries them. */
+  readonly createRpc: ((events: ConnectionEvents) => RpcDispatcher) | undefined;
   /** Give each message a context of its own. */
   readonly contextPerMessage: boolean;
+  readonly overflow: OverflowPolicy;
   readonly log: ErrorLog;
   /** A connection has been accepted, and no message of it was handled yet. */
   readonly onConnection: (connection: GevConnection) => void;
@@ -49,6 +54,9 @@ export class ConnectionEvents implements ReactorHandler {
   readonly concurrency: number;
   readonly maxQueuedBytes: number;
   readonly contextPerMessage: boolean;
+  readonly overflow: OverflowPolicy;
+  readonly rpc: RpcDispatcher | undefined;
+  private readonly scopes = new Set<ConnectionScope>();
   private lost = 0;
 
   constructor(private readonly setup: ConnectionEventsSetup) {
@@ -56,6 +64,8 @@ export class ConnectionEvents implements ReactorHandler {
     this.concurrency = setup.concurrency;
     this.maxQueuedBytes = setup.maxQueuedBytes;
     this.contextPerMessage = setup.contextPerMessage;
+    this.overflow = setup.overflow;
+    this.rpc = setup.createRpc?.(this);
   }
 
   get hasConnectHandlers(): boolean {
@@ -70,6 +80,7 @@ export class ConnectionEvents implements ReactorHandler {
   onOpen(connection: GevConnection): void {
     const scope = new ConnectionScope(connection, this);
     connection.scope = scope;
+    this.scopes.add(scope);
     if (!this.hasConnectHandlers) this.setup.onConnection(connection);
     else scope.connecting = this.connect(scope);
   }
@@ -78,14 +89,27 @@ export class ConnectionEvents implements ReactorHandler {
     (connection.scope as ConnectionScope).receive(data);
   }
 
+  onText(connection: GevConnection, text: string): void {
+    const scope = connection.scope as ConnectionScope;
+    if (this.messageHandlers.length > 0) scope.receive(Buffer.from(text));
+    scope.rpc?.receive(text);
+  }
+
   onEnd(connection: GevConnection): void {
     (connection.scope as ConnectionScope).end();
   }
 
   onClose(connection: GevConnection): void {
     const scope = connection.scope as ConnectionScope;
+    this.scopes.delete(scope);
     scope.close();
     if (this.setup.closeHandlers.length > 0) void this.disconnect(scope);
+  }
+
+  /** The time for answers is over: requests still in flight are answered with an error. */
+  expire(): void {
+    const error = { status: 'error', message: 'The server is shutting down' };
+    for (const scope of this.scopes) scope.rpc?.expire(error);
   }
 
   onError(error: GevError): void {
@@ -107,8 +131,14 @@ export class ConnectionEvents implements ReactorHandler {
   }
 
   reportUnsent(connection: GevConnection, handler: EventHandler, error: unknown): void {
-    if ((error as Partial<GevError>).code === 'ERR_GEV_CONNECTION_CLOSED') this.lost++;
-    else this.reportFailure(connection, handler, error);
+    if (!this.countLate(error)) this.reportFailure(connection, handler, error);
+  }
+
+  /** A reply that came after its connection had closed is nobody's fault. True if it was one. */
+  countLate(error: unknown): boolean {
+    const late = (error as Partial<GevError> | null)?.code === 'ERR_GEV_CONNECTION_CLOSED';
+    if (late) this.lost++;
+    return late;
   }
 
   /** Called by a connect handler that failed: the connection is not taken, or not kept. */
@@ -189,7 +219,8 @@ class ConnectStream extends ReplyStream {
   protected override ended(): void {}
 }
 
-function nameOf(connection: GevConnection): string {
+/** A connection in a log line. */
+export function nameOf(connection: GevConnection): string {
   const { id, remoteAddress, remotePort } = connection;
   const peer =
     remoteAddress === undefined ? '' : ` (${formatAddress({ address: remoteAddress, port: remotePort })})`;

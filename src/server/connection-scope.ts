@@ -7,6 +7,7 @@ import { patternOf } from './handler-marker.js';
 import { isData } from './handler-result.js';
 import { MessageLane } from './message-lane.js';
 import { MessageQueue } from './message-queue.js';
+import { RpcConnection } from './rpc-connection.js';
 
 /** Beyond so many waiting messages of one connection, reading from it pauses; it resumes below a quarter. */
 const MAX_QUEUED_MESSAGES = 1024;
@@ -22,6 +23,8 @@ export class ConnectionScope {
   /** Settles, never rejects, when all `@OnConnect` handlers have; undefined where there are none. */
   connecting: Promise<void> | undefined;
   closed = false;
+  /** The RPC side of this connection, where the codec carries packets. */
+  readonly rpc: RpcConnection | undefined;
 
   private readonly lanes: readonly MessageLane[];
   private readonly sharedContext: GevContext | undefined;
@@ -31,6 +34,7 @@ export class ConnectionScope {
   private gated = false;
   private ended = false;
   private paused = false;
+  private pauses = 0;
   private draining = false;
 
   constructor(
@@ -40,6 +44,7 @@ export class ConnectionScope {
     this.lanes = events.messageHandlers.map((handler) => new MessageLane(this, handler));
     this.sharedContext = events.contextPerMessage ? undefined : this.messageContext();
     connection.context = this.sharedContext;
+    this.rpc = events.rpc === undefined ? undefined : new RpcConnection(events.rpc, this);
   }
 
   /** The context of the next message: one for all where they are handled one at a time. */
@@ -61,6 +66,20 @@ export class ConnectionScope {
   release(): void {
     this.active--;
     if (this.queue.length > 0) this.drain();
+  }
+
+  /** A handler has begun that owes a reply; {@link complete} is its end. */
+  begin(): void {
+    this.owe(1);
+  }
+
+  /** Stops reading until as many calls of {@link resumeReading} have been made. */
+  pauseReading(): void {
+    if (this.pauses++ === 0) this.events.reactor.pause(this.connection);
+  }
+
+  resumeReading(): void {
+    if (--this.pauses === 0 && !this.closed) this.events.reactor.resume(this.connection);
   }
 
   /** Nothing more will be written for one handler's message. */
@@ -112,6 +131,7 @@ export class ConnectionScope {
   close(): void {
     this.closed = true;
     this.dropQueue();
+    this.rpc?.close();
     for (const subscription of [...(this.subscriptions ?? [])]) subscription.unsubscribe();
   }
 
@@ -130,7 +150,7 @@ export class ConnectionScope {
     queue.push(message);
     if (this.paused || (queue.length <= MAX_QUEUED_MESSAGES && queue.bytes <= events.maxQueuedBytes)) return;
     this.paused = true;
-    events.reactor.pause(this.connection);
+    this.pauseReading();
   }
 
   private drain(): void {
@@ -149,7 +169,7 @@ export class ConnectionScope {
     const { queue, events } = this;
     if (queue.length > MAX_QUEUED_MESSAGES / 4 || queue.bytes > events.maxQueuedBytes / 4) return;
     this.paused = false;
-    if (!this.closed) events.reactor.resume(this.connection);
+    this.resumeReading();
   }
 
   private dropQueue(): void {

@@ -29,5 +29,7 @@ export type GevServerStats = ReturnType<Reactor['stats']> & {
     readonly pending: number;
     /** Replies that came after their connection had closed. */
     readonly lateReplies: number;
+    /** Values of Observables that `overflow` has dropped, since the server was made. */
+    readonly droppedValues: number;
   };
 };

@@ -15,13 +15,17 @@ import type { GevServerOptions, ResolvedGevServerOptions } from '../core/options
 import { Reactor } from '../core/reactor.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { validateServerOptions } from '../core/validate-options.js';
-import { ConnectionEvents } from './connection-events.js';
+import { ConnectionEvents, nameOf } from './connection-events.js';
 import { ErrorLog } from './error-log.js';
 import { EventHandlers, type EventHandler, type NestHandler } from './event-handlers.js';
+import { GevServerHandle } from './gev.server-handle.js';
 import type { GevServerEvents, GevServerStats, GevServerStatus } from './gev.server.events.js';
 import { HANDLER_MARKER, type ConnectionEvent, type HandlerMarker } from './handler-marker.js';
 import { withProcessingHooks } from './processing-hooks.js';
 import { ServerTimers } from './server-timers.js';
+import { PlainReplies, SerializedReplies } from './rpc-replies.js';
+import { RouteTable } from './rpc-routes.js';
+import { RpcDispatcher } from './rpc-dispatcher.js';
 import { drain } from './shutdown.js';
 
 const NO_CONNECTIONS: ReadonlyMap<number, GevConnection> = new Map();
@@ -31,6 +35,7 @@ const NO_STATS: ReturnType<Reactor['stats']> = { accepted: 0, refused: 0, open: 
 interface Running {
   readonly reactor: Reactor;
   readonly events: ConnectionEvents;
+  readonly handle: GevServerHandle;
 }
 
 /**
@@ -60,6 +65,7 @@ export class GevServer
   private readonly log: ErrorLog;
   private readonly timers: ServerTimers;
   private hooked = false;
+  private droppedValues = 0;
   private running: Running | undefined;
   private starting: Promise<GevAddress> | undefined;
   private stopping: Promise<void> | undefined;
@@ -130,17 +136,17 @@ export class GevServer
   }
 
   /**
-   * The {@link Reactor} below.
+   * The running server, with what users of `net.Server` reach for, and the {@link Reactor} below.
    *
    * @throws GevNotListeningError before listen
    */
-  override unwrap<T = Reactor>(): T {
+  override unwrap<T = GevServerHandle>(): T {
     if (this.running === undefined) {
       throw new GevNotListeningError(
         'Not initialized. Please call the "listen"/"startAllMicroservices" method before accessing the server.',
       );
     }
-    return this.running.reactor as T;
+    return this.running.handle as T;
   }
 
   /** Where the server listens, with the real port; null while it does not. */
@@ -185,7 +191,11 @@ export class GevServer
     const { reactor, events } = this.running ?? {};
     return {
       ...(reactor?.stats() ?? NO_STATS),
-      handlers: { pending: events?.work.count ?? 0, lateReplies: events?.lateReplies ?? 0 },
+      handlers: {
+        pending: events?.work.count ?? 0,
+        lateReplies: events?.lateReplies ?? 0,
+        droppedValues: this.droppedValues,
+      },
     };
   }
 
@@ -224,7 +234,8 @@ export class GevServer
     const gateConnections = events.hasConnectHandlers;
     const reactor = this.createReactor({ ...this.options, gateConnections }, events);
     events.reactor = reactor;
-    this.running = { reactor, events };
+    const handle = new GevServerHandle(reactor, this.emitter, () => this.close());
+    this.running = { reactor, events, handle };
     try {
       const address = await reactor.listen();
       this.timers.start(reactor);
@@ -255,7 +266,7 @@ export class GevServer
   }
 
   private createEvents(): ConnectionEvents {
-    const { concurrency, highWaterMark, closeTimeout } = this.options;
+    const { codec, concurrency, highWaterMark, closeTimeout, overflow, overflowLimit } = this.options;
     return new ConnectionEvents({
       connectHandlers: this.handlersOf('connect'),
       messageHandlers: this.handlersOf('message'),
@@ -263,7 +274,9 @@ export class GevServer
       concurrency,
       maxQueuedBytes: highWaterMark,
       closeTimeout,
+      overflow: { overflow, overflowLimit, onDropped: (count) => (this.droppedValues += count) },
       contextPerMessage: concurrency > 1 || this.hooked,
+      createRpc: codec.framing === 'raw' ? undefined : (events) => this.createRpc(events),
       log: this.log,
       onConnection: (connection) => {
         this.opened.next(connection);
@@ -273,14 +286,44 @@ export class GevServer
     });
   }
 
+  private createRpc(events: ConnectionEvents): RpcDispatcher {
+    const { serializer, deserializer, concurrency } = this.options;
+    const { log } = this;
+    const onFailure = (connection: GevConnection, error: unknown): void => {
+      if (events.countLate(error)) return;
+      log.report('unsendable reply', 'error', `A reply to ${nameOf(connection)} could not be sent`, error);
+    };
+    return new RpcDispatcher({
+      routes: new RouteTable(
+        this.messageHandlers,
+        (pattern) => this.getHandlerByPattern(pattern),
+        (handler) =>
+          this.hooked && !handler.isEventHandler ? (this.withHooks(handler) as MessageHandler) : handler,
+      ),
+      replies:
+        serializer === undefined ? new PlainReplies(onFailure) : new SerializedReplies(serializer, onFailure),
+      overflow: events.overflow,
+      concurrency,
+      deserializer,
+      handleEvent: this.hooked
+        ? (pattern, packet, context) => this.handleEvent(pattern, packet, context)
+        : undefined,
+      work: events.work,
+      log,
+      describe: nameOf,
+    });
+  }
+
+  private withHooks(handler: NestHandler): NestHandler {
+    return withProcessingHooks(handler, {
+      start: (context, done) => this.onProcessingStartHook(this.transportId, context, done),
+      end: (context) => this.onProcessingEndHook?.(this.transportId, context),
+    });
+  }
+
   private handlersOf(event: ConnectionEvent): EventHandler[] {
     if (!this.hooked) return this.handlers.of(event);
-    return this.handlers.of(event, (handler: NestHandler) =>
-      withProcessingHooks(handler, {
-        start: (context, done) => this.onProcessingStartHook(this.transportId, context, done),
-        end: (context) => this.onProcessingEndHook?.(this.transportId, context),
-      }),
-    );
+    return this.handlers.of(event, (handler: NestHandler) => this.withHooks(handler));
   }
 
   private emit(event: keyof GevServerEvents, ...args: unknown[]): void {

@@ -1,6 +1,7 @@
 import { Subscription, type Observable } from 'rxjs';
 import type { ConnectionScope } from './connection-scope.js';
 import type { EventHandler } from './event-handlers.js';
+import { OverflowGate } from './overflow-gate.js';
 
 /**
  * An Observable that a handler returned. Its values are written as they come, until it ends or the connection closes.
@@ -31,20 +32,28 @@ export abstract class ReplyStream {
     }
     const lazy = handler.isLazy();
     const subscription = new Subscription();
+    const gate = new OverflowGate(scope.connection, scope.events.overflow, (value) =>
+      scope.reply(value, handler),
+    );
     subscription.add(
       source.subscribe({
         next: (value) => {
-          scope.reply(value, handler);
+          gate.push(value);
           this.settle();
         },
         error: (error: unknown) => {
           this.hasFailed = true;
+          gate.release();
           this.failed(error);
           subscription.unsubscribe();
         },
-        complete: () => subscription.unsubscribe(),
+        complete: () => {
+          gate.release();
+          subscription.unsubscribe();
+        },
       }),
     );
+    subscription.add(() => gate.close());
     handler.learn(lazy, this.hasFailed);
     if (!lazy) this.settle();
     subscription.add(() => {

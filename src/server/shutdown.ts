@@ -15,7 +15,7 @@ export async function drain(reactor: Reactor, events: ConnectionEvents, ms: numb
   const deadline = performance.now() + ms;
   const left = (): number => Math.max(deadline - performance.now(), 0);
   await within(reactor.quiesce(), left());
-  await events.work.zero(left());
+  if (!(await events.work.zero(left()))) events.expire();
   await reactor.closeAll(Math.max(left(), LEAST_CLOSE_MS));
   await events.closing.zero(Math.max(left(), LEAST_CLOSE_MS));
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Controller, Module, type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { type GevNetworkAddress, GevServer, OnMessage, Reactor } from 'nestjs-gev';
+import { type GevNetworkAddress, GevServer, GevServerHandle, OnMessage, Reactor, raw } from 'nestjs-gev';
 import { onCleanup } from '../kit/cleanup.js';
 import { Peer } from '../kit/peer.js';
 import { random } from '../kit/random.js';
@@ -68,7 +68,7 @@ describe.each([0, 2])('events on %i loops', (loops) => {
     const lines: { text: string; context: unknown }[] = [];
     const keep = (text: string, ...rest: unknown[]): void => void lines.push({ text, context: rest.at(-1) });
     const logger: LoggerService = { log: () => undefined, warn: keep, error: keep };
-    const server = new GevServer({ loops, host: '127.0.0.1', port: 0 });
+    const server = new GevServer({ loops, host: '127.0.0.1', port: 0, codec: raw() });
     const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, {
       strategy: server,
       logger,
@@ -99,7 +99,7 @@ describe.each([0, 2])('events on %i loops', (loops) => {
 
   it('S12: status, on() and unwrap() tell of a real server', async () => {
     const seen: unknown[] = [];
-    const server = new GevServer({ loops, host: '127.0.0.1', port: 0 });
+    const server = new GevServer({ loops, host: '127.0.0.1', port: 0, codec: raw() });
     server.status.subscribe((status) => seen.push(status));
     server.on('listening', (address) => seen.push(address));
     server.on('connection', ({ remotePort }) => seen.push(remotePort));
@@ -107,12 +107,18 @@ describe.each([0, 2])('events on %i loops', (loops) => {
     expect(() => server.unwrap()).toThrow('Not initialized');
     await new Promise((resolve) => server.listen(resolve));
     const address = server.address() as GevNetworkAddress;
-    expect(server.unwrap()).toBeInstanceOf(Reactor);
-    expect(server.unwrap().address()).toEqual(address);
+    const handle = server.unwrap();
+    expect(handle).toBeInstanceOf(GevServerHandle);
+    expect(handle.reactor).toBeInstanceOf(Reactor);
+    expect([handle.address(), handle.listening]).toEqual([address, true]);
     const peer = (await Peer.connect(address.port)).read();
     await until(() => server.connections.size === 1);
     const { port } = peer;
-    await server.close();
+    expect([...handle].map(({ remotePort }) => remotePort)).toEqual([port]);
+    await new Promise<void>((resolve, reject) => {
+      void handle.close((error) => (error ? reject(error) : resolve()));
+    });
+    expect([handle.address(), handle.listening, [...handle]]).toEqual([null, false, []]);
     expect(seen).toEqual(['connected', address, port, 'disconnected', 'close']);
   });
 });

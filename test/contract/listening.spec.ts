@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { GevListenError, type GevNetworkAddress, GevOptionsError, GevServer } from 'nestjs-gev';
+import { GevListenError, type GevNetworkAddress, GevOptionsError, GevServer, raw } from 'nestjs-gev';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { availableParallelism, networkInterfaces, tmpdir } from 'node:os';
@@ -68,7 +68,7 @@ describe.each([0, 2])('listening on %i loops', (loops) => {
   const rounds = loops === 0 ? 1000 : 200; // loops take time to make
   it(`S1: ${rounds} failed listens leave the descriptor count and the thread count where they were`, async () => {
     const port = await takenPort();
-    const server = new GevServer({ loops, host: '127.0.0.1', port });
+    const server = new GevServer({ loops, host: '127.0.0.1', port, codec: raw() });
     await warmThreadPool();
     expect(await listen(server)).toMatchObject({ code: 'EADDRINUSE' });
     const before = [await settled(() => descriptors()), threads()];
@@ -82,7 +82,7 @@ describe.each([0, 2])('listening on %i loops', (loops) => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as { port: number };
-    const server = new GevServer({ loops, host: '127.0.0.1', port });
+    const server = new GevServer({ loops, host: '127.0.0.1', port, codec: raw() });
     onCleanup(() => server.close());
     expect(await listen(server)).toMatchObject({ code: 'EADDRINUSE' });
     await new Promise((resolve) => other.close(resolve));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { GevServer } from 'nestjs-gev';
+import { GevServer, raw } from 'nestjs-gev';
 import { createServer } from 'node:net';
 import { onCleanup } from '../kit/cleanup.js';
 import { Peer } from '../kit/peer.js';
@@ -109,7 +109,7 @@ describe.each([0, 2])('stopping on %i loops', (loops) => {
     await warmThreadPool();
     await (await serve({ loops })).close();
     const before = [await settled(() => descriptors()), threads()];
-    const server = new GevServer({ loops, host: '127.0.0.1', port: 0 });
+    const server = new GevServer({ loops, host: '127.0.0.1', port: 0, codec: raw() });
     await server.close();
     for (let round = 0; round < 10; round++) {
       const listening = new Promise((resolve) => server.listen(resolve));
@@ -128,7 +128,7 @@ describe.each([0, 2])('stopping on %i loops', (loops) => {
 
   it('S8: 50 times started and stopped with a client on, nothing is left', async () => {
     await warmThreadPool();
-    const server = new GevServer({ loops, host: '127.0.0.1', port: 0 });
+    const server = new GevServer({ loops, host: '127.0.0.1', port: 0, codec: raw() });
     const round = async (): Promise<void> => {
       expect(await new Promise((resolve) => server.listen(resolve))).toBeUndefined();
       const peer = (await Peer.connect((server.address() as { port: number }).port)).read();
@@ -166,7 +166,7 @@ describe.each([0, 2])('stopping on %i loops', (loops) => {
 it('S8: servers on threads that come and go beside one on the JavaScript thread are all heard', async () => {
   await serve({ loops: 0 });
   for (let round = 0; round < 3; round++) {
-    const server = new GevServer({ loops: 2, host: '127.0.0.1', port: 0 });
+    const server = new GevServer({ loops: 2, host: '127.0.0.1', port: 0, codec: raw() });
     onCleanup(() => server.close());
     await new Promise((resolve) => server.listen(resolve));
     (await Peer.connect((server.address() as { port: number }).port)).read();

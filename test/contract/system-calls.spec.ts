@@ -57,7 +57,8 @@ if (!hasStrace && process.env.CI === undefined) {
         expect(calls).toHaveLength(ROUNDS * peers.length);
         for (const call of calls) {
           expect(call).toMatch(/ (sendto|sendmsg|write)\(/);
-          expect(call).toMatch(new RegExp(` = ${MESSAGE.length * REPLIES}$|unfinished`));
+          // The kill may come within the last call, whose result strace then does not know.
+          expect(call).toMatch(new RegExp(` = (${MESSAGE.length * REPLIES}|\\?)$|unfinished`));
         }
       },
       60_000,

@@ -12,6 +12,7 @@ import {
   OnMessage,
   RunAfter,
   RunEvery,
+  raw,
 } from 'nestjs-gev';
 import { createServer, type AddressInfo } from 'node:net';
 import { onCleanup } from '../kit/cleanup.js';
@@ -80,6 +81,7 @@ describe.each([0, 2])('with @nestjs/config and @nestjs/schedule on %i loops', (l
         GevModule.forRootAsync({
           inject: [ConfigService],
           useFactory: (config: ConfigService) => ({
+            codec: raw(),
             host: '127.0.0.1',
             port: config.getOrThrow<number>('PORT'),
             loops,

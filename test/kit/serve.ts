@@ -11,6 +11,7 @@ import {
   OnConnect,
   OnMessage,
   Reason,
+  raw,
 } from 'nestjs-gev';
 import { onCleanup } from './cleanup.js';
 import { until } from './until.js';
@@ -45,6 +46,7 @@ export async function serve(
   const lines: string[] = [];
   const write = (line: string): void => void lines.push(line);
   const server = new GevServer({
+    codec: raw(),
     ...(options.path === undefined ? { host: '127.0.0.1', port: 0 } : {}),
     logger: { log: write, warn: write, error: write },
     ...options,

@@ -15,7 +15,7 @@ describe('GevServer', () => {
       'Not initialized. Please call the "listen"/"startAllMicroservices" method before accessing the server.',
     );
     await server.start();
-    expect(server.unwrap()).toBe(server.reactor);
+    expect(server.unwrap().reactor).toBe(server.reactor);
     server.reactor.open();
     await server.close();
     const address = { address: '127.0.0.1', port: 1833, family: 'IPv4' };

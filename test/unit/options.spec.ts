@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { availableParallelism } from 'node:os';
 import type { GevServerOptions } from '../../src/core/options.js';
 import { automaticLoops, validateServerOptions } from '../../src/core/validate-options.js';
-import { raw } from '../../src/protocol/raw.js';
+import { nestJson } from '../../src/protocol/nest-json.js';
 
 const refusal = (options: unknown): Error & { code?: string; option?: string } => {
   try {
@@ -25,8 +25,12 @@ describe('server options', () => {
       loops: automaticLoops(availableParallelism()),
       loadBalance: 'round-robin',
       maxConnections: 0,
-      codec: raw(),
-      concurrency: 1,
+      codec: nestJson(),
+      concurrency: 1024,
+      maxFrameLength: 4 * 1024 * 1024,
+      incompleteFrameTimeout: 30_000,
+      serializer: undefined,
+      deserializer: undefined,
       noDelay: true,
       keepAlive: false,
       receiveBufferSize: undefined,
@@ -34,6 +38,8 @@ describe('server options', () => {
       highWaterMark: 1024 * 1024,
       lowWaterMark: 256 * 1024,
       maxSendBuffer: 64 * 1024 * 1024,
+      overflow: 'buffer',
+      overflowLimit: 1024,
       idleTimeout: 0,
       closeTimeout: 5_000,
       halfCloseTimeout: 30_000,

@@ -9,6 +9,7 @@ import type { GevConnection } from '../../src/core/connection.js';
 import { GevConnectError, type GevError, GevOptionsError } from '../../src/core/errors.js';
 import { type DialTarget, Reactor, type ReactorHandler } from '../../src/core/reactor.js';
 import { validateServerOptions } from '../../src/core/validate-options.js';
+import { raw } from '../../src/protocol/raw.js';
 import { onCleanup } from '../kit/cleanup.js';
 import { until } from '../kit/until.js';
 
@@ -29,6 +30,7 @@ class Recorder implements ReactorHandler {
   onMessage(connection: GevConnection, data: Buffer): void {
     this.texts.set(connection, this.texts.get(connection)! + data.toString());
   }
+  onText(): void {}
   onEnd(connection: GevConnection): void {
     this.events.push('end');
     connection.close();
@@ -43,7 +45,7 @@ class Recorder implements ReactorHandler {
 
 async function startReactor(loops: number): Promise<{ reactor: Reactor; seen: Recorder }> {
   const seen = new Recorder();
-  const reactor = new Reactor(validateServerOptions({ loops }), seen);
+  const reactor = new Reactor(validateServerOptions({ loops, codec: raw() }), seen);
   onCleanup(() => reactor.stop());
   await reactor.start();
   return { reactor, seen };
@@ -252,7 +254,7 @@ describe.each([
       expect((await failureOf(reactor.dial(target, 0))).code).toBe('ECANCELED');
       await reactor.stop();
     }
-    const idle = new Reactor(validateServerOptions({ loops }), new Recorder());
+    const idle = new Reactor(validateServerOptions({ loops, codec: raw() }), new Recorder());
     expect((await failureOf(idle.dial(target, 0))).message).toMatch('start() it first');
   });
 

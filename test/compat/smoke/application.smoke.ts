@@ -32,6 +32,7 @@ import {
   RunAfter,
   RunEvery,
   type GevNetworkAddress,
+  raw,
 } from 'nestjs-gev';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -134,6 +135,7 @@ class Clocks {
     GevModule.forRootAsync({
       inject: [ConfigService],
       useFactory: (config: ConfigService) => ({
+        codec: raw(),
         host: '127.0.0.1',
         port: config.getOrThrow<number>('PORT'),
         loops: Number(process.env.LOOPS ?? 1),

@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Payload } from '@nestjs/microservices';
-import { Conn, GevServer, OnClose, OnConnect, OnMessage, Reason } from 'nestjs-gev';
+import { Conn, GevServer, OnClose, OnConnect, OnMessage, Reason, raw } from 'nestjs-gev';
 
 /** As `serve` of test/kit/serve.ts: functions become methods of a controller. */
 export async function application(options, handlers = {}, logger = false) {
@@ -26,6 +26,7 @@ export async function application(options, handlers = {}, logger = false) {
   Module({ controllers: [Connections] })(AppModule);
 
   const server = new GevServer({
+    codec: raw(),
     ...(options.path === undefined ? { host: '127.0.0.1', port: 0 } : {}),
     ...options,
   });

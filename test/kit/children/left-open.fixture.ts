@@ -1,11 +1,16 @@
 import { expect, it } from '@jest/globals';
-import { GevServer } from 'nestjs-gev';
+import { GevServer, raw } from 'nestjs-gev';
 import { connect } from 'node:net';
 import { until } from '../until.js';
 
 // Neither the server nor its clients are cleaned up: Jest's environment goes from under them.
 it('leaves a busy server behind', async () => {
-  const server = new GevServer({ loops: Number(process.env.LOOPS), host: '127.0.0.1', port: 0 });
+  const server = new GevServer({
+    loops: Number(process.env.LOOPS),
+    host: '127.0.0.1',
+    port: 0,
+    codec: raw(),
+  });
   let bytes = 0;
   server.connections$.subscribe((connection) => {
     connection.messages$.subscribe((data) => {

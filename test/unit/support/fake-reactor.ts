@@ -3,6 +3,7 @@ import type { GevConnection } from '../../../src/core/connection.js';
 import { GevConnectionClosedError } from '../../../src/core/errors.js';
 import type { ReactorOptions } from '../../../src/core/options.js';
 import type { Reactor, ReactorHandler, ReactorTimerHandle } from '../../../src/core/reactor.js';
+import { raw } from '../../../src/protocol/raw.js';
 import { GevServer } from '../../../src/server/gev.server.js';
 
 /** A connection without a socket: it keeps what is sent, as text. */
@@ -175,7 +176,7 @@ export class FakeServer extends GevServer {
   constructor(options: ConstructorParameters<typeof GevServer>[0] = {}) {
     const lines: string[] = [];
     const log = (message: unknown): void => void lines.push(String(message));
-    super({ logger: { log, warn: log, error: log }, ...options });
+    super({ codec: raw(), logger: { log, warn: log, error: log }, ...options });
     this.lines = lines;
   }
 

@@ -1,0 +1,42 @@
+#include "protocol/nest_tcp_framer.h"
+
+#include "protocol/utf8.h"
+
+namespace protocol {
+namespace {
+
+constexpr std::size_t kMaxDigits = 10;
+constexpr FrameResult kInvalid{.status = FrameResult::Status::kInvalid};
+constexpr FrameResult kIncomplete{.status = FrameResult::Status::kIncomplete};
+
+}  // namespace
+
+FrameResult NestTcpFramer::Next(std::span<const std::byte> input,
+                                FrameState& state) const noexcept {
+  std::uint64_t length = 0;
+  std::size_t digits = 0;
+  for (;; ++digits) {
+    if (digits == input.size()) return kIncomplete;
+    const auto digit = std::to_integer<unsigned>(input[digits]) - '0';
+    if (digit > 9) break;
+    if (digits == kMaxDigits) return kInvalid;
+    length = length * 10 + digit;
+  }
+  if (input[digits] != std::byte{'#'} || digits == 0) return kInvalid;
+  if (length > max_frame_length_) return kInvalid;
+
+  const std::size_t header = digits + 1;
+  const std::span<const std::byte> text = input.subspan(header);
+  if (text.size() < length) return kIncomplete;  // a code unit takes a byte at least
+  const TextMeasure measure = MeasureUtf8(text, length, {state.scanned, state.count});
+  if (measure.bytes > max_frame_length_ || measure.units > length) return kInvalid;
+  if (measure.units < length) {
+    state.scanned = measure.bytes;
+    state.count = measure.units;
+    return kIncomplete;
+  }
+  return {FrameResult::Status::kFrame, header + measure.bytes, header, measure.bytes,
+          measure.bytes == measure.units};
+}
+
+}  // namespace protocol

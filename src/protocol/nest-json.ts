@@ -1,0 +1,32 @@
+import type { GevCodec } from './codec.js';
+
+const NEST_JSON: GevCodec = Object.freeze({ name: 'nest-json', framing: 'nest-json', concurrency: 1024 });
+
+/**
+ * The wire format of Nest's own TCP transport, `<length>#<json>` with the length in UTF-16 code units: the server runs
+ * `@MessagePattern` and `@EventPattern` handlers and serves unmodified `ClientTCP`s. The default codec.
+ *
+ * @example
+ * ```ts
+ * new GevServer({ port: 3000, codec: nestJson() });
+ * ```
+ * @publicApi
+ */
+export function nestJson(): GevCodec {
+  return NEST_JSON;
+}
+
+/**
+ * The request by which a client asks what the server understands beyond Nest's format. Ours answers {@link CAPABILITIES};
+ * Nest's own server knows no such pattern and says so to the caller, without a line in its log.
+ */
+export const HELLO_PATTERN = 'gev:hello';
+
+/** The event, its data the id of a request, by which a client says that it wants no more replies. Only after a hello. */
+export const CANCEL_PATTERN = 'gev:cancel';
+
+/** What our server answers to {@link HELLO_PATTERN}. */
+export const CAPABILITIES = Object.freeze({ cancel: 1 });
+
+/** What Nest's servers answer to a request nobody handles. */
+export const NO_MESSAGE_HANDLER = 'There is no matching message handler defined in the remote service.';

@@ -1,0 +1,72 @@
+import type { EventEmitter } from 'node:events';
+import type { GevAddress } from '../core/address.js';
+import type { GevConnection } from '../core/connection.js';
+import type { Reactor } from '../core/reactor.js';
+import type { GevServerEvents } from './gev.server.events.js';
+
+/**
+ * What {@link GevServer.unwrap} gives: the running server with the members that users of `net.Server` reach for, and
+ * the {@link Reactor} below. Iterating goes over the open connections.
+ *
+ * @example
+ * ```ts
+ * const handle = server.unwrap();
+ * handle.on('connection', (connection) => console.log(connection.remoteAddress));
+ * console.log(handle.address(), [...handle].length);
+ * ```
+ * @publicApi
+ */
+export class GevServerHandle implements Iterable<GevConnection> {
+  /** @internal */
+  constructor(
+    /** The native loops. */
+    readonly reactor: Reactor,
+    private readonly emitter: EventEmitter,
+    private readonly closeServer: () => Promise<void>,
+  ) {}
+
+  /** Whether it still accepts connections. */
+  get listening(): boolean {
+    return this.reactor.address() !== null;
+  }
+
+  /** Where it listens; null once it has stopped. */
+  address(): GevAddress | null {
+    return this.reactor.address();
+  }
+
+  [Symbol.iterator](): IterableIterator<GevConnection> {
+    return this.reactor.connections.values();
+  }
+
+  on<Event extends keyof GevServerEvents>(event: Event, listener: GevServerEvents[Event]): this {
+    this.emitter.on(event, listener as (...args: unknown[]) => void);
+    return this;
+  }
+
+  once<Event extends keyof GevServerEvents>(event: Event, listener: GevServerEvents[Event]): this {
+    this.emitter.once(event, listener as (...args: unknown[]) => void);
+    return this;
+  }
+
+  off<Event extends keyof GevServerEvents>(event: Event, listener: GevServerEvents[Event]): this {
+    this.emitter.off(event, listener as (...args: unknown[]) => void);
+    return this;
+  }
+
+  /**
+   * As {@link GevServer.close}.
+   *
+   * @param callback called without an argument when everything is closed, or with what went wrong
+   */
+  close(callback?: (error?: Error) => void): Promise<void> {
+    const closed = this.closeServer();
+    if (callback !== undefined) {
+      closed.then(
+        () => callback(),
+        (error: unknown) => callback(error as Error),
+      );
+    }
+    return closed;
+  }
+}

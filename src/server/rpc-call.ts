@@ -1,0 +1,188 @@
+import { types } from 'node:util';
+import { Subscription, type Observable } from 'rxjs';
+import type { GevContext } from '../context/gev.context.js';
+import type { NestHandler } from './event-handlers.js';
+import { isStream, isThenable } from './handler-result.js';
+import { type OverflowGate } from './overflow-gate.js';
+import type { RpcConnection } from './rpc-connection.js';
+
+/** One request, from its handler to its last reply. It is a link in its connection's list of calls in flight. */
+export class RpcCall {
+  /** Kept by {@link CallList}. */
+  previous: RpcCall | undefined;
+  next: RpcCall | undefined;
+
+  private ended = false;
+  private stream: ReplyToStream | undefined;
+
+  constructor(
+    private readonly owner: RpcConnection,
+    readonly id: unknown,
+    private readonly context: GevContext,
+  ) {}
+
+  run(handler: NestHandler, data: unknown): void {
+    let result: unknown;
+    try {
+      result = handler(data, this.context);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    if (isThenable(result)) {
+      result.then(
+        (value) => this.settle(value),
+        (error: unknown) => this.fail(error),
+      );
+    } else this.settle(result);
+  }
+
+  /** The client wants no more of it, or is gone: nothing is replied any more. */
+  cancel(): void {
+    if (this.ended) return;
+    this.end();
+    this.stream?.cancel();
+    this.context.abort();
+  }
+
+  /** Ends it with an error for the caller. */
+  expire(error: unknown): void {
+    if (this.ended) return;
+    this.owner.reply(this.id, 'error', error);
+    this.cancel();
+  }
+
+  private settle(value: unknown): void {
+    if (this.ended) return; // cancelled: nobody subscribes any more
+    if (isStream(value)) {
+      this.stream = new ReplyToStream(this.owner, this.id, () => this.end());
+      this.stream.start(value);
+      return;
+    }
+    this.owner.reply(this.id, 'last', value);
+    this.end();
+  }
+
+  private fail(error: unknown): void {
+    if (this.ended) return;
+    this.owner.failed(this.context, error);
+    this.owner.reply(this.id, 'error', toErrorReply(error));
+    this.end();
+  }
+
+  private end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.owner.finish(this);
+  }
+}
+
+/**
+ * The replies of an Observable. Each value waits for the end of the tick: should the Observable complete within it, the
+ * value carries the end with it, as with Nest's own server.
+ */
+class ReplyToStream {
+  private readonly subscription = new Subscription();
+  private readonly gate: OverflowGate;
+  private held: unknown;
+  private holds = false;
+
+  constructor(
+    private readonly owner: RpcConnection,
+    private readonly id: unknown,
+    private readonly onEnd: () => void,
+  ) {
+    this.gate = owner.openGate((value) => owner.reply(id, 'value', value));
+  }
+
+  start(source: Observable<unknown>): void {
+    this.subscription.add(
+      source.subscribe({
+        next: (value) => this.take(value),
+        error: (error: unknown) => this.fail(error),
+        complete: () => this.complete(),
+      }),
+    );
+  }
+
+  cancel(): void {
+    this.holds = false;
+    this.gate.close();
+    this.subscription.unsubscribe();
+  }
+
+  private take(value: unknown): void {
+    if (this.holds) this.gate.push(this.held);
+    else process.nextTick(() => this.release());
+    this.held = value;
+    this.holds = true;
+  }
+
+  private release(): void {
+    if (!this.holds) return;
+    this.holds = false;
+    const { held } = this;
+    this.held = undefined;
+    this.gate.push(held);
+  }
+
+  private fail(error: unknown): void {
+    this.release();
+    this.gate.release();
+    this.owner.reply(this.id, 'error', toErrorReply(error));
+    this.onEnd();
+  }
+
+  private complete(): void {
+    this.gate.release();
+    if (this.holds) this.owner.reply(this.id, 'last', this.held);
+    else this.owner.reply(this.id, 'end', undefined);
+    this.holds = false;
+    this.onEnd();
+  }
+}
+
+/** What a caller is told of an error. One that JSON would show as `{}` says at least that there was one. */
+function toErrorReply(error: unknown): unknown {
+  const blank = types.isNativeError(error) && Object.keys(error).length === 0 && !('toJSON' in error);
+  return blank ? { status: 'error', message: 'Internal server error' } : error;
+}
+
+/** The calls of one connection that are in flight: added and removed without a look-up. */
+export class CallList {
+  private first: RpcCall | undefined;
+  private size = 0;
+
+  get length(): number {
+    return this.size;
+  }
+
+  add(call: RpcCall): void {
+    call.next = this.first;
+    if (this.first !== undefined) this.first.previous = call;
+    this.first = call;
+    this.size++;
+  }
+
+  remove(call: RpcCall): void {
+    if (call.previous === undefined) this.first = call.next;
+    else call.previous.next = call.next;
+    if (call.next !== undefined) call.next.previous = call.previous;
+    this.size--;
+  }
+
+  find(id: unknown): RpcCall | undefined {
+    let call = this.first;
+    while (call !== undefined && call.id !== id) call = call.next;
+    return call;
+  }
+
+  /** Calls `visit` for each; it may remove the one it is given. */
+  forEach(visit: (call: RpcCall) => void): void {
+    for (let call = this.first; call !== undefined;) {
+      const { next } = call;
+      visit(call);
+      call = next;
+    }
+  }
+}

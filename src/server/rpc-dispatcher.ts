@@ -1,0 +1,171 @@
+import type { MessageHandler, ReadPacket } from '@nestjs/microservices';
+import { GevContext } from '../context/gev.context.js';
+import type { GevConnection } from '../core/connection.js';
+import type { GevDeserializer } from '../core/options.js';
+import { CANCEL_PATTERN, CAPABILITIES, HELLO_PATTERN, NO_MESSAGE_HANDLER } from '../protocol/nest-json.js';
+import type { ErrorLog } from './error-log.js';
+import type { NestHandler } from './event-handlers.js';
+import { isStream, isThenable } from './handler-result.js';
+import type { OverflowPolicy } from './overflow-gate.js';
+import type { RpcConnection } from './rpc-connection.js';
+import type { Replies } from './rpc-replies.js';
+import { patternText, type RouteTable } from './rpc-routes.js';
+import type { Tally } from './tally.js';
+
+/** A packet as Nest's clients send it. Nothing of it is to be trusted. */
+interface IncomingPacket {
+  readonly pattern?: unknown;
+  readonly data?: unknown;
+  readonly id?: unknown;
+  readonly metadata?: unknown;
+}
+
+/** What {@link RpcDispatcher} needs to know. */
+export interface RpcSetup {
+  readonly routes: RouteTable;
+  readonly replies: Replies;
+  readonly overflow: OverflowPolicy;
+  /** Requests of one connection in flight at a time. */
+  readonly concurrency: number;
+  /** Undefined: packets are taken as they are. */
+  readonly deserializer: GevDeserializer | undefined;
+  /** Nest's own way with events, where its hooks are installed; undefined: ours. */
+  readonly handleEvent:
+    ((pattern: string, packet: ReadPacket, context: GevContext) => Promise<unknown>) | undefined;
+  /** Packets and events at work. */
+  readonly work: Tally;
+  readonly log: ErrorLog;
+  readonly describe: (connection: GevConnection) => string;
+}
+
+/**
+ * Takes packets of Nest's wire format to the handlers of `@MessagePattern` and `@EventPattern`. The plain way – Nest's
+ * own deserializer, no hooks – parses, looks up a route, calls the handler and writes the reply, and nothing else.
+ */
+export class RpcDispatcher {
+  readonly replies: Replies;
+  readonly overflow: OverflowPolicy;
+  readonly concurrency: number;
+
+  constructor(private readonly setup: RpcSetup) {
+    this.replies = setup.replies;
+    this.overflow = setup.overflow;
+    this.concurrency = setup.concurrency;
+  }
+
+  handle(rpc: RpcConnection, text: string): void {
+    let packet: unknown;
+    try {
+      packet = JSON.parse(text);
+    } catch (error) {
+      this.refuse(rpc.connection, `no JSON: ${(error as Error).message}`);
+      return;
+    }
+    if (this.setup.deserializer === undefined) this.dispatch(rpc, packet);
+    else void this.deserialize(rpc, packet, this.setup.deserializer);
+  }
+
+  reportFailure(connection: GevConnection, pattern: string, error: unknown): void {
+    const { log, describe } = this.setup;
+    log.report(
+      'rpc handler',
+      'error',
+      `The handler of ${show(pattern)} failed on ${describe(connection)}`,
+      error,
+    );
+  }
+
+  private dispatch(rpc: RpcConnection, value: unknown): void {
+    if (typeof value !== 'object' || value === null) {
+      this.refuse(rpc.connection, 'no packet: an object with "pattern" and "data" was expected');
+      return;
+    }
+    const packet = value as IncomingPacket;
+    const pattern = patternText(packet.pattern);
+    const { id } = packet;
+    if (id !== undefined) this.request(rpc, pattern, packet, id);
+    else if (packet.pattern !== undefined) this.event(rpc, pattern, packet);
+    else this.refuse(rpc.connection, 'a packet with neither pattern nor id');
+  }
+
+  private request(rpc: RpcConnection, pattern: string, packet: IncomingPacket, id: unknown): void {
+    const handler = this.setup.routes.find(pattern);
+    if (handler !== undefined) {
+      const context = new GevContext([rpc.connection, pattern, packet.metadata]);
+      rpc.call(handler as NestHandler, id, packet.data, context);
+    } else if (pattern === HELLO_PATTERN) {
+      this.replies.send(rpc.connection, id, 'last', CAPABILITIES);
+    } else {
+      this.replies.send(rpc.connection, id, 'unhandled', NO_MESSAGE_HANDLER);
+    }
+  }
+
+  private event(rpc: RpcConnection, pattern: string, packet: IncomingPacket): void {
+    const { routes, handleEvent, log, work } = this.setup;
+    const handler = routes.find(pattern);
+    if (handler === undefined) {
+      if (pattern === CANCEL_PATTERN) rpc.cancel(packet.data);
+      else log.report('unhandled event', 'error', `There is no handler for the event ${show(pattern)}`);
+      return;
+    }
+    const context = new GevContext([rpc.connection, pattern, packet.metadata]);
+    work.up(1);
+    if (handleEvent === undefined) this.run(rpc, handler, packet.data, context);
+    else {
+      void handleEvent(pattern, packet as ReadPacket, context)
+        .catch((error: unknown) => this.reportFailure(rpc.connection, pattern, error))
+        .finally(() => work.down(1));
+    }
+  }
+
+  /** An event's handler. It owes nothing to the connection, and goes on when that closes: its sender may not wait. */
+  private run(rpc: RpcConnection, handler: MessageHandler, data: unknown, context: GevContext): void {
+    const done = (): void => this.setup.work.down(1);
+    const failed = (error: unknown): void => {
+      this.reportFailure(rpc.connection, context.getPattern(), error);
+      done();
+    };
+    const settled = (value: unknown): void => {
+      if (isStream(value)) value.subscribe({ error: failed, complete: done });
+      else done();
+    };
+    try {
+      const result: unknown = (handler as NestHandler)(data, context);
+      if (isThenable(result)) result.then(settled, failed);
+      else settled(result);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  private async deserialize(rpc: RpcConnection, raw: unknown, deserializer: GevDeserializer): Promise<void> {
+    const { work } = this.setup;
+    work.up(1);
+    try {
+      const packet = deserializer.deserialize(raw);
+      this.dispatch(rpc, isThenable(packet) ? await packet : packet);
+    } catch (error) {
+      this.reportFailure(rpc.connection, 'deserializer', error);
+      const id = (raw as IncomingPacket | null)?.id;
+      const message = 'The packet could not be deserialized';
+      if (id !== undefined) this.replies.send(rpc.connection, id, 'error', { status: 'error', message });
+    } finally {
+      work.down(1);
+    }
+  }
+
+  /** Such a peer does not speak our language: it is hung up on. */
+  private refuse(connection: GevConnection, what: string): void {
+    const { log, describe } = this.setup;
+    log.report('protocol', 'warn', `${describe(connection)} is closed: it sent ${what}`);
+    connection.failProtocol();
+  }
+}
+
+/** A pattern in a log line: quoted, escaped and cut. */
+function show(pattern: string): string {
+  return JSON.stringify(pattern.length > 100 ? `${pattern.slice(0, 100)}…` : pattern).replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

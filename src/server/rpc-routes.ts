@@ -1,0 +1,50 @@
+import type { MessageHandler } from '@nestjs/microservices';
+
+/** Patterns are chosen by clients: what is remembered of them is bounded. */
+const MAX_ROUTES = 1024;
+const MAX_PATTERN_LENGTH = 256;
+
+/** What JSON text can begin with. Any other pattern stands for itself, and nobody has to try and parse it. */
+const MAY_BE_JSON = /^[\s{["\-0-9tfn]/;
+
+/** From the pattern of a packet to the handler Nest registered for it. Looking a known one up costs one Map access. */
+export class RouteTable {
+  private readonly known = new Map<string, MessageHandler>();
+
+  /**
+   * @param handlers those that Nest registered, by their normalised pattern
+   * @param resolve Nest's own way, which parses and normalises the pattern first
+   * @param wrap applied once to each handler found
+   */
+  constructor(
+    private readonly handlers: ReadonlyMap<string, MessageHandler>,
+    private readonly resolve: (pattern: string) => MessageHandler | null,
+    private readonly wrap: (handler: MessageHandler) => MessageHandler,
+  ) {}
+
+  find(pattern: string): MessageHandler | undefined {
+    return this.known.get(pattern) ?? this.learn(pattern);
+  }
+
+  private learn(pattern: string): MessageHandler | undefined {
+    const found =
+      this.handlers.get(pattern) ?? (MAY_BE_JSON.test(pattern) ? this.resolve(pattern) : undefined);
+    if (found === undefined || found === null) return undefined;
+    const handler = this.wrap(found);
+    if (pattern.length <= MAX_PATTERN_LENGTH) {
+      if (this.known.size >= MAX_ROUTES) this.known.clear();
+      this.known.set(pattern, handler);
+    }
+    return handler;
+  }
+}
+
+/** The text a packet's pattern is looked up by, as Nest has it. */
+export function patternText(pattern: unknown): string {
+  if (typeof pattern === 'string') return pattern;
+  try {
+    return JSON.stringify(pattern) ?? 'undefined';
+  } catch {
+    return '[UNSERIALIZABLE_PATTERN]';
+  }
+}
