@@ -172,7 +172,8 @@ ReadVerdict LoopBridge::ParseSlab(Connection& connection, std::size_t available)
     slot.frame = {};
     inbound_.Append({EventKind::kMessage, connection.slot(), connection.generation(),
                      inbound_.data_end() + static_cast<std::uint32_t>(frame.payload_offset),
-                     static_cast<std::uint32_t>(frame.payload_length), 0, frame.ascii ? 1U : 0U, 0});
+                     static_cast<std::uint32_t>(frame.payload_length), 0, frame.ascii ? 1U : 0U,
+                     0});
     inbound_.TakeData(frame.consumed);
     input = input.subspan(frame.consumed);
   }
@@ -208,8 +209,8 @@ bool LoopBridge::DeliverCopy(const Connection& connection, std::span<const std::
   if (payload.size() <= kLargeFrame) {
     if (!inbound_.Reserve(payload.size())) return false;
     const std::uint32_t offset = inbound_.CopyData(payload);
-    inbound_.Append(
-        {EventKind::kMessage, connection.slot(), connection.generation(), offset, length, 0, flags, 0});
+    inbound_.Append({EventKind::kMessage, connection.slot(), connection.generation(), offset,
+                     length, 0, flags, 0});
     return true;
   }
   if (!inbound_.Reserve(0)) return false;

@@ -146,7 +146,14 @@ export type AcceptOptions = Pick<
 /** What a reactor works from. One that only dials needs no {@link AcceptOptions}. */
 export type ReactorOptions = Omit<
   ResolvedGevServerOptions,
-  keyof AcceptOptions | 'concurrency' | 'drainTimeout' | 'logger'
+  | keyof AcceptOptions
+  | 'concurrency'
+  | 'serializer'
+  | 'deserializer'
+  | 'overflow'
+  | 'overflowLimit'
+  | 'drainTimeout'
+  | 'logger'
 > &
   Partial<AcceptOptions>;
 
