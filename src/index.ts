@@ -46,7 +46,7 @@ export type {
 export { GevModule } from './module/gev.module.js';
 export type { GevCodec, GevFraming } from './protocol/codec.js';
 export { nestJson } from './protocol/nest-json.js';
-export { raw } from './protocol/raw.js';
+export { raw, type RawOptions } from './protocol/raw.js';
 export type { GevServerEvents, GevServerStats, GevServerStatus } from './server/gev.server.events.js';
 export { GevServerHandle } from './server/gev.server-handle.js';
 export { GevServer } from './server/gev.server.js';

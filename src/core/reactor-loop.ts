@@ -3,7 +3,7 @@ import { Inbound, type InboundListener } from '../native/inbound.js';
 import { type FlushScheduler, Outbound } from '../native/outbound.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 import { GevConnection } from './connection.js';
-import { GevConnectionError, GevError, GevHandlerError } from './errors.js';
+import { GevError, GevHandlerError } from './errors.js';
 import type { ReactorOptions } from './options.js';
 import type { ReactorHandler } from './reactor.js';
 import { systemErrorName } from './system-error.js';
@@ -54,7 +54,8 @@ export class ReactorLoop implements InboundListener {
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
     this.framesText = options.codec.framing === 'nest-json';
-    this.inbound = new Inbound(reactor, index, memory.inbound, this, this.framesText);
+    const delivery = this.framesText ? 'text' : options.codec.copy === false ? 'borrowed' : 'copied';
+    this.inbound = new Inbound(reactor, index, memory.inbound, this, delivery);
     this.outbound = new Outbound(reactor, index, memory.outbound, memory.control, scheduleFlush);
   }
 
@@ -132,7 +133,7 @@ export class ReactorLoop implements InboundListener {
     const connection = this.slots[slot];
     if (connection === undefined) return;
     this.slots[slot] = undefined;
-    this.finish(connection, CLOSE_REASONS[reason] ?? 'error', connectionError(errno));
+    this.finish(connection, CLOSE_REASONS[reason] ?? 'error', errno);
   }
 
   onDialFailed(token: number, errno: number): void {
@@ -163,22 +164,18 @@ export class ReactorLoop implements InboundListener {
   /** The loop is gone: whoever has not heard so of its connection does now. */
   abandon(): void {
     for (const connection of this.slots.splice(0)) {
-      if (connection !== undefined) this.finish(connection, 'shutdown', undefined);
+      if (connection !== undefined) this.finish(connection, 'shutdown', 0);
     }
     this.quiesced?.();
   }
 
-  private finish(connection: GevConnection, reason: CloseReason, error: GevError | undefined): void {
+  private finish(connection: GevConnection, reason: CloseReason, errno: number): void {
     this.owner.open.delete(connection.id);
-    connection.handleClose(reason, error);
+    connection.handleClose(reason, errno);
     try {
       this.handler.onClose(connection);
     } finally {
       this.owner.onConnectionClosed();
     }
   }
-}
-
-function connectionError(errno: number): GevError | undefined {
-  return errno === 0 ? undefined : new GevConnectionError(systemErrorName(errno), undefined, { errno });
 }

@@ -171,7 +171,8 @@ function resolveCodec(codec: Partial<GevCodec> | null | undefined): GevCodec {
     codec !== null &&
     typeof codec.name === 'string' &&
     FRAMINGS.includes(codec.framing!) &&
-    isIntegerIn(codec.concurrency, 1, MAX_INT32)
+    isIntegerIn(codec.concurrency, 1, MAX_INT32) &&
+    (codec.copy === undefined || typeof codec.copy === 'boolean')
   ) {
     return codec as GevCodec;
   }

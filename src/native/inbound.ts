@@ -1,3 +1,4 @@
+import { markAsUntransferable } from 'node:worker_threads';
 import type { NativeReactor } from './binding.js';
 import { DESCRIPTOR_WORDS, EventKind, INBOUND_DATA, SLAB_HEADER } from './layout.js';
 
@@ -36,6 +37,15 @@ class Chunk extends Uint8Array<ArrayBuffer> {}
 Object.setPrototypeOf(Chunk.prototype, Buffer.prototype as object);
 Object.defineProperties(Chunk.prototype, { constructor: { value: Buffer }, then: { value: undefined } });
 
+/**
+ * How messages reach the listener.
+ *
+ * - `copied`: as Buffers of its own
+ * - `borrowed`: as views of the slab, valid until {@link Inbound.read} and the promise jobs behind it are done
+ * - `text`: as strings
+ */
+export type Delivery = 'copied' | 'borrowed' | 'text';
+
 /** A batch up to this is copied in one piece. */
 const MAX_BATCH_COPY = 32 * 1024;
 const POOL_SIZE = 64 * 1024;
@@ -43,7 +53,7 @@ const POOL_SIZE = 64 * 1024;
 const MAX_POOLED_MESSAGE = 16 * 1024;
 
 /**
- * Reads the slabs of one loop. What a handler keeps must not change, so data is copied out of the slab: one copy for a
+ * Reads the slabs of one loop. What a handler keeps must not change, so data is by default copied out of the slab: one copy for a
  * whole batch of small messages, into memory they share, one for each message of a larger batch.
  */
 export class Inbound {
@@ -58,10 +68,11 @@ export class Inbound {
     private readonly loop: number,
     slabs: readonly ArrayBuffer[],
     private readonly listener: InboundListener,
-    private readonly asText: boolean,
+    private readonly delivery: Delivery,
   ) {
     this.words = slabs.map((slab) => new Int32Array(slab));
     this.bytes = slabs.map((slab) => Buffer.from(slab));
+    if (delivery === 'borrowed') for (const slab of slabs) markAsUntransferable(slab);
   }
 
   read(slab: number): void {
@@ -69,14 +80,15 @@ export class Inbound {
     const bytes = this.bytes[slab]!;
     const first = SLAB_HEADER >> 2;
     const end = first + words[0]! * DESCRIPTOR_WORDS;
-    if (this.asText) this.readTexts(words, bytes, first, end);
+    if (this.delivery === 'text') this.readTexts(words, bytes, first, end);
     else this.readMessages(words, bytes, first, end);
   }
 
   private readMessages(words: Int32Array, bytes: Buffer, first: number, end: number): void {
     const dataEnd = this.dataEnd(words, first, end);
     let shift = 0;
-    const shared = dataEnd - INBOUND_DATA <= MAX_BATCH_COPY;
+    const borrowed = this.delivery === 'borrowed';
+    const shared = !borrowed && dataEnd - INBOUND_DATA <= MAX_BATCH_COPY;
     if (shared && dataEnd > INBOUND_DATA) {
       const start = this.take(dataEnd - INBOUND_DATA);
       bytes.copy(this.pool, start, INBOUND_DATA, dataEnd);
@@ -88,7 +100,11 @@ export class Inbound {
         if (words[word] === EventKind.Message) {
           const offset = words[word + 3]!;
           const length = words[word + 4]!;
-          const data = shared ? this.chunk(offset + shift, length) : this.copy(bytes, offset, length);
+          const data = shared
+            ? this.chunk(offset + shift, length)
+            : borrowed
+              ? chunkOf(bytes.buffer as ArrayBuffer, offset, length)
+              : this.copy(bytes, offset, length);
           listener.onMessage(words[word + 1]!, words[word + 2]!, data);
         } else {
           this.signal(words, bytes, word);
@@ -146,7 +162,7 @@ export class Inbound {
       }
       case EventKind.Large: {
         const data = this.reactor.takeLarge(this.loop, a);
-        if (this.asText) listener.onText(slot, generation, textOf(data, b === 1), data.length);
+        if (this.delivery === 'text') listener.onText(slot, generation, textOf(data, b === 1), data.length);
         else listener.onMessage(slot, generation, data);
         break;
       }
@@ -197,7 +213,7 @@ export class Inbound {
   }
 
   private chunk(start: number, length: number): Buffer {
-    return new Chunk(this.poolMemory, start, length) as Uint8Array as Buffer;
+    return chunkOf(this.poolMemory, start, length);
   }
 
   private take(length: number): number {
@@ -210,6 +226,10 @@ export class Inbound {
     this.poolUsed = (start + length + 7) & ~7; // aligned, as typed arrays over a message need it
     return start;
   }
+}
+
+function chunkOf(memory: ArrayBuffer, start: number, length: number): Buffer {
+  return new Chunk(memory, start, length) as Uint8Array as Buffer;
 }
 
 function textOf(data: Buffer, ascii: boolean): string {
