@@ -381,11 +381,9 @@ TEST(DiallingGroupTest, LoopsOnThreadsDialWithoutAListener) {
   EXPECT_EQ(clients.group->accepted(), 0U);
 }
 
-TEST(DiallingGroupTest, StopsWithDialsAndConnectionsPending) {
+TEST(DiallingGroupTest, StopsWithDialsPendingAndLeaksNeitherDescriptorsNorThreads) {
   const DeafListener deaf;
-  const std::size_t threads = test::CountThreads();
-  const std::size_t descriptors = test::CountDescriptors();
-  for (int round = 0; round < 20; ++round) {
+  const auto cycle = [&](int round) {
     DiallingGroup clients(2);
     for (DialToken token = 1; token <= 5; ++token) {
       clients.Dial(0, token, deaf.address());
@@ -394,7 +392,11 @@ TEST(DiallingGroupTest, StopsWithDialsAndConnectionsPending) {
     if (round % 2 == 0) {
       EXPECT_TRUE(test::WaitUntil([&] { return !clients.handlers[0]->HasCommands(); }));
     }
-  }
+  };
+  cycle(0);
+  const std::size_t threads = test::CountThreads();
+  const std::size_t descriptors = test::CountDescriptors();
+  for (int round = 0; round < 20; ++round) cycle(round);
   EXPECT_EQ(test::CountThreads(), threads);
   EXPECT_EQ(test::CountDescriptors(), descriptors);
 }

@@ -63,7 +63,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   readonly localPort: number | undefined;
   /** Index of the reactor loop it lives on. */
   readonly loop: number;
-  /** When it was accepted, in milliseconds as Date.now() tells. */
+  /** When it was accepted or had connected, in milliseconds as Date.now() tells. */
   readonly openedAt = Date.now();
 
   /** @internal Replies that handlers still owe; kept by the server layer. */

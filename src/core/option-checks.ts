@@ -29,7 +29,7 @@ export function numeric<Options extends object>(
 }
 
 /** A whole number that goes by two names, ours and Nest's. */
-export function alias<Options extends object>(
+export function aliased<Options extends object>(
   options: Options,
   name: keyof Options & string,
   nestName: keyof Options & string,
@@ -47,7 +47,7 @@ export function alias<Options extends object>(
   return value ?? nestValue;
 }
 
-/** An object that has the method. */
+/** An object that has a method of that name. */
 export function withMethod<Options extends object, Name extends keyof Options & string>(
   options: Options,
   name: Name,

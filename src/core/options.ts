@@ -148,12 +148,12 @@ export type ReactorOptions = Omit<
   ResolvedGevServerOptions,
   | keyof AcceptOptions
   | 'concurrency'
-  | 'drainTimeout'
-  | 'logger'
   | 'serializer'
   | 'deserializer'
   | 'overflow'
   | 'overflowLimit'
+  | 'drainTimeout'
+  | 'logger'
 > &
   Partial<AcceptOptions>;
 

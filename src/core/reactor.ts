@@ -1,15 +1,8 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import {
-  BindingNotFoundError,
-  loadBinding,
-  type NativeAddress,
-  type NativeReactor,
-  type NativeReactorOptions,
-} from '../native/binding.js';
-import { CONTROL_OPEN_SLAB, Operation, SLAB_SIZE } from '../native/layout.js';
+import type { NativeAddress, NativeReactor } from '../native/binding.js';
+import { Operation } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
-import { FRAMINGS } from '../protocol/codec.js';
 import type { GevAddress } from './address.js';
 import { closeReasonCode } from './close-reason.js';
 import type { GevConnection, GevData } from './connection.js';
@@ -21,7 +14,8 @@ import {
   GevListenError,
   GevNativeError,
 } from './errors.js';
-import type { AcceptOptions, GevLoadBalance, ReactorOptions } from './options.js';
+import { createNativeReactor } from './native-reactor.js';
+import type { AcceptOptions, ReactorOptions } from './options.js';
 import { assertDialable, connectError, type DialTarget, ReactorDials } from './reactor-dials.js';
 import { ReactorLoop, type ReactorLoopOwner } from './reactor-loop.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
@@ -58,14 +52,6 @@ export interface ReactorStats {
   readonly loops: readonly { readonly connections: number }[];
 }
 
-const INBOUND_SLABS = 4;
-const OUTBOUND_SLABS = 5; // one of them the staging slab
-const LOAD_BALANCES: readonly GevLoadBalance[] = [
-  'round-robin',
-  'least-connections',
-  'source-hash',
-  'kernel',
-];
 /** For a reactor that only dials. */
 const ACCEPT_DEFAULTS: AcceptOptions = {
   host: DEFAULT_HOST,
@@ -344,38 +330,12 @@ export class Reactor implements ReactorLoopOwner {
 
   private createNative(): NativeReactor {
     const { options } = this;
-    const loopCount = Math.max(options.loops, 1);
-    const inbound = slabs(loopCount * INBOUND_SLABS);
-    const outbound = slabs(loopCount * OUTBOUND_SLABS);
-    const control = new Int32Array(CONTROL_OPEN_SLAB + loopCount);
-    const onBatch = (loop: number, slab: number): void => this.loops[loop]!.read(slab);
-    const native = this.construct(toNative(options), inbound, outbound, control, onBatch);
+    const { native, memory } = createNativeReactor(options, (loop, slab) => this.loops[loop]!.read(slab));
     const scheduleFlush = (): void => this.scheduleFlush();
-    for (let i = 0; i < loopCount; i++) {
-      const memory = {
-        inbound: inbound.slice(i * INBOUND_SLABS, (i + 1) * INBOUND_SLABS),
-        outbound: outbound.slice(i * OUTBOUND_SLABS, (i + 1) * OUTBOUND_SLABS),
-        control,
-      };
-      this.loops.push(new ReactorLoop(i, this, native, memory, options, scheduleFlush));
-    }
+    memory.forEach((each, index) => {
+      this.loops.push(new ReactorLoop(index, this, native, each, options, scheduleFlush));
+    });
     return native;
-  }
-
-  private construct(
-    options: NativeReactorOptions,
-    inbound: ArrayBuffer[],
-    outbound: ArrayBuffer[],
-    control: Int32Array,
-    onBatch: (loop: number, slab: number) => void,
-  ): NativeReactor {
-    try {
-      const { NativeReactor } = loadBinding();
-      return new NativeReactor(options, inbound, outbound, control.buffer as ArrayBuffer, onBatch);
-    } catch (error) {
-      if (error instanceof BindingNotFoundError) throw new GevNativeError(error.message, { cause: error });
-      throw error;
-    }
   }
 
   /** Hands over what was written outside of a batch, after the promise jobs and ticks of the current turn. */
@@ -426,37 +386,6 @@ export class Reactor implements ReactorLoopOwner {
   }
 }
 
-function slabs(count: number): ArrayBuffer[] {
-  return Array.from({ length: count }, () => new ArrayBuffer(SLAB_SIZE));
-}
-
 function toAddress({ address, port, family }: NativeAddress): GevAddress {
   return family === 1 ? { path: address } : { address, port, family: family === 4 ? 'IPv4' : 'IPv6' };
-}
-
-function toNative(options: ReactorOptions & AcceptOptions): NativeReactorOptions {
-  const { keepAlive } = options;
-  const keepAliveMs = keepAlive === true ? 60_000 : keepAlive === false ? 0 : keepAlive;
-  return {
-    loops: options.loops,
-    loadBalance: LOAD_BALANCES.indexOf(options.loadBalance),
-    maxConnections: options.maxConnections,
-    backlog: options.backlog,
-    reusePort: options.reusePort,
-    ipv6Only: options.ipv6Only,
-    noDelay: options.noDelay,
-    keepAliveSeconds: Math.ceil(keepAliveMs / 1000),
-    receiveBufferSize: options.receiveBufferSize ?? 0,
-    sendBufferSize: options.sendBufferSize ?? 0,
-    highWaterMark: options.highWaterMark,
-    lowWaterMark: options.lowWaterMark,
-    maxSendBuffer: options.maxSendBuffer,
-    idleTimeout: options.idleTimeout,
-    closeTimeout: options.closeTimeout,
-    halfCloseTimeout: options.halfCloseTimeout,
-    incompleteFrameTimeout: options.incompleteFrameTimeout,
-    framing: FRAMINGS.indexOf(options.codec.framing),
-    maxFrameLength: options.maxFrameLength,
-    startPaused: options.gateConnections,
-  };
 }

@@ -17,7 +17,7 @@ import {
 } from './constants.js';
 import { GevOptionsError } from './errors.js';
 import {
-  alias,
+  aliased,
   choice,
   flag,
   inOrder,
@@ -104,7 +104,7 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
   const highWaterMark = integer(options, 'highWaterMark', 1, MAX_INT32) ?? DEFAULT_HIGH_WATER_MARK;
   const lowWaterMark = integer(options, 'lowWaterMark', 0, MAX_INT32) ?? Math.floor(highWaterMark / 4);
   const maxSendBuffer =
-    alias(options, 'maxSendBuffer', 'maxSendBufferSize', 1, MAX_INT32) ??
+    aliased(options, 'maxSendBuffer', 'maxSendBufferSize', 1, MAX_INT32) ??
     Math.max(DEFAULT_MAX_SEND_BUFFER, highWaterMark);
   inOrder('lowWaterMark', lowWaterMark, 'highWaterMark', highWaterMark);
   inOrder('highWaterMark', highWaterMark, 'maxSendBuffer', maxSendBuffer);
@@ -122,9 +122,9 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
     codec,
     concurrency: integer(options, 'concurrency', 1, MAX_INT32) ?? codec.concurrency,
     maxFrameLength:
-      alias(options, 'maxFrameLength', 'maxBufferSize', 1, MAX_FRAME_LENGTH) ?? DEFAULT_MAX_FRAME_LENGTH,
+      aliased(options, 'maxFrameLength', 'maxBufferSize', 1, MAX_FRAME_LENGTH) ?? DEFAULT_MAX_FRAME_LENGTH,
     incompleteFrameTimeout:
-      alias(options, 'incompleteFrameTimeout', 'incompleteMessageTimeout', 0, MAX_DELAY) ??
+      aliased(options, 'incompleteFrameTimeout', 'incompleteMessageTimeout', 0, MAX_DELAY) ??
       DEFAULT_INCOMPLETE_FRAME_TIMEOUT,
     serializer: withMethod(options, 'serializer', 'serialize'),
     deserializer: withMethod(options, 'deserializer', 'deserialize'),

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { GevConnection } from '../../src/core/connection.js';
 import { GevConnectError, type GevError, GevOptionsError } from '../../src/core/errors.js';
+import type { ReactorOptions } from '../../src/core/options.js';
 import { type DialTarget, Reactor, type ReactorHandler } from '../../src/core/reactor.js';
-import { validateServerOptions } from '../../src/core/validate-options.js';
 import { raw } from '../../src/protocol/raw.js';
 import { onCleanup } from '../kit/cleanup.js';
 import { until } from '../kit/until.js';
@@ -30,8 +30,8 @@ class Recorder implements ReactorHandler {
   onMessage(connection: GevConnection, data: Buffer): void {
     this.texts.set(connection, this.texts.get(connection)! + data.toString());
   }
-  onText(connection: GevConnection, text: string): void {
-    this.texts.set(connection, this.texts.get(connection)! + text);
+  onText(): void {
+    throw new Error('raw bytes come by onMessage');
   }
   onEnd(connection: GevConnection): void {
     this.events.push('end');
@@ -45,9 +45,29 @@ class Recorder implements ReactorHandler {
   }
 }
 
+/** No options of a listener: such a reactor needs none. */
+function optionsOf(loops: number): ReactorOptions {
+  return {
+    loops,
+    codec: raw(),
+    maxFrameLength: 1024,
+    incompleteFrameTimeout: 0,
+    noDelay: true,
+    keepAlive: false,
+    receiveBufferSize: undefined,
+    sendBufferSize: undefined,
+    highWaterMark: 1024,
+    lowWaterMark: 256,
+    maxSendBuffer: 1024 * 1024,
+    idleTimeout: 0,
+    closeTimeout: 5000,
+    halfCloseTimeout: 5000,
+  };
+}
+
 async function startReactor(loops: number): Promise<{ reactor: Reactor; seen: Recorder }> {
   const seen = new Recorder();
-  const reactor = new Reactor(validateServerOptions({ loops, codec: raw() }), seen);
+  const reactor = new Reactor(optionsOf(loops), seen);
   onCleanup(() => reactor.stop());
   await reactor.start();
   return { reactor, seen };
@@ -256,7 +276,7 @@ describe.each([
       expect((await failureOf(reactor.dial(target, 0))).code).toBe('ECANCELED');
       await reactor.stop();
     }
-    const idle = new Reactor(validateServerOptions({ loops, codec: raw() }), new Recorder());
+    const idle = new Reactor(optionsOf(loops), new Recorder());
     expect((await failureOf(idle.dial(target, 0))).message).toMatch('start() it first');
   });
 
