@@ -8,11 +8,11 @@ import { BenchError } from './runner/errors.mjs';
 import { checkMachine, describeMachine, formatMachine } from './runner/machine.mjs';
 import { measureCase } from './runner/measure.mjs';
 import { formatCase } from './runner/report.mjs';
-import { summariseSamples, writeResult } from './runner/results.mjs';
+import { summariseCase, writeResult } from './runner/results.mjs';
 import { parseCommandLine, resolveSettings, usage } from './runner/settings.mjs';
 import { judge } from './runner/statistics.mjs';
 import { formatNumber } from './runner/table.mjs';
-import { choose, loadWorkload, workloadNames } from './runner/workload.mjs';
+import { choose, loadWorkload, withContenders, workloadNames } from './runner/workload.mjs';
 
 const print = (...lines) => process.stdout.write(`${lines.join('\n')}\n`);
 
@@ -25,21 +25,19 @@ async function main() {
   }
   const workload = await loadWorkload(name);
   const settings = resolveSettings(values, workload);
-  const contenders = choose('contenders', values.contenders, workload.contenders);
-  const cases = choose('cases', values.cases, workload.cases(settings));
+  const cases = withContenders(choose('cases', values.cases, workload.cases(settings)), values.contenders);
   const warnings = checkMachine(settings);
   const machine = describeMachine();
   buildNative();
-  await requireBuilt(contenders);
+  await requireBuilt(cases.flatMap(({ contenders }) => contenders));
 
   print(formatMachine(machine), formatSettings(settings), ...warnings, '');
   const measured = [];
   for (const benchCase of cases) {
-    const samples = await measureCase(benchCase, contenders, settings, showProgress(benchCase, settings));
+    const samples = await measureCase(benchCase, settings, showProgress(benchCase, settings));
     const targets = benchCase.targets.map((target) => judge(samples, target));
-    print(...formatCase(benchCase, contenders, samples, targets), '');
-    const { id, title, load, columns } = benchCase;
-    measured.push({ id, title, load, medians: summariseSamples(samples, columns), targets, samples });
+    print(...formatCase(benchCase, samples, targets), '');
+    measured.push(summariseCase(benchCase, samples, targets));
   }
   const result = {
     workload: workload.name,

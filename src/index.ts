@@ -6,6 +6,7 @@ export { GEV_TRANSPORT } from './core/constants.js';
 export {
   GevAlreadyListeningError,
   GevBackpressureError,
+  GevConnectError,
   GevConnectionClosedError,
   GevConnectionError,
   GevDuplicateTimerError,
@@ -16,6 +17,7 @@ export {
   GevNotListeningError,
   GevOptionsError,
   GevTimerError,
+  type GevConnectTarget,
   type GevErrorDetails,
   type GevListenTarget,
 } from './core/errors.js';
@@ -27,7 +29,7 @@ export type {
   GevSerializer,
   GevServerOptions,
 } from './core/options.js';
-export { Reactor } from './core/reactor.js';
+export { type DialTarget, Reactor } from './core/reactor.js';
 export type { GevIntervalOptions, GevTimer, GevTimerOptions } from './core/timer.js';
 export { Conn } from './decorators/conn.decorator.js';
 export { OnClose } from './decorators/on-close.decorator.js';
@@ -44,7 +46,7 @@ export type {
 export { GevModule } from './module/gev.module.js';
 export type { GevCodec, GevFraming } from './protocol/codec.js';
 export { nestJson } from './protocol/nest-json.js';
-export { raw } from './protocol/raw.js';
+export { raw, type RawOptions } from './protocol/raw.js';
 export type { GevServerEvents, GevServerStats, GevServerStatus } from './server/gev.server.events.js';
 export { GevServerHandle } from './server/gev.server-handle.js';
 export { GevServer } from './server/gev.server.js';

@@ -1,26 +1,26 @@
 #include "load/echo_connection.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "load/clock.h"
-#include "load/load_error.h"
 
 namespace gev::load {
 
-EchoConnection::EchoConnection(FileDescriptor socket, const PatternTable& pattern, uint32_t number,
-                               uint32_t depth, uint32_t size)
+PatternTable EchoConnection::MakeContent(const Options& options, size_t longest_receive) {
+  return PatternTable(std::max(longest_receive, options.BytesOutstanding()));
+}
+
+EchoConnection::EchoConnection(ConnectionSocket socket, const PatternTable& pattern,
+                               const Options& options)
     : socket_(std::move(socket)),
       pattern_(&pattern),
-      number_(number),
-      size_(size),
-      send_cursor_(PatternTable::StartOf(number)),
+      size_(options.size),
+      send_cursor_(PatternTable::StartOf(socket_.Number())),
       receive_cursor_(send_cursor_),
-      sent_at_(depth) {}
+      sent_at_(options.depth) {}
 
 void EchoConnection::Send(uint32_t messages, int64_t now) {
   for (uint32_t index = 0; index < messages; ++index) {
@@ -33,31 +33,18 @@ void EchoConnection::Send(uint32_t messages, int64_t now) {
 
 void EchoConnection::Flush() {
   while (HasUnsent()) {
-    const ssize_t count =
-        ::send(socket_.Get(), pattern_->At(send_cursor_), queued_ - sent_, MSG_NOSIGNAL);
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) return;
-      Fail("cannot send: " + DescribeErrno(errno));
-    }
-    const auto bytes = static_cast<size_t>(count);
+    const size_t bytes = socket_.Send(pattern_->At(send_cursor_), queued_ - sent_);
+    if (bytes == 0) return;
     sent_ += bytes;
     send_cursor_ = PatternTable::Advance(send_cursor_, bytes);
   }
 }
 
-EchoConnection::Received EchoConnection::Receive(std::span<char> scratch, bool hang_up,
-                                                 LatencyHistogram& latency) {
+Received EchoConnection::Receive(std::span<char> scratch, bool hang_up, LatencyHistogram& latency) {
   Received total;
   for (;;) {
-    const ssize_t count = ::recv(socket_.Get(), scratch.data(), scratch.size(), 0);
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) return total;
-      Fail("cannot receive: " + DescribeErrno(errno));
-    }
-    if (count == 0) Fail("closed by the server");
-    const auto bytes = static_cast<size_t>(count);
+    const size_t bytes = socket_.Receive(scratch);
+    if (bytes == 0) return total;
     total.now = NowNanos();
     Verify(scratch.first(bytes));
     total.bytes += bytes;
@@ -73,11 +60,13 @@ void EchoConnection::Verify(std::span<const char> bytes) {
   if (std::memcmp(bytes.data(), expected, bytes.size()) != 0) {
     const auto differs = std::mismatch(bytes.begin(), bytes.end(), expected).first;
     const auto offset = static_cast<uint64_t>(differs - bytes.begin());
-    Fail("wrong byte at position " + std::to_string(received_ + offset) + " of the stream");
+    socket_.Fail("wrong byte at position " + std::to_string(received_ + offset) + " of the stream");
   }
   received_ += bytes.size();
   receive_cursor_ = PatternTable::Advance(receive_cursor_, bytes.size());
-  if (received_ > sent_) Fail(std::to_string(received_ - sent_) + " bytes more than were sent");
+  if (received_ > sent_) {
+    socket_.Fail(std::to_string(received_ - sent_) + " bytes more than were sent");
+  }
 }
 
 uint32_t EchoConnection::CompleteMessages(size_t bytes, int64_t now, LatencyHistogram& latency) {
@@ -88,10 +77,6 @@ uint32_t EchoConnection::CompleteMessages(size_t bytes, int64_t now, LatencyHist
     ++messages;
   }
   return messages;
-}
-
-void EchoConnection::Fail(const std::string& what) const {
-  throw LoadError("connection " + std::to_string(number_) + ": " + what);
 }
 
 }  // namespace gev::load

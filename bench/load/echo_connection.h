@@ -3,22 +3,30 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
+#include <string_view>
 #include <vector>
 
-#include "load/file_descriptor.h"
+#include "load/connection_socket.h"
 #include "load/latency_histogram.h"
+#include "load/options.h"
 #include "load/pattern_table.h"
+#include "load/received.h"
 
 namespace gev::load {
 
-// One connection of the echo run: what was sent, what must come back, and when each outstanding
-// message left. At most `depth` messages of `size` bytes are outstanding. The pattern table
-// outlives it.
+// One connection of the echo workload: what was sent, what must come back, and when each
+// outstanding message left. At most `depth` messages of `size` bytes are outstanding. The pattern
+// table outlives it.
 class EchoConnection {
  public:
-  EchoConnection(FileDescriptor socket, const PatternTable& pattern, uint32_t number,
-                 uint32_t depth, uint32_t size);
+  // What all connections share: any slice that is sent or received at once.
+  using Content = PatternTable;
+  static PatternTable MakeContent(const Options& options, size_t longest_receive);
+
+  // What OutstandingCount() counts.
+  static constexpr std::string_view kUnit = "bytes";
+
+  EchoConnection(ConnectionSocket socket, const PatternTable& pattern, const Options& options);
 
   // Queues `messages` more, all stamped `now`, and sends what is queued: one send() if the kernel
   // takes it.
@@ -27,29 +35,20 @@ class EchoConnection {
   // Sends what an earlier Send() could not. Throws LoadError when the connection is lost.
   void Flush();
 
-  struct Received {
-    uint64_t bytes = 0;
-    uint32_t messages = 0;  // completed by these bytes
-    int64_t now = 0;        // when they were read
-  };
-
   // Reads everything that has arrived, compares every byte, and records the latency of each
   // completed message. Throws LoadError at the first byte that differs or was never sent, and when
   // the connection ends.
   Received Receive(std::span<char> scratch, bool hang_up, LatencyHistogram& latency);
 
   [[nodiscard]] bool HasUnsent() const { return sent_ < queued_; }
-  [[nodiscard]] bool HasOutstanding() const { return received_ < queued_; }
-  [[nodiscard]] uint64_t OutstandingBytes() const { return queued_ - received_; }
+  [[nodiscard]] uint64_t OutstandingCount() const { return queued_ - received_; }
 
  private:
   void Verify(std::span<const char> bytes);
   uint32_t CompleteMessages(size_t bytes, int64_t now, LatencyHistogram& latency);
-  [[noreturn]] void Fail(const std::string& what) const;
 
-  FileDescriptor socket_;
+  ConnectionSocket socket_;
   const PatternTable* pattern_;
-  uint32_t number_;
   uint32_t size_;
 
   // Positions in the byte stream, and the same modulo the pattern's period.

@@ -7,7 +7,7 @@
 
 #include "load/accept_run.h"
 #include "load/cpu_usage.h"
-#include "load/echo_run.h"
+#include "load/exchange_run.h"
 #include "load/json_line.h"
 #include "load/load_error.h"
 #include "load/options.h"
@@ -45,8 +45,15 @@ int Main(int argc, char** argv) {
   try {
     const Options options = ParseOptions(argc, argv);
     if (options.cpu >= 0) RequirePinnedTo(options.cpu);
-    return options.mode == Mode::kEcho ? Execute<EchoRun>(options, "echo")
-                                       : Execute<AcceptRun>(options, "accept");
+    switch (options.mode) {
+      case Mode::kEcho:
+        return Execute<EchoRun>(options, "echo");
+      case Mode::kRpc:
+        return Execute<RpcRun>(options, "rpc");
+      case Mode::kAccept:
+        return Execute<AcceptRun>(options, "accept");
+    }
+    return kWrongOptions;
   } catch (const std::invalid_argument& problem) {
     std::cerr << "gev_load: " << problem.what() << '\n';
     return kWrongOptions;

@@ -45,8 +45,9 @@ std::map<std::string, std::string> SplitArguments(int argc, char** argv) {
 
 Mode ParseMode(std::string_view text) {
   if (text == "echo") return Mode::kEcho;
+  if (text == "rpc") return Mode::kRpc;
   if (text == "accept") return Mode::kAccept;
-  throw std::invalid_argument("--mode: '" + std::string(text) + "' is neither echo nor accept");
+  throw std::invalid_argument("--mode: '" + std::string(text) + "' is not echo, rpc or accept");
 }
 
 }  // namespace
@@ -87,13 +88,15 @@ Options ParseOptions(int argc, char** argv) {
 
 const char* Usage() {
   return "gev_load --port=N [--name=value ...]: a verifying load generator, one thread\n"
-         "  --mode=echo|accept   exchange messages for a while, or dial many at once (echo)\n"
+         "  --mode=MODE          echo, rpc: exchange messages for a while; accept: dial many at "
+         "once"
+         " (echo)\n"
          "  --host=ADDRESS       a loopback address, IPv4 or IPv6 (127.0.0.1)\n"
          "  --connections=N      (64)\n"
-         "  --depth=N            echo: outstanding messages a connection (1)\n"
+         "  --depth=N            echo, rpc: outstanding messages a connection (1)\n"
          "  --size=BYTES         echo: bytes a message (64)\n"
-         "  --warm-up=SECONDS    echo: not measured (1)\n"
-         "  --seconds=SECONDS    echo: measured window; accept: deadline (2)\n"
+         "  --warm-up=SECONDS    echo, rpc: not measured (1)\n"
+         "  --seconds=SECONDS    echo, rpc: measured window; accept: deadline (2)\n"
          "  --server-pid=PID     sample the CPU time of this process around the window\n"
          "  --cpu=N              fail unless pinned to exactly this core\n"
          "Prints one line of JSON. Exit code 0: every byte was verified; 1: the run is void;\n"

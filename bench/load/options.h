@@ -8,7 +8,7 @@
 
 namespace gev::load {
 
-enum class Mode : uint8_t { kEcho, kAccept };
+enum class Mode : uint8_t { kEcho, kRpc, kAccept };
 
 // What the command line asks for. Every number is bounded, so every run ends.
 struct Options {
@@ -17,9 +17,9 @@ struct Options {
   uint16_t port = 0;
   uint32_t connections = 64;
   uint32_t depth = 1;          // outstanding messages a connection
-  uint32_t size = 64;          // bytes a message
-  double warm_up_seconds = 1;  // echo: not measured
-  double seconds = 2;          // echo: the measured window; accept: the deadline
+  uint32_t size = 64;          // echo: bytes a message
+  double warm_up_seconds = 1;  // echo, rpc: not measured
+  double seconds = 2;          // echo, rpc: the measured window; accept: the deadline
   pid_t server_pid = 0;        // whose CPU time is sampled; 0: nobody's
   int cpu = -1;                // the core this process must be pinned to; -1: not checked
 

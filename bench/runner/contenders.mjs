@@ -1,9 +1,10 @@
 import process from 'node:process';
 import { BenchError } from './errors.mjs';
-import { binary, serverScript } from './paths.mjs';
+import { binary, clientScript, serverScript } from './paths.mjs';
 
 /** @typedef {import('./workload.mjs').Contender} Contender */
 
+/** @param {string} script of servers/ */
 const node = (script) => [process.execPath, serverScript(script)];
 
 /** @type {Contender} */
@@ -36,19 +37,68 @@ export const gevInlinePayload = {
   env: { LOOPS: '0', PARAMETERS: 'decorated' },
 };
 
+/** @type {Contender} */
+export const rawRpc = { id: 'raw-rpc', label: 'raw C epoll', command: [binary('raw_rpc')] };
+
+/** @type {Contender} */
+export const nestTcp = { id: 'nest-tcp', label: 'Nest Transport.TCP', command: node('nest-tcp.mjs') };
+
+/** @type {Contender} */
+export const nodeNetRpc = {
+  id: 'node-net-rpc',
+  label: 'node:net, fast path',
+  command: node('node-net-rpc.mjs'),
+};
+
+/** @type {Contender} */
+export const gevRpcInline = {
+  id: 'gev-rpc-inline',
+  label: 'nestjs-gev inline',
+  command: node('nest-gev-rpc.mjs'),
+  env: { LOOPS: '0' },
+};
+
+/** @type {Contender} */
+export const gevRpcThreaded = {
+  id: 'gev-rpc-threaded',
+  label: 'nestjs-gev threaded',
+  command: node('nest-gev-rpc.mjs'),
+  env: { LOOPS: '1' },
+};
+
+/**
+ * A server of the RPC workload, loaded by a Nest client.
+ *
+ * @param {'tcp' | 'gev'} client
+ * @param {Contender} server
+ * @returns {Contender}
+ */
+export function calledBy(client, server) {
+  const command = [process.execPath, clientScript('rpc-client.mjs')];
+  return {
+    ...server,
+    id: `${client}-to-${server.id}`,
+    label: `${client === 'gev' ? 'GevClient' : 'ClientTCP'} → ${server.label}`,
+    generator: { command, env: { CLIENT: client } },
+  };
+}
+
+const ours = /(^|-)gev(-|$)/;
+
 /**
  * Before anything is measured: is the package there that the contenders import?
  *
  * @param {readonly Contender[]} contenders
  */
 export async function requireBuilt(contenders) {
-  if (!contenders.some(({ id }) => id.startsWith('gev'))) return;
+  const others = contenders.filter(({ id }) => !ours.test(id));
+  if (others.length === contenders.length) return;
   try {
     await import('nestjs-gev');
   } catch (error) {
     throw new BenchError(
       `nestjs-gev does not load (${error.message}). Run npm run build first, or leave it out: ` +
-        '--contenders raw-epoll,node-net',
+        `--contenders ${others.map(({ id }) => id).join(',')}`,
     );
   }
 }

@@ -4,17 +4,25 @@ import { binary } from './paths.mjs';
 
 const graceMilliseconds = 20_000; // connecting, draining, and a busy machine
 
+/** @type {import('./workload.mjs').Generator} */
+const gevLoad = { command: [binary('gev_load')] };
+
 /**
- * One run of the load generator against a server: its report (see `gev_load --help`). Every byte is verified; a run
+ * One run of a load generator against a server: its report (see `gev_load --help`). Every byte is verified; a run
  * with one wrong byte rejects.
  *
- * @param {{ port: number, serverPid: number, cpu: number, load: import('./workload.mjs').Load }} run
+ * @param {object} run
+ * @param {number} run.port
+ * @param {number} run.serverPid
+ * @param {number} run.cpu
+ * @param {import('./workload.mjs').Load} run.load
+ * @param {import('./workload.mjs').Generator} [run.generator]
  * @returns {Promise<import('./workload.mjs').Sample>}
  */
-export async function runGenerator({ port, serverPid, cpu, load }) {
+export async function runGenerator({ port, serverPid, cpu, load, generator = gevLoad }) {
   const given = { ...load, port, cpu, 'server-pid': serverPid };
   const args = Object.entries(given).map(([name, value]) => `--${name}=${value}`);
-  const child = new Child([binary('gev_load'), ...args], { cpu });
+  const child = new Child([...generator.command, ...args], { cpu, env: generator.env });
   try {
     const limit = ((load['warm-up'] ?? 0) + load.seconds) * 1000 + graceMilliseconds;
     const code = await child.exitCode(limit);

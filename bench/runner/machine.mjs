@@ -17,13 +17,15 @@ export function describeMachine() {
 }
 
 /** @param {ReturnType<typeof describeMachine>} machine */
-export const formatMachine = (machine) =>
+export const formatMachine = (machine) => `${formatHardware(machine)} · load average ${machine.loadAverage}`;
+
+/** What of it stays the same from one run to the next. @param {ReturnType<typeof describeMachine>} machine */
+export const formatHardware = (machine) =>
   [
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB`,
     machine.kernel,
     `TCP ${machine.congestionControl}`,
     `Node ${machine.node}`,
-    `load average ${machine.loadAverage}`,
   ].join(' · ');
 
 /**

@@ -11,12 +11,12 @@ const settleMilliseconds = 500;
  * interleaved so that whatever the machine does meanwhile touches all contenders alike.
  *
  * @param {import('./workload.mjs').Case} benchCase
- * @param {readonly import('./workload.mjs').Contender[]} contenders
  * @param {import('./workload.mjs').Settings} settings
  * @param {(round: number, contender: import('./workload.mjs').Contender, sample: object) => void} onSample
  * @returns {Promise<Record<string, import('./workload.mjs').Sample[]>>} samples by contender, one a round
  */
-export async function measureCase(benchCase, contenders, settings, onSample) {
+export async function measureCase(benchCase, settings, onSample) {
+  const { contenders } = benchCase;
   const samples = Object.fromEntries(contenders.map(({ id }) => [id, []]));
   for (let round = 0; round < settings.rounds; ++round) {
     const first = round % contenders.length;
@@ -42,7 +42,13 @@ async function measureUndisturbed(benchCase, contender, settings) {
 async function measureOnce(benchCase, contender, { serverCpu, loadCpu }) {
   const { child, port } = await startServer(contender, serverCpu);
   try {
-    const run = { port, serverPid: child.pid, cpu: loadCpu, load: benchCase.load };
+    const run = {
+      port,
+      serverPid: child.pid,
+      cpu: loadCpu,
+      load: benchCase.load,
+      generator: contender.generator,
+    };
     for (let done = 0; done < (benchCase.rehearsals ?? 0); ++done) {
       await runGenerator(run);
       await setTimeout(settleMilliseconds);

@@ -9,4 +9,6 @@ export const resultsFolder = join(benchFolder, 'results');
 /** @param {string} name */
 export const serverScript = (name) => join(benchFolder, 'servers', name);
 /** @param {string} name */
+export const clientScript = (name) => join(benchFolder, 'clients', name);
+/** @param {string} name */
 export const binary = (name) => join(buildFolder, name);

@@ -1,18 +1,17 @@
 import { disturbedShare, isDisturbed } from './disturbance.mjs';
-import { evaluate } from './statistics.mjs';
+import { evaluate, verdict } from './statistics.mjs';
 import { formatNumber, formatRatio, formatTable } from './table.mjs';
 
 /**
  * The lines printed for one case: its table, then its targets.
  *
  * @param {import('./workload.mjs').Case} benchCase
- * @param {readonly import('./workload.mjs').Contender[]} contenders
  * @param {Record<string, import('./workload.mjs').Sample[]>} samples
  * @param {readonly ReturnType<typeof import('./statistics.mjs').judge>[]} targets
  */
-export function formatCase(benchCase, contenders, samples, targets) {
+export function formatCase(benchCase, samples, targets) {
   const head = ['', ...benchCase.columns.map(({ title }) => title)];
-  const rows = contenders.map(({ id, label }) => [
+  const rows = benchCase.contenders.map(({ id, label }) => [
     label,
     ...benchCase.columns.map((column) => formatCell(samples, id, column)),
   ]);
@@ -34,16 +33,29 @@ function formatCell(samples, contender, { metric, over, digits, scale = 1 }) {
 
 function formatTargets(targets) {
   if (targets.length === 0) return [];
-  const rows = targets.map(({ title, atLeast, atMost, over, measured, met }) => {
-    const limit =
-      atLeast === undefined ? `≤ ${formatLimit(atMost, over)}` : `≥ ${formatLimit(atLeast, over)}`;
-    const value = over || !measured ? formatRatio(measured) : formatNumber(measured.median);
-    return [title, limit, value, met === null ? 'not measured' : met ? 'met' : 'NOT MET'];
-  });
+  const rows = targets.map((target) => [
+    target.title,
+    formatLimit(target),
+    formatMeasured(target),
+    verdict(target),
+  ]);
   return ['', ...formatTable(['target', '', 'measured', ''], rows)];
 }
 
-const formatLimit = (limit, over) => (over ? `${limit.toFixed(2)}×` : formatNumber(limit));
+/** @param {import('./workload.mjs').Target} target */
+export function formatLimit({ atLeast, atMost, over }) {
+  const limit = atLeast ?? atMost;
+  return `${atLeast === undefined ? '≤' : '≥'} ${over ? `${limit.toFixed(2)}×` : formatNumber(limit)}`;
+}
+
+/** @param {ReturnType<typeof import('./statistics.mjs').judge>} target */
+export function formatMeasured({ over, measured }) {
+  if (over || !measured) return formatRatio(measured);
+  const [middle, low, high] = [measured.median, measured.lowest, measured.highest].map((value) =>
+    formatNumber(value),
+  );
+  return `${middle} (${low}–${high})`;
+}
 
 function formatNotes(samples) {
   const all = Object.values(samples).flat();

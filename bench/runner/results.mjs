@@ -18,14 +18,20 @@ export function writeResult(result, save) {
 }
 
 /**
- * Median, lowest and highest of each figure of each contender.
+ * What is kept of one case: with each figure of each contender its median, lowest and highest.
  *
+ * @param {import('./workload.mjs').Case} benchCase
  * @param {Record<string, import('./workload.mjs').Sample[]>} samples
- * @param {readonly import('./workload.mjs').Column[]} columns
+ * @param {readonly ReturnType<typeof import('./statistics.mjs').judge>[]} targets
  */
-export function summariseSamples(samples, columns) {
+export function summariseCase({ id, title, contenders, load, columns }, samples, targets) {
   const metrics = [...new Set(columns.map(({ metric }) => metric))];
-  const summarise = (contender) =>
-    Object.fromEntries(metrics.map((metric) => [metric, evaluate(samples, { contender, metric }) ?? null]));
-  return Object.fromEntries(Object.keys(samples).map((contender) => [contender, summarise(contender)]));
+  const medians = Object.fromEntries(
+    contenders.map(({ id: contender }) => [
+      contender,
+      Object.fromEntries(metrics.map((metric) => [metric, evaluate(samples, { contender, metric }) ?? null])),
+    ]),
+  );
+  const labels = Object.fromEntries(contenders.map(({ id: contender, label }) => [contender, label]));
+  return { id, title, load, labels, columns, medians, targets, samples };
 }

@@ -1,6 +1,5 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { requireAllThreadsOn } from './affinity.mjs';
 import { Child } from './children.mjs';
-import { BenchError } from './errors.mjs';
 
 const startMilliseconds = 30_000;
 
@@ -26,18 +25,5 @@ export async function startServer(contender, cpu) {
   } catch (error) {
     await child.stop();
     throw error;
-  }
-}
-
-/** The kernel's own word on where each thread may run. */
-function requireAllThreadsOn(pid, cpu) {
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8');
-    const allowed = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1];
-    if (allowed !== String(cpu)) {
-      throw new BenchError(
-        `Thread ${thread} of process ${pid} may run on ${allowed}, not on core ${cpu} alone.`,
-      );
-    }
   }
 }

@@ -5,9 +5,9 @@ export const usage = `npm run bench -- <workload> [options]
 
   --quick              two short rounds: does it run? (not for figures)
   --rounds N           rounds, each contender once in each (5)
-  --seconds S          measured window of a run (echo: 2), or its deadline (accept: 15)
+  --seconds S          measured window of a run (echo, rpc: 2), or its deadline (accept: 15)
   --warm-up S          before the window, not measured (1)
-  --connections N      (echo: 64, accept: 5000)
+  --connections N      (echo, rpc: 64, accept: 5000; a client of rpc has one)
   --retries N          repeats of a run that other processes disturbed (2)
   --contenders a,b     only these
   --cases a,b          only these

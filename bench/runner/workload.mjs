@@ -7,7 +7,6 @@
  * @property {number} connections the default of --connections
  * @property {number} seconds the default of --seconds
  * @property {number} quickSeconds the same with --quick
- * @property {readonly Contender[]} contenders
  * @property {(settings: Settings) => readonly Case[]} cases
  *
  * @typedef {object} Contender a server; it prints `{"port":N}` once it listens on $HOST:$PORT
@@ -15,16 +14,22 @@
  * @property {string} label
  * @property {readonly string[]} command
  * @property {Record<string, string>} [env]
+ * @property {Generator} [generator] what loads it, where that is not gev_load
+ *
+ * @typedef {object} Generator a program with the options and the report of gev_load, as far as its workload needs them
+ * @property {readonly string[]} command
+ * @property {Record<string, string>} [env]
  *
  * @typedef {object} Case one load, put on each contender in turn
  * @property {string} id
  * @property {string} title
+ * @property {readonly Contender[]} contenders
  * @property {Load} load
  * @property {number} [rehearsals] runs of the same load on the same server before the one that counts
  * @property {readonly Column[]} columns
  * @property {readonly Target[]} targets
  *
- * @typedef {{ mode: string, connections: number, seconds: number } & Record<string, string | number>} Load
+ * @typedef {{ seconds: number } & Record<string, string | number>} Load
  *   options of the generator, by name
  *
  * @typedef {Record<string, number>} Sample the generator's report of one run
@@ -38,7 +43,7 @@
  *
  * @typedef {object} Target what a figure, or a ratio, of one contender must reach
  * @property {string} title
- * @property {string} contender
+ * @property {string | readonly string[]} contender of several, the one that does best
  * @property {string} metric
  * @property {string} [over]
  * @property {number} [atLeast]
@@ -94,4 +99,18 @@ export function choose(option, list, all) {
       throw new BenchError(`--${option}: "${id}" is none of ${all.map((one) => one.id).join(', ')}.`);
     return found;
   });
+}
+
+/**
+ * The cases with only those contenders that are named in a comma-separated list; cases without any are left out.
+ *
+ * @param {readonly Case[]} cases
+ * @param {string | undefined} list
+ */
+export function withContenders(cases, list) {
+  const all = [...new Set(cases.flatMap(({ contenders }) => contenders))];
+  const chosen = choose('contenders', list, all);
+  return cases
+    .map((one) => ({ ...one, contenders: one.contenders.filter((contender) => chosen.includes(contender)) }))
+    .filter(({ contenders }) => contenders.length > 0);
 }

@@ -42,11 +42,11 @@ export const workload = {
   connections: 5000,
   seconds: 15,
   quickSeconds: 15,
-  contenders: [rawEpoll, nodeNet, gevInline, gevThreaded],
   cases: ({ connections, seconds }) =>
     bursts.map(({ id, title, rehearsals }) => ({
       id,
       title: `accept · ${connections.toLocaleString('en')} connections dialled at once · ${title}`,
+      contenders: [rawEpoll, nodeNet, gevInline, gevThreaded],
       load: { mode: 'accept', connections, seconds },
       rehearsals,
       columns,

@@ -82,11 +82,11 @@ export const workload = {
   connections: 64,
   seconds: 2,
   quickSeconds: 0.5,
-  contenders: [rawEpoll, nodeNet, gevInline, gevInlinePayload, gevThreaded],
   cases: ({ connections, seconds, warmUp }) =>
     shapes.map(({ id, size, depth }) => ({
       id,
       title: `echo · ${formatSize(size)} × ${connections} connections × depth ${depth}`,
+      contenders: [rawEpoll, nodeNet, gevInline, gevInlinePayload, gevThreaded],
       load: { mode: 'echo', connections, size, depth, seconds, 'warm-up': warmUp },
       columns,
       targets: targets[id],

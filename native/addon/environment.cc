@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "addon/server_wrap.h"
+#include "addon/reactor_wrap.h"
 
 namespace addon {
 
@@ -12,21 +12,21 @@ Environment::Environment(Napi::Env env) : env_(env) {
   napi_add_async_cleanup_hook(env_, &Environment::OnCleanup, this, &cleanup_);
 }
 
-void Environment::Unregister(ServerWrap& server) noexcept { std::erase(servers_, &server); }
+void Environment::Unregister(ReactorWrap& wrap) noexcept { std::erase(reactors_, &wrap); }
 
-bool Environment::IsRegistered(const ServerWrap& server) const noexcept {
-  return std::ranges::find(servers_, &server) != servers_.end();
+bool Environment::IsRegistered(const ReactorWrap& wrap) const noexcept {
+  return std::ranges::find(reactors_, &wrap) != reactors_.end();
 }
 
 ThreadDriver& Environment::AcquireThreadDriver() {
-  ++threaded_servers_;  // first: whoever fails from here on still releases
+  ++threaded_reactors_;  // first: whoever fails from here on still releases
   if (!thread_driver_) thread_driver_ = std::make_unique<ThreadDriver>(*this);
   thread_driver_->Resume();
   return *thread_driver_;
 }
 
 void Environment::ReleaseThreadDriver() noexcept {
-  if (--threaded_servers_ == 0 && thread_driver_) thread_driver_->Retire();
+  if (--threaded_reactors_ == 0 && thread_driver_) thread_driver_->Retire();
 }
 
 void Environment::OnCleanup(napi_async_cleanup_hook_handle /*handle*/, void* self) {
@@ -35,7 +35,7 @@ void Environment::OnCleanup(napi_async_cleanup_hook_handle /*handle*/, void* sel
 
 void Environment::End() noexcept {
   ending_ = true;
-  while (!servers_.empty()) servers_.back()->Stop();  // unregisters itself
+  while (!reactors_.empty()) reactors_.back()->Stop();  // unregisters itself
   thread_driver_.reset();
   if (closing_handles_ == 0) FinishEnd();
 }

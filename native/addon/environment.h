@@ -11,10 +11,10 @@
 
 namespace addon {
 
-class ServerWrap;
+class ReactorWrap;
 
 /// What the addon keeps for one Node environment (main thread, worker, …), as its instance data:
-/// the servers that run in it and the end of them all. JavaScript's thread only.
+/// the reactors that run in it and the end of them all. JavaScript's thread only.
 ///
 /// When the environment ends: no more calls into JavaScript, loop threads joined, descriptors and
 /// libuv handles closed, and only with the last close callback is Node allowed to go on.
@@ -33,13 +33,13 @@ class Environment final {
   [[nodiscard]] uv_loop_t* uv_loop() const noexcept { return uv_loop_; }
   /// True once JavaScript must not be called any more.
   [[nodiscard]] bool ending() const noexcept { return ending_; }
-  [[nodiscard]] const std::vector<ServerWrap*>& servers() const noexcept { return servers_; }
+  [[nodiscard]] const std::vector<ReactorWrap*>& reactors() const noexcept { return reactors_; }
 
-  void Register(ServerWrap& server) { servers_.push_back(&server); }
-  void Unregister(ServerWrap& server) noexcept;
-  [[nodiscard]] bool IsRegistered(const ServerWrap& server) const noexcept;
+  void Register(ReactorWrap& wrap) { reactors_.push_back(&wrap); }
+  void Unregister(ReactorWrap& wrap) noexcept;
+  [[nodiscard]] bool IsRegistered(const ReactorWrap& wrap) const noexcept;
 
-  /// The doorbell of all threaded servers; made for the first of them, gone with the last.
+  /// The doorbell of all threaded reactors; made for the first of them, gone with the last.
   ThreadDriver& AcquireThreadDriver();
   void ReleaseThreadDriver() noexcept;
 
@@ -54,9 +54,9 @@ class Environment final {
   napi_env env_;
   uv_loop_t* uv_loop_ = nullptr;
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
-  std::vector<ServerWrap*> servers_;
+  std::vector<ReactorWrap*> reactors_;
   std::unique_ptr<ThreadDriver> thread_driver_;
-  std::size_t threaded_servers_ = 0;
+  std::size_t threaded_reactors_ = 0;
   std::size_t closing_handles_ = 0;
   bool ending_ = false;
 };

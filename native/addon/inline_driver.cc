@@ -1,7 +1,7 @@
 #include "addon/inline_driver.h"
 
 #include "addon/environment.h"
-#include "addon/server_wrap.h"
+#include "addon/reactor_wrap.h"
 #include "reactor/error.h"
 
 namespace addon {
@@ -17,12 +17,12 @@ InlineDriver* DriverOf(Handle* handle) noexcept {
 
 }  // namespace
 
-InlineDriver::InlineDriver(ServerWrap& server, reactor::EventLoop& loop)
-    : server_(server),
+InlineDriver::InlineDriver(ReactorWrap& wrap, reactor::EventLoop& loop)
+    : wrap_(wrap),
       loop_(loop),
-      poll_(server.environment(), UV_POLL_TYPE, this),
-      timer_(server.environment(), UV_TIMER_TYPE, this) {
-  uv_loop_t* const uv = server.environment().uv_loop();
+      poll_(wrap.environment(), UV_POLL_TYPE, this),
+      timer_(wrap.environment(), UV_TIMER_TYPE, this) {
+  uv_loop_t* const uv = wrap.environment().uv_loop();
   reactor::ThrowIfFailed(uv_timer_init(uv, timer_.As<uv_timer_t>()), "uv_timer_init");
   timer_.MarkOpen();
   reactor::ThrowIfFailed(uv_poll_init(uv, poll_.As<uv_poll_t>(), loop_.descriptor()),
@@ -37,15 +37,15 @@ InlineDriver::InlineDriver(ServerWrap& server, reactor::EventLoop& loop)
 }
 
 // Turns alternate with JavaScript: JavaScript never runs inside a turn, so it may do anything,
-// stopping the server included. In that case this object is gone when DeliverBatches() returns.
+// stopping the reactor included. In that case this object is gone when DeliverBatches() returns.
 void InlineDriver::OnReady() {
-  ServerWrap& server = server_;
+  ReactorWrap& wrap = wrap_;
   turning_ = true;
   int budget = kBatchesACallback;
   for (int turn = 0; turn < kTurnsACallback && budget > 0; ++turn) {
     loop_.Turn(0);
-    const bool delivered = server.DeliverBatches(budget);
-    if (!server.IsRunning()) return;
+    const bool delivered = wrap.DeliverBatches(budget);
+    if (!wrap.IsRunning()) return;
     if (!delivered && !loop_.HasWork()) break;
   }
   turning_ = false;
@@ -73,8 +73,7 @@ void InlineDriver::Rearm() {
                                  ? 0
                                  : (wanted - now + reactor::kNanosecondsPerMillisecond - 1) /
                                        reactor::kNanosecondsPerMillisecond;
-  uv_update_time(
-      server_.environment().uv_loop());  // its cached time may be as old as the last poll
+  uv_update_time(wrap_.environment().uv_loop());  // its cached time may be as old as the last poll
   uv_timer_start(
       timer,
       [](uv_timer_t* handle) {

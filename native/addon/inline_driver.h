@@ -8,14 +8,14 @@
 
 namespace addon {
 
-class ServerWrap;
+class ReactorWrap;
 
 /// Drives one EventLoop on JavaScript's thread: libuv watches the loop's own descriptor and keeps
 /// its next deadline. Lowest latency, no second thread.
 class InlineDriver {
  public:
-  /// Throws std::system_error. `server` owns both the driver and the loop.
-  InlineDriver(ServerWrap& server, reactor::EventLoop& loop);
+  /// Throws std::system_error. `wrap` owns both the driver and the loop.
+  InlineDriver(ReactorWrap& wrap, reactor::EventLoop& loop);
   InlineDriver(const InlineDriver&) = delete;
   InlineDriver& operator=(const InlineDriver&) = delete;
   ~InlineDriver() = default;
@@ -27,7 +27,7 @@ class InlineDriver {
   void OnReady();
   void Rearm();
 
-  ServerWrap& server_;
+  ReactorWrap& wrap_;
   reactor::EventLoop& loop_;
   UvHandle poll_;
   UvHandle timer_;

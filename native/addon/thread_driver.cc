@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "addon/environment.h"
-#include "addon/server_wrap.h"
+#include "addon/reactor_wrap.h"
 #include "reactor/error.h"
 
 namespace addon {
@@ -44,14 +44,14 @@ void ThreadDriver::OnReadable() {
     bool any = true;
     while (any && budget > 0) {
       any = false;
-      // A handler may start and stop servers: walk a copy and ask each whether it still runs.
+      // A handler may start and stop reactors: walk a copy and ask each whether it still runs.
       // Should it stop the last of them, the round ends all the same: a bell left busy would stay
       // silent.
-      const std::vector<ServerWrap*> servers = environment_.servers();
-      for (ServerWrap* server : servers) {
+      const std::vector<ReactorWrap*> reactors = environment_.reactors();
+      for (ReactorWrap* wrap : reactors) {
         if (environment_.ending()) return;
-        if (!environment_.IsRegistered(*server) || !server->threaded()) continue;
-        any |= server->DeliverBatches(budget);
+        if (!environment_.IsRegistered(*wrap) || !wrap->threaded()) continue;
+        any |= wrap->DeliverBatches(budget);
       }
     }
     if (budget <= 0) {

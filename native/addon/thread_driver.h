@@ -9,7 +9,7 @@ namespace addon {
 class Environment;
 
 /// Lets loops that run on their own threads call JavaScript's thread: one pollable descriptor for
-/// all threaded servers of an environment, watched by libuv. Ring() is safe from any thread; it
+/// all threaded reactors of an environment, watched by libuv. Ring() is safe from any thread; it
 /// must not be called any more once the driver is destroyed (loops are joined before).
 class ThreadDriver final : public bridge::Doorbell {
  public:

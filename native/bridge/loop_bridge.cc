@@ -81,7 +81,8 @@ bool LoopBridge::OnOpen(Connection& connection) {
   inbound_.Append({EventKind::kOpen, connection.slot(), connection.generation(), offset,
                    static_cast<std::uint32_t>(remote_host.size() + local_host.size()),
                    connection.remote().port() | std::uint32_t{local.port()} << 16U,
-                   static_cast<std::uint32_t>(remote_host.size()), family});
+                   static_cast<std::uint32_t>(remote_host.size()),
+                   family | connection.dial() << 8U});
   return true;
 }
 
@@ -99,6 +100,13 @@ bool LoopBridge::OnClose(Connection& connection, reactor::CloseReason reason, in
     return false;
   }
   SlotOf(connection).partial.Clear();
+  return true;
+}
+
+bool LoopBridge::OnDialFailed(reactor::DialToken token, int error) {
+  if (!inbound_.Reserve(0)) return false;
+  inbound_.Append(
+      {EventKind::kDialFailed, token, 0, 0, 0, static_cast<std::uint32_t>(error), 0, 0});
   return true;
 }
 
@@ -170,10 +178,9 @@ ReadVerdict LoopBridge::ParseSlab(Connection& connection, std::size_t available)
     if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kProtocolError;
     if (frame.status == FrameResult::Status::kIncomplete) break;
     slot.frame = {};
-    inbound_.Append({EventKind::kMessage, connection.slot(), connection.generation(),
-                     inbound_.data_end() + static_cast<std::uint32_t>(frame.payload_offset),
-                     static_cast<std::uint32_t>(frame.payload_length), 0, frame.ascii ? 1U : 0U,
-                     0});
+    AppendMessage(connection,
+                  inbound_.data_end() + static_cast<std::uint32_t>(frame.payload_offset),
+                  input.subspan(frame.payload_offset, frame.payload_length), frame.ascii);
     inbound_.TakeData(frame.consumed);
     input = input.subspan(frame.consumed);
   }
@@ -198,22 +205,38 @@ ReadVerdict LoopBridge::ParsePartial(Connection& connection) {
   return ReadVerdict::kContinue;
 }
 
+void LoopBridge::AppendMessage(const Connection& connection, std::uint32_t offset,
+                               std::span<const std::byte> payload, bool ascii) {
+  Descriptor message{EventKind::kMessage,
+                     connection.slot(),
+                     connection.generation(),
+                     offset,
+                     static_cast<std::uint32_t>(payload.size()),
+                     0,
+                     ascii ? 1U : 0U,
+                     0};
+  if (ascii && framer_.carries_packets()) {
+    if (const auto parts = protocol::ScanNestPacket(payload)) {
+      message.a = patterns_.NumberOf(parts->pattern);
+      message.b |= static_cast<std::uint32_t>(parts->id_length) << 1U;
+      message.c = static_cast<std::uint32_t>(parts->data_offset);
+    }
+  }
+  inbound_.Append(message);
+}
+
 bool LoopBridge::DeliverCopy(const Connection& connection, std::span<const std::byte> payload,
                              bool ascii) {
-  const std::uint32_t flags = ascii ? 1 : 0;
-  const auto length = static_cast<std::uint32_t>(payload.size());
   if (payload.size() <= kLargeFrame) {
     if (!inbound_.Reserve(payload.size())) return false;
-    const std::uint32_t offset = inbound_.CopyData(payload);
-    inbound_.Append({EventKind::kMessage, connection.slot(), connection.generation(), offset,
-                     length, 0, flags, 0});
+    AppendMessage(connection, inbound_.CopyData(payload), payload, ascii);
     return true;
   }
   if (!inbound_.Reserve(0)) return false;
   const auto ticket = large_.Put(payload);
   if (!ticket) return false;
-  inbound_.Append({EventKind::kLarge, connection.slot(), connection.generation(), 0, length,
-                   *ticket, flags, 0});
+  inbound_.Append({EventKind::kLarge, connection.slot(), connection.generation(), 0,
+                   static_cast<std::uint32_t>(payload.size()), *ticket, ascii ? 1U : 0U, 0});
   return true;
 }
 
@@ -262,6 +285,12 @@ void LoopBridge::Apply(const Record& record, std::span<const std::byte> payload)
     case Operation::kTimerDone:
       loop_->timers().Acknowledge(record.slot);
       return;
+    case Operation::kDial:
+      Dial(record.slot, payload);
+      return;
+    case Operation::kDialCancel:
+      loop_->connector().Cancel(record.slot);
+      return;
     case Operation::kQuiesce:
       loop_->Quiesce();
       return;
@@ -301,6 +330,22 @@ void LoopBridge::Apply(const Record& record, std::span<const std::byte> payload)
       break;
     default:
       break;
+  }
+}
+
+void LoopBridge::Dial(reactor::DialToken token, std::span<const std::byte> payload) {
+  std::int32_t port = 0;
+  std::memcpy(&port, payload.data() + sizeof(double), sizeof port);
+  const auto text = payload.subspan(sizeof(double) + sizeof port);
+  const std::string target(reinterpret_cast<const char*>(text.data()), text.size());
+  reactor::Endpoint remote;
+  const int result =
+      port < 0 ? reactor::Endpoint::ParsePath(target, remote)
+               : reactor::Endpoint::ParseAddress(target, static_cast<std::uint16_t>(port), remote);
+  if (result < 0) {
+    loop_->connector().Reject(token, -result);
+  } else {
+    loop_->connector().Dial(token, remote, FromMillisecondsAsDouble(payload.data()));
   }
 }
 

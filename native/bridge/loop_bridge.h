@@ -11,6 +11,7 @@
 #include "bridge/large_frames.h"
 #include "bridge/mailbox.h"
 #include "protocol/framer.h"
+#include "protocol/nest_packet.h"
 #include "reactor/event_loop.h"
 #include "reactor/loop_handler.h"
 
@@ -46,6 +47,7 @@ class LoopBridge final : public reactor::LoopHandler {
   bool OnDrain(reactor::Connection& connection) override;
   bool OnFlushed(reactor::Connection& connection) override;
   bool OnClose(reactor::Connection& connection, reactor::CloseReason reason, int error) override;
+  bool OnDialFailed(reactor::DialToken token, int error) override;
   bool OnTimer(reactor::TimerId id, std::uint32_t skipped) override;
   bool OnQuiesced() override;
   void OnFailure(reactor::LoopFailure failure, int error) override;
@@ -72,6 +74,7 @@ class LoopBridge final : public reactor::LoopHandler {
 
   void Execute(std::span<std::byte> records);
   void Apply(const Record& record, std::span<const std::byte> payload);
+  void Dial(reactor::DialToken token, std::span<const std::byte> payload);
   void Queue(reactor::Connection& connection, std::span<const std::byte> payload,
              std::int32_t flags);
   void Flush(reactor::Connection& connection);
@@ -79,10 +82,14 @@ class LoopBridge final : public reactor::LoopHandler {
 
   reactor::ReadVerdict ParseSlab(reactor::Connection& connection, std::size_t available);
   reactor::ReadVerdict ParsePartial(reactor::Connection& connection);
+  /// Writes a message's descriptor; its bytes are in the open slab at `offset`.
+  void AppendMessage(const reactor::Connection& connection, std::uint32_t offset,
+                     std::span<const std::byte> payload, bool ascii);
   bool DeliverCopy(const reactor::Connection& connection, std::span<const std::byte> payload,
                    bool ascii);
 
   const protocol::Framer& framer_;
+  protocol::PatternTable patterns_;
   Doorbell* doorbell_;
   InboundStream inbound_;
   Mailbox mailbox_;

@@ -32,9 +32,11 @@ inline constexpr std::size_t kRecordHeader = 16;
 /// connection.
 enum class EventKind : std::int32_t {
   kOpen = 1,      // data: remote host, local host; a: remote port | local port << 16, b: length of
-                  // the remote host, c: 4, 6 or 1 (Unix)
+                  // the remote host, c: 4, 6 or 1 (Unix) | token of its dial (0: accepted) << 8
   kMessage = 2,   // data: one frame, or one chunk; b: 1 when it is known to be ASCII
-  kLarge = 3,     // a frame longer than a slab; a: ticket to fetch it with, b: as for kMessage
+                  // of a packet written as Nest's clients do also a: number of its pattern,
+                  // b: | length of its id << 1, c: where its data begins in the frame; else a: 0
+  kLarge = 3,     // a frame longer than a slab; a: ticket to fetch it with, b: 1 when it is ASCII
   kEnd = 4,       // the peer sent FIN
   kDrain = 5,     // output is at or below the low-water mark
   kFlushed = 6,   // a, b: low and high half of the bytes the kernel took so far
@@ -42,6 +44,7 @@ enum class EventKind : std::int32_t {
   kTimer = 8,     // slot: timer id, a: ticks skipped before this one
   kQuiesced = 9,  // all input the kernel held has been delivered
   kFailure = 10,  // a: LoopFailure, b: errno
+  kDialFailed = 11,  // slot: token, a: errno
 };
 
 /// What a record asks for. `argument` is the high 24 bits of the first word.
@@ -59,6 +62,9 @@ enum class Operation : std::int32_t {
   kQuiesce = 11,
   kCloseAll = 12,  // argument: CloseReason
   kAbortAll = 13,  // argument: CloseReason
+  kDial = 14,  // slot: token; payload: timeout in ms as float64, port as int32 (-1: a path), then
+               // the numeric host or the path as UTF-8
+  kDialCancel = 15,  // slot: token
 };
 
 enum SendFlag : std::int32_t {

@@ -23,11 +23,12 @@ bool WouldBlock(ssize_t result) noexcept { return result == -EAGAIN || result ==
 }  // namespace
 
 void Connection::Open(EventLoop& loop, std::uint32_t slot, Descriptor socket,
-                      const Endpoint& remote) noexcept {
+                      const Endpoint& remote, DialToken dial) noexcept {
   loop_ = &loop;
   slot_ = slot;
   socket_ = std::move(socket);
   remote_ = remote;
+  dial_ = dial;
   state_ = State::kOpen;
   paused_ = loop.options().connection.start_paused;
   Touch();

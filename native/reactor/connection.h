@@ -9,6 +9,7 @@
 #include "reactor/clock.h"
 #include "reactor/close_reason.h"
 #include "reactor/endpoint.h"
+#include "reactor/loop_handler.h"
 #include "reactor/poller/ready.h"
 #include "reactor/ring_buffer.h"
 #include "reactor/socket.h"
@@ -54,6 +55,8 @@ class Connection final : public TimerTarget {
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] int fd() const noexcept { return socket_.get(); }
   [[nodiscard]] const Endpoint& remote() const noexcept { return remote_; }
+  /// The dial it came of; 0 when it was accepted.
+  [[nodiscard]] DialToken dial() const noexcept { return dial_; }
   /// Bytes that wait in this process.
   [[nodiscard]] std::size_t buffered() const noexcept { return output_.size(); }
   /// Bytes the kernel took so far. Safe from any thread.
@@ -86,8 +89,8 @@ class Connection final : public TimerTarget {
 
   // --- called by the EventLoop only ---------------------------------------
 
-  void Open(EventLoop& loop, std::uint32_t slot, Descriptor socket,
-            const Endpoint& remote) noexcept;
+  void Open(EventLoop& loop, std::uint32_t slot, Descriptor socket, const Endpoint& remote,
+            DialToken dial) noexcept;
   /// Takes what the poller reported.
   void OnReady(Ready ready) noexcept;
   /// Delivers what is due: open, received bytes, signals, close. Returns true while it has more to
@@ -168,6 +171,7 @@ class Connection final : public TimerTarget {
   Nanoseconds retry_at_ = 0;        // 0: none
   TimerNode timer_;
   RingBuffer output_;
+  DialToken dial_ = 0;
   Endpoint remote_;
 };
 

@@ -53,40 +53,62 @@ std::uint64_t Fnv1a(std::span<const std::uint8_t> bytes) noexcept {
 }  // namespace
 
 Endpoint Endpoint::FromAddress(const std::string& host, std::uint16_t port) {
+  Endpoint out;
+  const int result = ParseAddress(host, port, out);
+  if (result < 0) ThrowSystemError(result, "'" + host + "' is no numeric address of a known scope");
+  return out;
+}
+
+Endpoint Endpoint::FromPath(std::string_view path) {
+  Endpoint out;
+  const int result = ParsePath(path, out);
+  if (result < 0) ThrowSystemError(result, "Unix socket path '" + std::string(path) + "'");
+  return out;
+}
+
+int Endpoint::ParseAddress(const std::string& host, std::uint16_t port, Endpoint& out) noexcept {
   sockaddr_in v4{};
   if (::inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) {
     v4.sin_family = AF_INET;
     v4.sin_port = htons(port);
-    return From(v4);
+    out = From(v4);
+    return 0;
   }
   sockaddr_in6 v6{};
   const std::size_t percent = host.find('%');
-  if (::inet_pton(AF_INET6, host.substr(0, percent).c_str(), &v6.sin6_addr) == 1) {
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    if (percent != std::string::npos) {
-      v6.sin6_scope_id = ScopeId(host.substr(percent + 1));
-      if (v6.sin6_scope_id == 0) ThrowSystemError(-EINVAL, "'" + host + "' names no interface");
-    }
-    return From(v6);
+  if (::inet_pton(AF_INET6, host.substr(0, percent).c_str(), &v6.sin6_addr) != 1) return -EINVAL;
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  if (percent != std::string::npos) {
+    v6.sin6_scope_id = ScopeId(host.substr(percent + 1));
+    if (v6.sin6_scope_id == 0) return -EINVAL;
   }
-  ThrowSystemError(-EINVAL, "'" + host + "' is no numeric address");
+  out = From(v6);
+  return 0;
 }
 
-Endpoint Endpoint::FromPath(std::string_view path) {
+int Endpoint::ParsePath(std::string_view path, Endpoint& out) noexcept {
   sockaddr_un address{};
-  if (path.size() >= sizeof address.sun_path) {
-    ThrowSystemError(-ENAMETOOLONG, "Unix socket path '" + std::string(path) + "'");
-  }
+  if (path.size() >= sizeof address.sun_path) return -ENAMETOOLONG;
   address.sun_family = AF_UNIX;
   path.copy(static_cast<char*>(address.sun_path), path.size());
-  return From(address, static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1));
+  out = From(address, static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1));
+  return 0;
 }
 
 Endpoint Endpoint::LocalOf(int fd) noexcept {
   Endpoint out;
   out.length_ = sizeof out.address_;
   if (SocketOps::LocalAddress(fd, reinterpret_cast<sockaddr*>(&out.address_), &out.length_) < 0) {
+    return {};
+  }
+  return out;
+}
+
+Endpoint Endpoint::RemoteOf(int fd) noexcept {
+  Endpoint out;
+  out.length_ = sizeof out.address_;
+  if (SocketOps::RemoteAddress(fd, reinterpret_cast<sockaddr*>(&out.address_), &out.length_) < 0) {
     return {};
   }
   return out;

@@ -20,8 +20,13 @@ class Endpoint {
   static Endpoint FromAddress(const std::string& host, std::uint16_t port);
   /// Throws std::system_error (ENAMETOOLONG) when the path does not fit a sockaddr_un.
   static Endpoint FromPath(std::string_view path);
+  /// The same without exceptions, for loop threads: 0, or -errno and `out` untouched.
+  static int ParseAddress(const std::string& host, std::uint16_t port, Endpoint& out) noexcept;
+  static int ParsePath(std::string_view path, Endpoint& out) noexcept;
   /// The address a bound or connected descriptor has on this side.
   static Endpoint LocalOf(int fd) noexcept;
+  /// The address of a connected descriptor's peer.
+  static Endpoint RemoteOf(int fd) noexcept;
 
   [[nodiscard]] sa_family_t family() const noexcept { return address_.ss_family; }
   [[nodiscard]] bool is_unix() const noexcept { return family() == AF_UNIX; }

@@ -28,7 +28,8 @@ EventLoop::EventLoop(LoopOptions options, LoopHandler& handler)
       handler_(handler),
       now_(MonotonicNow()),
       wheel_(TickAt(now_)),
-      timers_(*this) {}
+      timers_(*this),
+      connector_(*this) {}
 
 EventLoop::~EventLoop() {
   // Timers live in the connections: leave the wheel before either goes.
@@ -50,10 +51,12 @@ bool EventLoop::Turn(int max_wait_ms) {
   handler_.RunCommands();
   handler_.BeginEvents();
   if (acceptor_) acceptor_->Serve();
+  connector_.Serve();
   ServeReady();
   // After reading: whoever sent something in time is not idle, however late this turn comes.
   wheel_.Advance(TickAt(now_), [](TimerNode& node) { node.target->OnDeadline(); });
   timers_.Emit(handler_);
+  connector_.Emit(handler_);
   EmitQuiesced();
   handler_.EndEvents();
   return HasWork();
@@ -70,7 +73,8 @@ void EventLoop::RunCommands() {
 
 bool EventLoop::HasWork() noexcept {
   if (acceptor_ && acceptor_->ready()) return true;
-  const bool has_events = !ready_.empty() || timers_.has_due() || OwesQuiesced();
+  const bool has_events =
+      !ready_.empty() || timers_.has_due() || connector_.has_failed() || OwesQuiesced();
   return has_events && handler_.HasRoom();
 }
 
@@ -98,6 +102,10 @@ int EventLoop::WaitLimit(int max_wait_ms) noexcept {
 void EventLoop::Dispatch(PollToken token, Ready ready) noexcept {
   if (token == kListenerToken) {
     if (acceptor_) acceptor_->OnReady();
+    return;
+  }
+  if (Connector::Owns(token)) {
+    connector_.OnReady(token, ready);
     return;
   }
   Connection* connection =
@@ -169,8 +177,11 @@ void EventLoop::Listen(Descriptor listener, Acceptor::Callback on_accept) {
   acceptor_ = std::make_unique<Acceptor>(*this, std::move(listener), std::move(on_accept));
 }
 
-Connection* EventLoop::Adopt(Descriptor socket, const Endpoint& remote) {
-  ApplyOptions(socket.get(), remote.family(), options_.socket);
+Connection* EventLoop::Adopt(Descriptor socket, const Endpoint& remote, DialToken dial) {
+  const bool dialled = dial != 0;
+  if (dialled && options_.on_dialled) options_.on_dialled();
+  // A dialled socket has its options, and the poller knows it by the connector's token.
+  if (!dialled) ApplyOptions(socket.get(), remote.family(), options_.socket);
   std::uint32_t slot = 0;
   Connection* connection = table_.Allocate(slot);
   const int fd = socket.get();
@@ -178,8 +189,9 @@ Connection* EventLoop::Adopt(Descriptor socket, const Endpoint& remote) {
     OnConnectionClosed();
     return nullptr;
   }
-  connection->Open(*this, slot, std::move(socket), remote);
-  const int result = poller_.Add(fd, TokenOf(*connection));
+  connection->Open(*this, slot, std::move(socket), remote, dial);
+  const PollToken token = TokenOf(*connection);
+  const int result = dialled ? poller_.Rearm(fd, token) : poller_.Add(fd, token);
   if (result < 0) {
     ReportFailure(LoopFailure::kPoll, -result);
     connection->Abort(CloseReason::kError, -result);
@@ -208,10 +220,12 @@ void EventLoop::EmitQuiesced() {
 }
 
 void EventLoop::CloseAll(CloseReason reason) {
+  connector_.CancelAll();
   table_.ForEach([reason](Connection& connection) { connection.Close(reason); });
 }
 
 void EventLoop::AbortAll(CloseReason reason) {
+  connector_.CancelAll();
   table_.ForEach([reason](Connection& connection) { connection.Abort(reason); });
 }
 

@@ -15,6 +15,7 @@
 #include "reactor/clock.h"
 #include "reactor/connection.h"
 #include "reactor/connection_table.h"
+#include "reactor/connector.h"
 #include "reactor/loop_handler.h"
 #include "reactor/poller.h"
 #include "reactor/timer_queue.h"
@@ -27,6 +28,8 @@ struct LoopOptions {
   SocketOptions socket;
   /// Called on the loop's thread for each connection that ended; may be empty.
   std::function<void()> on_closed;
+  /// Likewise for each that was dialled, before it opens.
+  std::function<void()> on_dialled;
 };
 
 /// One reactor: a poller, its connections, its timers. Knows nothing of who drives it: either its
@@ -81,21 +84,24 @@ class EventLoop {
 
   /// Starts accepting on `listener`. Throws std::system_error.
   void Listen(Descriptor listener, Acceptor::Callback on_accept);
-  /// Makes a connection of an established socket. Null (and the socket closed) when that fails.
-  Connection* Adopt(Descriptor socket, const Endpoint& remote);
+  /// Makes a connection of an established socket, accepted or, with its token, dialled. Null (and
+  /// the socket closed) when that fails.
+  Connection* Adopt(Descriptor socket, const Endpoint& remote, DialToken dial = 0);
   [[nodiscard]] Connection* Find(std::uint32_t slot, std::uint32_t generation) noexcept {
     return table_.Find(slot, generation);
   }
   /// Stops accepting; once what the kernel already holds of each connection was delivered, stops
   /// reading and says so through OnQuiesced().
   void Quiesce();
+  /// Both cancel the dials that are under way.
   void CloseAll(CloseReason reason);
   void AbortAll(CloseReason reason);
 
+  [[nodiscard]] Connector& connector() noexcept { return connector_; }
   [[nodiscard]] TimerQueue& timers() noexcept { return timers_; }
   [[nodiscard]] std::size_t connection_count() const noexcept { return table_.size(); }
 
-  // --- for Connection, Acceptor and TimerQueue -------------------------------------
+  // --- for Connection, Acceptor, Connector and TimerQueue --------------------------
 
   [[nodiscard]] const LoopOptions& options() const noexcept { return options_; }
   [[nodiscard]] LoopHandler& handler() noexcept { return handler_; }
@@ -135,6 +141,7 @@ class EventLoop {
   TimerQueue timers_;
   ConnectionTable table_;
   std::unique_ptr<Acceptor> acceptor_;
+  Connector connector_;
   std::vector<Connection*> ready_;    // to be served this turn or the next
   std::vector<Connection*> serving_;  // scratch of ServeReady()
   std::vector<std::byte> scratch_;

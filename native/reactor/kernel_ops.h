@@ -67,6 +67,9 @@ struct KernelOps {
   static int LocalAddress(int fd, sockaddr* address, socklen_t* length) noexcept {
     return Checked(::getsockname(fd, address, length));
   }
+  static int RemoteAddress(int fd, sockaddr* address, socklen_t* length) noexcept {
+    return Checked(::getpeername(fd, address, length));
+  }
   /// A descriptor that costs nothing, held in reserve for the day the table is full.
   static int OpenSpare() noexcept { return Checked(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
   static int Unlink(const char* path) noexcept { return Checked(::unlink(path)); }

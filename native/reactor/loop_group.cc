@@ -11,6 +11,7 @@ LoopGroup::LoopGroup(GroupOptions options, std::span<LoopHandler* const> handler
       counts_(handlers.size()) {
   for (std::size_t i = 0; i < handlers.size(); ++i) {
     LoopOptions loop = options_.loop;
+    loop.on_dialled = [this, i] { OnDialled(i); };
     loop.on_closed = [this, i] { OnClosed(i); };
     loops_.push_back(std::make_unique<EventLoop>(std::move(loop), *handlers[i]));
   }
@@ -38,10 +39,13 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
                         OnAccept(i, std::move(socket), remote);
                       });
   }
-  if (!options_.host_driven) {
-    for (const auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.Run(); });
-  }
+  Start();
   return bound;
+}
+
+void LoopGroup::Start() {
+  if (options_.host_driven) return;
+  for (const auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.Run(); });
 }
 
 // On the thread of the loop that accepted.
@@ -68,6 +72,11 @@ void LoopGroup::OnAccept(std::size_t listener, Descriptor socket, const Endpoint
   loops_[target]->Post([&loop = *loops_[target], box = std::move(box), remote] {
     loop.Adopt(std::move(*box), remote);
   });
+}
+
+void LoopGroup::OnDialled(std::size_t index) noexcept {
+  assigned_[index].fetch_add(1, std::memory_order_relaxed);
+  open_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void LoopGroup::OnClosed(std::size_t index) noexcept {

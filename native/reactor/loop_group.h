@@ -20,14 +20,15 @@ struct GroupOptions {
   /// true: one loop, turned by a host loop; false: every loop has a thread of its own.
   bool host_driven = false;
   LoadBalance load_balance = LoadBalance::kRoundRobin;
-  /// Connections open at a time over all loops; 0: no limit.
+  /// Connections open at a time over all loops, beyond which none is accepted; 0: no limit.
   std::size_t max_connections = 0;
   ListenOptions listen;
   LoopOptions loop;
 };
 
-/// The loops of one server: builds them, gives each a thread, spreads accepted connections and
-/// takes everything down in order. Its methods belong to the owner's thread unless marked.
+/// The loops of one server or client: builds them, gives each a thread, spreads accepted
+/// connections and takes everything down in order. Its methods belong to the owner's thread unless
+/// marked.
 class LoopGroup {
  public:
   /// One loop for each handler; handlers must outlive the group. Throws std::system_error.
@@ -40,6 +41,8 @@ class LoopGroup {
   /// Binds, listens and starts the threads; returns the real address. Once only.
   /// Throws std::system_error and leaves nothing open.
   Endpoint Listen(const Endpoint& endpoint);
+  /// Starts the threads without a listener, for loops that only dial. Instead of Listen(), once.
+  void Start();
 
   /// Ends the loops where they stand and joins their threads; a Unix socket's file is removed.
   /// Idempotent. Descriptors are closed with the group.
@@ -62,6 +65,7 @@ class LoopGroup {
 
  private:
   void OnAccept(std::size_t listener, Descriptor socket, const Endpoint& remote);
+  void OnDialled(std::size_t index) noexcept;
   void OnClosed(std::size_t index) noexcept;
 
   GroupOptions options_;

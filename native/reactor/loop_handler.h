@@ -12,6 +12,10 @@ class Connection;
 
 using TimerId = std::uint32_t;
 
+/// Names a dial to whoever asked for it: 1 to kMaxDialToken; 0 stands for "accepted".
+using DialToken = std::uint32_t;
+inline constexpr DialToken kMaxDialToken = 0xffffff;
+
 /// What the handler made of received bytes.
 enum class ReadVerdict : std::uint8_t {
   kContinue,       // all taken; room for more may be asked for
@@ -54,6 +58,8 @@ class LoopHandler {
   virtual bool OnFlushed(Connection& connection) = 0;
   /// The last event of a connection; its slot is free when this returned true.
   virtual bool OnClose(Connection& connection, CloseReason reason, int error) = 0;
+  /// A dial came to nothing. One that connects is told of by OnOpen().
+  virtual bool OnDialFailed(DialToken token, int error) = 0;
 
   /// `skipped` ticks fell due while the previous one was not acknowledged.
   virtual bool OnTimer(TimerId id, std::uint32_t skipped) = 0;

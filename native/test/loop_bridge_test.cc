@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <map>
 #include <string>
@@ -155,6 +156,49 @@ TEST(LoopBridgeTest, R3_AnInvalidFrameEndsThatConnectionOnly) {
   EXPECT_EQ(message, "hi");
   ::close(good);
   ::close(bad);
+}
+
+TEST(LoopBridgeTest, DialsOnTheRecordAndTellsEachOutcomeUnderItsToken) {
+  const protocol::RawFramer framer;
+  Consumer both(framer, 2);
+  both.Dial(0, 1, "127.0.0.1", both.port());
+  both.Dial(1, 0xffffff, "127.0.0.1", both.port());
+  both.Dial(0, 2, "no address", both.port());
+  both.Dial(1, 3, std::string(200, 'x'), -1);
+  both.Dial(1, 4, "/nowhere/gev.sock", -1);
+  both.CancelDial(1, 99);
+  both.PublishAll();
+  std::map<std::uint32_t, std::uint32_t> failed;
+  std::map<std::uint32_t, std::string> opened;
+  std::map<std::uint32_t, std::string> received;
+  std::map<std::uint32_t, std::uint32_t> token_of;
+  const auto key = [](std::size_t loop, const Descriptor& event) {
+    return static_cast<std::uint32_t>(loop) << 20U | event.slot;
+  };
+  EXPECT_TRUE(
+      both.ReadUntil([&] { return received.size() == 2 && failed.size() == 3; },
+                     [&](std::size_t loop, const Descriptor& event, const std::string& data) {
+                       if (event.kind == EventKind::kDialFailed) failed[event.slot] = event.a;
+                       if (event.kind == EventKind::kOpen) {
+                         EXPECT_EQ(event.c & 0xff, 4U);
+                         const std::uint32_t token = event.c >> 8U;
+                         token_of[key(loop, event)] = token;
+                         if (token == 0) return;
+                         opened[token] = data.substr(0, event.b);
+                         both.Send(loop, event, "to " + std::to_string(token));
+                       }
+                       if (event.kind == EventKind::kMessage) {
+                         const std::uint32_t token = token_of.at(key(loop, event));
+                         if (token == 0) both.Send(loop, event, data);
+                         if (token != 0) received[token] += data;
+                       }
+                     }));
+  EXPECT_EQ(failed,
+            (std::map<std::uint32_t, std::uint32_t>{{2, EINVAL}, {3, ENAMETOOLONG}, {4, ENOENT}}));
+  EXPECT_EQ(opened,
+            (std::map<std::uint32_t, std::string>{{1, "127.0.0.1"}, {0xffffff, "127.0.0.1"}}));
+  EXPECT_EQ(received,
+            (std::map<std::uint32_t, std::string>{{1, "to 1"}, {0xffffff, "to 16777215"}}));
 }
 
 }  // namespace

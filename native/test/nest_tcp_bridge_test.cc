@@ -56,7 +56,7 @@ class Server {
                                      ++large;
                                      [[fallthrough]];
                                    case EventKind::kMessage:
-                                     ascii.push_back(event.b == 1);
+                                     ascii.push_back((event.b & 1U) != 0);
                                      frames.push_back(std::move(data));
                                      break;
                                    case EventKind::kEnd:

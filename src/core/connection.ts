@@ -1,8 +1,14 @@
 import { type Observable, of, Subject } from 'rxjs';
 import { Operation, SendFlag } from '../native/layout.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
-import { GevBackpressureError, GevConnectionClosedError, type GevError } from './errors.js';
+import {
+  GevBackpressureError,
+  GevConnectionClosedError,
+  GevConnectionError,
+  type GevError,
+} from './errors.js';
 import type { ReactorLoop } from './reactor-loop.js';
+import { systemErrorName } from './system-error.js';
 
 /** What can be sent. Strings are sent as UTF-8. */
 export type GevData = Buffer | Uint8Array | string;
@@ -57,10 +63,8 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   readonly localPort: number | undefined;
   /** Index of the reactor loop it lives on. */
   readonly loop: number;
-  /** When it was accepted, in milliseconds as Date.now() tells. */
+  /** When it was accepted or had connected, in milliseconds as Date.now() tells. */
   readonly openedAt = Date.now();
-  /** A place for whatever the application wants to remember of this connection. */
-  readonly data = {} as Data;
 
   /** @internal Replies that handlers still owe; kept by the server layer. */
   pendingReplies = 0;
@@ -79,7 +83,9 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   private aborted = false;
   private awaitsDrain = false;
   private reason: CloseReason | undefined;
-  private error: GevError | undefined;
+  private errno = 0;
+  private error: GevConnectionError | undefined;
+  private bag: Data | undefined;
   private flushes: PendingFlush[] | undefined;
   private messages: Subject<Buffer> | undefined;
   private drains: Subject<void> | undefined;
@@ -98,6 +104,11 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.localAddress = identity.localHost === '' ? undefined : identity.localHost;
     this.localPort = unix ? undefined : identity.localPort;
     this.currentState = owner.gated ? 'connecting' : 'open';
+  }
+
+  /** A place for whatever the application wants to remember of this connection. */
+  get data(): Data {
+    return (this.bag ??= {} as Data);
   }
 
   get state(): GevConnectionState {
@@ -143,6 +154,10 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
 
   /** The system's error behind `reset` and `error`; undefined otherwise. */
   get closeError(): GevError | undefined {
+    // Made when it is asked for: a storm of resets must not pay for as many stack traces.
+    if (this.errno !== 0) {
+      this.error ??= new GevConnectionError(systemErrorName(this.errno), undefined, { errno: this.errno });
+    }
     return this.error;
   }
 
@@ -331,13 +346,15 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   }
 
   /** @internal */
-  handleClose(reason: CloseReason, error: GevError | undefined): void {
+  handleClose(reason: CloseReason, errno: number): void {
     this.currentState = 'closed';
     this.reason = reason;
-    this.error = error;
+    this.errno = errno;
     const lost = this.flushes;
     this.flushes = undefined;
-    for (const flush of lost ?? []) flush.settle(new GevConnectionClosedError(reason, { cause: error }));
+    for (const flush of lost ?? []) {
+      flush.settle(new GevConnectionClosedError(reason, { cause: this.closeError }));
+    }
     this.messages?.complete();
     this.drains?.complete();
     this.ended?.next(reason);

@@ -84,6 +84,51 @@ export class GevListenError extends GevError {
   }
 }
 
+/** Where a dial that failed was to connect. */
+export type GevConnectTarget = GevListenTarget;
+
+const CONNECT_REMEDIES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nobody listens there; start the server, or correct the address',
+  ECONNRESET: 'the peer hung up at once; see the log of the server',
+  ETIMEDOUT: 'no answer in time; check the address and the firewall, or raise the timeout',
+  ENOENT: 'there is no such socket; start the server, or correct the path',
+  EACCES: 'permission denied; the user of this process must be allowed to write to the socket',
+  EAGAIN: 'the peer has no room for another waiting connection, or no local port is free; try again later',
+  ENOTFOUND: 'the host name does not resolve',
+  EAI_AGAIN: 'the name server did not answer',
+  EHOSTUNREACH: 'there is no route to that address from here',
+  ENETUNREACH: 'there is no route to that network from here',
+  EINVAL: 'give a numeric address; one with a scope must name an interface of this machine',
+  EADDRNOTAVAIL: 'no local address or port is free for it',
+  ENAMETOOLONG: 'the socket path is too long for this system (about 100 bytes)',
+  EMFILE: 'this process has no file descriptor left; raise its limit (ulimit -n)',
+  ENFILE: 'the system has no file descriptor left',
+  ECANCELED: 'it was cancelled, or the reactor does not run: start() it first',
+};
+
+/**
+ * A connection could not be made. `code` is the system's own (`ECONNREFUSED`, `ETIMEDOUT`, `ENOENT`, `ECANCELED`…).
+ *
+ * @publicApi
+ */
+export class GevConnectError extends GevError {
+  readonly address?: string;
+  readonly port?: number;
+  readonly path?: string;
+
+  constructor(code: string, target: GevConnectTarget, details: GevErrorDetails = {}) {
+    const remedy = CONNECT_REMEDIES[code];
+    super(
+      code,
+      `Cannot connect to ${formatAddress(target)}: ${code}${remedy ? ` (${remedy})` : ''}`,
+      details,
+    );
+    if (target.address !== undefined) this.address = target.address;
+    if (target.port !== undefined) this.port = target.port;
+    if (target.path !== undefined) this.path = target.path;
+  }
+}
+
 /**
  * The connection is closing or closed, so what was sent cannot arrive.
  *

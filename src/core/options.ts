@@ -129,7 +129,35 @@ export interface GevServerOptions {
   readonly logger?: GevLogger;
 }
 
-/** {@link GevServerOptions} with every default filled in: what the reactor works from. */
+/** What concerns connections that are accepted. */
+export type AcceptOptions = Pick<
+  ResolvedGevServerOptions,
+  | 'host'
+  | 'port'
+  | 'path'
+  | 'backlog'
+  | 'reusePort'
+  | 'ipv6Only'
+  | 'loadBalance'
+  | 'maxConnections'
+  | 'gateConnections'
+>;
+
+/** What a reactor works from. One that only dials needs no {@link AcceptOptions}. */
+export type ReactorOptions = Omit<
+  ResolvedGevServerOptions,
+  | keyof AcceptOptions
+  | 'concurrency'
+  | 'serializer'
+  | 'deserializer'
+  | 'overflow'
+  | 'overflowLimit'
+  | 'drainTimeout'
+  | 'logger'
+> &
+  Partial<AcceptOptions>;
+
+/** {@link GevServerOptions} with every default filled in. */
 export interface ResolvedGevServerOptions {
   readonly host: string;
   readonly port: number;

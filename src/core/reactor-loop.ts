@@ -1,12 +1,12 @@
-import { getSystemErrorName } from 'node:util';
-import type { NativeServer } from '../native/binding.js';
+import type { NativeReactor } from '../native/binding.js';
 import { Inbound, type InboundListener } from '../native/inbound.js';
 import { type FlushScheduler, Outbound } from '../native/outbound.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 import { GevConnection } from './connection.js';
-import { GevConnectionError, GevError, GevHandlerError } from './errors.js';
-import type { ResolvedGevServerOptions } from './options.js';
+import { GevError, GevHandlerError } from './errors.js';
+import type { ReactorOptions } from './options.js';
 import type { ReactorHandler } from './reactor.js';
+import { systemErrorName } from './system-error.js';
 
 /** What a loop needs of its reactor. */
 export interface ReactorLoopOwner {
@@ -14,6 +14,9 @@ export interface ReactorLoopOwner {
   readonly open: Map<number, GevConnection>;
   /** All connections are being closed; one that only comes to light now is, too. */
   readonly closing: boolean;
+  /** A dial has connected. False: nobody waits for it any more. */
+  onDialled(token: number, connection: GevConnection): boolean;
+  onDialFailed(token: number, errno: number): void;
   onTimer(id: number, skipped: number): void;
   onConnectionClosed(): void;
 }
@@ -41,18 +44,19 @@ export class ReactorLoop implements InboundListener {
   constructor(
     readonly index: number,
     private readonly owner: ReactorLoopOwner,
-    private readonly server: NativeServer,
+    private readonly reactor: NativeReactor,
     memory: LoopMemory,
-    options: ResolvedGevServerOptions,
+    options: ReactorOptions,
     scheduleFlush: FlushScheduler,
   ) {
     this.handler = owner.handler;
-    this.gated = options.gateConnections;
+    this.gated = options.gateConnections ?? false;
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
     this.framesText = options.codec.framing === 'nest-json';
-    this.inbound = new Inbound(server, index, memory.inbound, this, this.framesText);
-    this.outbound = new Outbound(server, index, memory.outbound, memory.control, scheduleFlush);
+    const delivery = this.framesText ? 'text' : options.codec.copy === false ? 'borrowed' : 'copied';
+    this.inbound = new Inbound(reactor, index, memory.inbound, this, delivery);
+    this.outbound = new Outbound(reactor, index, memory.outbound, memory.control, scheduleFlush);
   }
 
   /** Reads one slab of events. */
@@ -61,7 +65,7 @@ export class ReactorLoop implements InboundListener {
   }
 
   bytesWritten(slot: number, generation: number): number {
-    return this.server.bytesWritten(this.index, slot, generation);
+    return this.reactor.bytesWritten(this.index, slot, generation);
   }
 
   /** Resolves with the loop's word that everything the kernel held has been delivered. */
@@ -77,6 +81,7 @@ export class ReactorLoop implements InboundListener {
     localHost: string,
     localPort: number,
     family: number,
+    dial: number,
   ): void {
     const connection = new GevConnection(this, {
       slot,
@@ -87,6 +92,10 @@ export class ReactorLoop implements InboundListener {
       localPort,
       family,
     });
+    if (dial !== 0 && !this.owner.onDialled(dial, connection)) {
+      connection.destroy(); // without a place in `slots` it is heard of no more
+      return;
+    }
     this.slots[slot] = connection;
     this.owner.open.set(connection.id, connection);
     this.handler.onOpen(connection);
@@ -100,11 +109,19 @@ export class ReactorLoop implements InboundListener {
     this.handler.onMessage(connection, data);
   }
 
-  onText(slot: number, _generation: number, text: string, length: number): void {
+  onText(
+    slot: number,
+    _generation: number,
+    text: string,
+    length: number,
+    route: number,
+    dataStart: number,
+    idLength: number,
+  ): void {
     const connection = this.slots[slot];
     if (connection === undefined || connection.state !== 'open') return;
     connection.handleText(text, length);
-    this.handler.onText(connection, text);
+    this.handler.onText(connection, text, route, dataStart, idLength);
   }
 
   onEnd(slot: number): void {
@@ -124,7 +141,11 @@ export class ReactorLoop implements InboundListener {
     const connection = this.slots[slot];
     if (connection === undefined) return;
     this.slots[slot] = undefined;
-    this.finish(connection, CLOSE_REASONS[reason] ?? 'error', connectionError(errno));
+    this.finish(connection, CLOSE_REASONS[reason] ?? 'error', errno);
+  }
+
+  onDialFailed(token: number, errno: number): void {
+    this.owner.onDialFailed(token, errno);
   }
 
   onTimer(id: number, skipped: number): void {
@@ -136,7 +157,7 @@ export class ReactorLoop implements InboundListener {
   }
 
   onFailure(failure: number, errno: number): void {
-    const code = nameOf(errno);
+    const code = systemErrorName(errno);
     const message =
       failure === 0
         ? `Accepting connections failed: ${code}. Waiting clients were hung up on; it is tried again. Raise the limit of open files (ulimit -n) or set maxConnections`
@@ -151,30 +172,18 @@ export class ReactorLoop implements InboundListener {
   /** The loop is gone: whoever has not heard so of its connection does now. */
   abandon(): void {
     for (const connection of this.slots.splice(0)) {
-      if (connection !== undefined) this.finish(connection, 'shutdown', undefined);
+      if (connection !== undefined) this.finish(connection, 'shutdown', 0);
     }
     this.quiesced?.();
   }
 
-  private finish(connection: GevConnection, reason: CloseReason, error: GevError | undefined): void {
+  private finish(connection: GevConnection, reason: CloseReason, errno: number): void {
     this.owner.open.delete(connection.id);
-    connection.handleClose(reason, error);
+    connection.handleClose(reason, errno);
     try {
       this.handler.onClose(connection);
     } finally {
       this.owner.onConnectionClosed();
     }
   }
-}
-
-function nameOf(errno: number): string {
-  try {
-    return getSystemErrorName(-errno);
-  } catch {
-    return `ERRNO_${errno}`;
-  }
-}
-
-function connectionError(errno: number): GevError | undefined {
-  return errno === 0 ? undefined : new GevConnectionError(nameOf(errno), undefined, { errno });
 }

@@ -1,33 +1,40 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import {
-  BindingNotFoundError,
-  loadBinding,
-  type NativeAddress,
-  type NativeServer,
-  type NativeServerOptions,
-} from '../native/binding.js';
-import { CONTROL_OPEN_SLAB, Operation, SLAB_SIZE } from '../native/layout.js';
+import type { NativeAddress, NativeReactor } from '../native/binding.js';
+import { Operation } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
-import { FRAMINGS } from '../protocol/codec.js';
 import type { GevAddress } from './address.js';
 import { closeReasonCode } from './close-reason.js';
 import type { GevConnection, GevData } from './connection.js';
-import { type GevError, GevHandlerError, GevListenError, GevNativeError } from './errors.js';
-import type { GevLoadBalance, ResolvedGevServerOptions } from './options.js';
+import { DEFAULT_BACKLOG, DEFAULT_HOST, DEFAULT_PORT } from './constants.js';
+import {
+  GevAlreadyListeningError,
+  type GevError,
+  GevHandlerError,
+  GevListenError,
+  GevNativeError,
+} from './errors.js';
+import { createNativeReactor } from './native-reactor.js';
+import type { AcceptOptions, ReactorOptions } from './options.js';
+import { assertDialable, connectError, type DialTarget, ReactorDials } from './reactor-dials.js';
 import { ReactorLoop, type ReactorLoopOwner } from './reactor-loop.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 
+export type { DialTarget } from './reactor-dials.js';
 export type { ReactorTimerHandle } from './reactor-timers.js';
 
 /** What a {@link Reactor} tells whoever uses it. Of one connection: open, messages, end, close, in this order. */
 export interface ReactorHandler {
-  /** After accept. With `gateConnections` nothing is read from it until {@link Reactor.admit}. */
+  /** After accept, or when a dial has connected. With `gateConnections` nothing is read from it until {@link Reactor.admit}. */
   onOpen(connection: GevConnection): void;
   /** One chunk or frame; the Buffer is the receiver's to keep. */
   onMessage(connection: GevConnection, data: Buffer): void;
-  /** Instead of `onMessage` where frames are text (`nest-json`): the content of one frame. */
-  onText(connection: GevConnection, text: string): void;
+  /**
+   * Instead of `onMessage` where frames are text (`nest-json`): the content of one frame. If it is written as
+   * `{"pattern":…,"data":…,"id":"…"}`, its pattern has a number of this loop's, the `route`, its data begins at `dataStart`
+   * and its id has `idLength` characters; else these are 0.
+   */
+  onText(connection: GevConnection, text: string, route: number, dataStart: number, idLength: number): void;
   /** The peer sent FIN and its last message was delivered. Call {@link Reactor.finish} when no reply is pending. */
   onEnd(connection: GevConnection): void;
   /** Exactly once, and last. */
@@ -45,19 +52,24 @@ export interface ReactorStats {
   readonly loops: readonly { readonly connections: number }[];
 }
 
-const INBOUND_SLABS = 4;
-const OUTBOUND_SLABS = 5; // one of them the staging slab
-const LOAD_BALANCES: readonly GevLoadBalance[] = [
-  'round-robin',
-  'least-connections',
-  'source-hash',
-  'kernel',
-];
+/** For a reactor that only dials. */
+const ACCEPT_DEFAULTS: AcceptOptions = {
+  host: DEFAULT_HOST,
+  port: DEFAULT_PORT,
+  path: undefined,
+  backlog: DEFAULT_BACKLOG,
+  reusePort: false,
+  ipv6Only: false,
+  loadBalance: 'round-robin',
+  maxConnections: 0,
+  gateConnections: false,
+};
 /** How long connections that were cut may take to say so. */
 const ABORT_GRACE_MS = 1000;
 
 /**
- * The native loops of one server behind a typed face, without Nest. Listens once; make another to listen again.
+ * The native loops of one server or client behind a typed face, without Nest. Listens or starts once; make another to
+ * do so again.
  *
  * @publicApi
  */
@@ -67,7 +79,10 @@ export class Reactor implements ReactorLoopOwner {
   /** @internal */
   closing = false;
   private readonly loops: ReactorLoop[] = [];
-  private server: NativeServer | undefined;
+  private readonly options: ReactorOptions & AcceptOptions;
+  private readonly dials = new ReactorDials();
+  private nextDialLoop = 0;
+  private native: NativeReactor | undefined;
   private timers: ReactorTimers | undefined;
   private bound: GevAddress | null = null;
   private stopped = false;
@@ -75,10 +90,12 @@ export class Reactor implements ReactorLoopOwner {
   private onEmpty: (() => void) | undefined;
 
   constructor(
-    private readonly options: ResolvedGevServerOptions,
+    options: ReactorOptions,
     /** @internal */
     readonly handler: ReactorHandler,
-  ) {}
+  ) {
+    this.options = { ...ACCEPT_DEFAULTS, ...options };
+  }
 
   /** Open connections by id. */
   get connections(): ReadonlyMap<number, GevConnection> {
@@ -94,9 +111,9 @@ export class Reactor implements ReactorLoopOwner {
     const { path, port } = this.options;
     const host = path ?? (await this.resolveHost());
     if (this.stopped) throw new GevListenError('ECANCELED', { address: host, port, path });
-    const server = this.createServer();
+    const native = this.createNative();
     try {
-      this.bound = toAddress(server.listen(host, path === undefined ? port : -1));
+      this.bound = toAddress(native.listen(host, path === undefined ? port : -1));
     } catch (error) {
       const { code, errno, syscall } = error as NodeJS.ErrnoException;
       throw new GevListenError(
@@ -105,11 +122,34 @@ export class Reactor implements ReactorLoopOwner {
         { cause: error, errno: errno === undefined ? undefined : -errno, syscall },
       );
     }
-    this.server = server;
-    this.timers = new ReactorTimers(this.loops[0]!.outbound, (error) =>
-      this.handler.onError(new GevHandlerError('A timer failed', { cause: error })),
-    );
+    this.begin(native);
     return this.bound;
+  }
+
+  /**
+   * Starts the loops without a listener, instead of {@link Reactor.listen}: for one that only dials.
+   *
+   * @throws GevNativeError (as rejection) when the addon is missing or the system refuses threads or descriptors
+   */
+  start(): Promise<void> {
+    return new Promise((resolve) => resolve(this.startLoops()));
+  }
+
+  /**
+   * Connects, on one loop after the other. The connection is announced by {@link ReactorHandler.onOpen} before this
+   * resolves.
+   *
+   * @param timeout in ms; 0: as long as the system tries
+   * @param signal gives up when it aborts
+   * @throws GevConnectError (as rejection) with the system's code; `ECANCELED` when it was aborted or the reactor stops
+   */
+  async dial(target: DialTarget, timeout: number, signal?: AbortSignal): Promise<GevConnection> {
+    assertDialable(target, timeout);
+    if (this.native === undefined || this.closing || signal?.aborted === true) {
+      throw connectError('ECANCELED', target, { cause: signal?.reason as unknown });
+    }
+    const { outbound } = this.loops[this.nextDialLoop++ % this.loops.length]!;
+    return this.dials.dial(outbound, target, timeout, signal);
   }
 
   /** Where it listens; null before and after. */
@@ -168,16 +208,17 @@ export class Reactor implements ReactorLoopOwner {
    */
   async quiesce(): Promise<void> {
     const [accepting, ...others] = this.loops;
-    if (accepting === undefined || this.server === undefined) return;
+    if (accepting === undefined || this.native === undefined) return;
     // First the loop that accepts: it may still hand connections to the others.
     await this.quiesceLoop(accepting);
     await Promise.all(others.map((loop) => this.quiesceLoop(loop)));
   }
 
-  /** Closes every connection, reason `shutdown`; what is not closed after `timeout` ms is cut. */
+  /** Closes every connection, reason `shutdown`, and gives up every dial; what is not closed after `timeout` ms is cut. */
   async closeAll(timeout: number): Promise<void> {
-    if (this.server === undefined) return;
+    if (this.native === undefined) return;
     this.closing = true;
+    this.dials.cancelAll();
     for (const connection of this.open.values()) connection.closeFor('shutdown');
     if (await this.whenEmpty(timeout)) return;
     for (const loop of this.loops) {
@@ -190,11 +231,12 @@ export class Reactor implements ReactorLoopOwner {
   stop(): Promise<void> {
     this.stopped = true;
     this.timers?.stop();
-    const { server } = this;
-    if (server === undefined) return Promise.resolve();
-    this.server = undefined;
+    const { native } = this;
+    if (native === undefined) return Promise.resolve();
+    this.dials.cancelAll();
+    this.native = undefined;
     this.bound = null;
-    server.stop();
+    native.stop();
     for (const loop of this.loops) loop.abandon();
     return Promise.resolve();
   }
@@ -210,13 +252,23 @@ export class Reactor implements ReactorLoopOwner {
   }
 
   stats(): ReactorStats {
-    const stats = this.server?.stats() ?? { accepted: 0, refused: 0, connections: [] };
+    const stats = this.native?.stats() ?? { accepted: 0, refused: 0, connections: [] };
     return {
       accepted: stats.accepted,
       refused: stats.refused,
       open: this.open.size,
       loops: stats.connections.map((connections) => ({ connections })),
     };
+  }
+
+  /** @internal */
+  onDialled(token: number, connection: GevConnection): boolean {
+    return this.dials.onDialled(token, connection);
+  }
+
+  /** @internal */
+  onDialFailed(token: number, errno: number): void {
+    this.dials.onFailed(token, errno);
   }
 
   /** @internal */
@@ -251,40 +303,39 @@ export class Reactor implements ReactorLoopOwner {
     }
   }
 
-  private createServer(): NativeServer {
-    const { options } = this;
-    const loopCount = Math.max(options.loops, 1);
-    const inbound = slabs(loopCount * INBOUND_SLABS);
-    const outbound = slabs(loopCount * OUTBOUND_SLABS);
-    const control = new Int32Array(CONTROL_OPEN_SLAB + loopCount);
-    const onBatch = (loop: number, slab: number): void => this.loops[loop]!.read(slab);
-    const server = this.construct(toNative(options), inbound, outbound, control, onBatch);
-    const scheduleFlush = (): void => this.scheduleFlush();
-    for (let i = 0; i < loopCount; i++) {
-      const memory = {
-        inbound: inbound.slice(i * INBOUND_SLABS, (i + 1) * INBOUND_SLABS),
-        outbound: outbound.slice(i * OUTBOUND_SLABS, (i + 1) * OUTBOUND_SLABS),
-        control,
-      };
-      this.loops.push(new ReactorLoop(i, this, server, memory, options, scheduleFlush));
+  private startLoops(): void {
+    if (this.stopped || this.native !== undefined) {
+      throw new GevAlreadyListeningError('A reactor starts once: make another one');
     }
-    return server;
+    const native = this.createNative();
+    try {
+      native.start();
+    } catch (error) {
+      const { errno, syscall, message } = error as NodeJS.ErrnoException;
+      throw new GevNativeError(`The loops do not start: ${message}`, {
+        cause: error,
+        errno: errno === undefined ? undefined : -errno,
+        syscall,
+      });
+    }
+    this.begin(native);
   }
 
-  private construct(
-    options: NativeServerOptions,
-    inbound: ArrayBuffer[],
-    outbound: ArrayBuffer[],
-    control: Int32Array,
-    onBatch: (loop: number, slab: number) => void,
-  ): NativeServer {
-    try {
-      const { NativeServer } = loadBinding();
-      return new NativeServer(options, inbound, outbound, control.buffer as ArrayBuffer, onBatch);
-    } catch (error) {
-      if (error instanceof BindingNotFoundError) throw new GevNativeError(error.message, { cause: error });
-      throw error;
-    }
+  private begin(native: NativeReactor): void {
+    this.native = native;
+    this.timers = new ReactorTimers(this.loops[0]!.outbound, (error) =>
+      this.handler.onError(new GevHandlerError('A timer failed', { cause: error })),
+    );
+  }
+
+  private createNative(): NativeReactor {
+    const { options } = this;
+    const { native, memory } = createNativeReactor(options, (loop, slab) => this.loops[loop]!.read(slab));
+    const scheduleFlush = (): void => this.scheduleFlush();
+    memory.forEach((each, index) => {
+      this.loops.push(new ReactorLoop(index, this, native, each, options, scheduleFlush));
+    });
+    return native;
   }
 
   /** Hands over what was written outside of a batch, after the promise jobs and ticks of the current turn. */
@@ -294,7 +345,7 @@ export class Reactor implements ReactorLoopOwner {
     queueMicrotask(() =>
       process.nextTick(() => {
         this.flushScheduled = false;
-        this.server?.flush();
+        this.native?.flush();
       }),
     );
   }
@@ -335,37 +386,6 @@ export class Reactor implements ReactorLoopOwner {
   }
 }
 
-function slabs(count: number): ArrayBuffer[] {
-  return Array.from({ length: count }, () => new ArrayBuffer(SLAB_SIZE));
-}
-
 function toAddress({ address, port, family }: NativeAddress): GevAddress {
   return family === 1 ? { path: address } : { address, port, family: family === 4 ? 'IPv4' : 'IPv6' };
-}
-
-function toNative(options: ResolvedGevServerOptions): NativeServerOptions {
-  const { keepAlive } = options;
-  const keepAliveMs = keepAlive === true ? 60_000 : keepAlive === false ? 0 : keepAlive;
-  return {
-    loops: options.loops,
-    loadBalance: LOAD_BALANCES.indexOf(options.loadBalance),
-    maxConnections: options.maxConnections,
-    backlog: options.backlog,
-    reusePort: options.reusePort,
-    ipv6Only: options.ipv6Only,
-    noDelay: options.noDelay,
-    keepAliveSeconds: Math.ceil(keepAliveMs / 1000),
-    receiveBufferSize: options.receiveBufferSize ?? 0,
-    sendBufferSize: options.sendBufferSize ?? 0,
-    highWaterMark: options.highWaterMark,
-    lowWaterMark: options.lowWaterMark,
-    maxSendBuffer: options.maxSendBuffer,
-    idleTimeout: options.idleTimeout,
-    closeTimeout: options.closeTimeout,
-    halfCloseTimeout: options.halfCloseTimeout,
-    incompleteFrameTimeout: options.incompleteFrameTimeout,
-    framing: FRAMINGS.indexOf(options.codec.framing),
-    maxFrameLength: options.maxFrameLength,
-    startPaused: options.gateConnections,
-  };
 }

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** Numbers and flags the addon is configured with; all required and checked before. Sizes in bytes, times in ms. */
-export interface NativeServerOptions {
+export interface NativeReactorOptions {
   /** Threads; 0: one loop on the JavaScript thread. */
   readonly loops: number;
   /** Index into `GevLoadBalance`'s order: round-robin, least-connections, source-hash, kernel. */
@@ -50,10 +50,12 @@ export interface NativeStats {
 /** Called once for each inbound slab; the slab goes back to its loop when this returns. */
 export type BatchListener = (loop: number, slab: number) => void;
 
-/** A server's loops and the memory they share with JavaScript (native/addon/server_wrap.h). */
-export interface NativeServer {
+/** The loops of a server or client and the memory they share with JavaScript (native/addon/reactor_wrap.h). */
+export interface NativeReactor {
   /** Binds and starts. `port` -1: `host` is the path of a Unix socket. Throws an Error with `code`, `errno`, `syscall`. */
   listen(host: string, port: number): NativeAddress;
+  /** Starts the loops without a listener, instead of `listen()`. Throws likewise. */
+  start(): void;
   /** Hands over the open outbound slab of a loop, which is full. */
   publish(loop: number): void;
   /** Hands over all open outbound slabs; needed only outside of a batch. */
@@ -74,13 +76,13 @@ export interface NativeBinding {
    * @param outbound likewise; the last one of each loop is its staging slab
    * @param control 1 + loops int32 words
    */
-  readonly NativeServer: new (
-    options: NativeServerOptions,
+  readonly NativeReactor: new (
+    options: NativeReactorOptions,
     inbound: readonly ArrayBuffer[],
     outbound: readonly ArrayBuffer[],
     control: ArrayBuffer,
     onBatch: BatchListener,
-  ) => NativeServer;
+  ) => NativeReactor;
 }
 
 /** The addon could not be loaded; `tried` are the places looked at. */

@@ -1,4 +1,5 @@
-import type { NativeServer } from './binding.js';
+import { markAsUntransferable } from 'node:worker_threads';
+import type { NativeReactor } from './binding.js';
 import { DESCRIPTOR_WORDS, EventKind, INBOUND_DATA, SLAB_HEADER } from './layout.js';
 
 /** What one loop's event stream says, in order. `Buffer`s are copies: the receiver may keep them. */
@@ -11,14 +12,27 @@ export interface InboundListener {
     localHost: string,
     localPort: number,
     family: number,
+    dial: number,
   ): void;
   onMessage(slot: number, generation: number, data: Buffer): void;
-  /** Instead of onMessage where frames are text. `length`: its bytes on the wire. */
-  onText(slot: number, generation: number, text: string, length: number): void;
+  /**
+   * Instead of onMessage where frames are text. `length`: its bytes on the wire. A packet written as Nest's clients do
+   * has a pattern with a `route` (else 0), data from `dataStart` on, and an id of `idLength` at its end.
+   */
+  onText(
+    slot: number,
+    generation: number,
+    text: string,
+    length: number,
+    route: number,
+    dataStart: number,
+    idLength: number,
+  ): void;
   onEnd(slot: number, generation: number): void;
   onDrain(slot: number, generation: number): void;
   onFlushed(slot: number, generation: number, bytesWritten: number): void;
   onClose(slot: number, generation: number, reason: number, errno: number): void;
+  onDialFailed(token: number, errno: number): void;
   onTimer(id: number, skipped: number): void;
   onQuiesced(): void;
   onFailure(failure: number, errno: number): void;
@@ -34,6 +48,15 @@ class Chunk extends Uint8Array<ArrayBuffer> {}
 Object.setPrototypeOf(Chunk.prototype, Buffer.prototype as object);
 Object.defineProperties(Chunk.prototype, { constructor: { value: Buffer }, then: { value: undefined } });
 
+/**
+ * How messages reach the listener.
+ *
+ * - `copied`: as Buffers of its own
+ * - `borrowed`: as views of the slab, valid until {@link Inbound.read} and the promise jobs behind it are done
+ * - `text`: as strings
+ */
+export type Delivery = 'copied' | 'borrowed' | 'text';
+
 /** A batch up to this is copied in one piece. */
 const MAX_BATCH_COPY = 32 * 1024;
 const POOL_SIZE = 64 * 1024;
@@ -41,7 +64,7 @@ const POOL_SIZE = 64 * 1024;
 const MAX_POOLED_MESSAGE = 16 * 1024;
 
 /**
- * Reads the slabs of one loop. What a handler keeps must not change, so data is copied out of the slab: one copy for a
+ * Reads the slabs of one loop. What a handler keeps must not change, so data is by default copied out of the slab: one copy for a
  * whole batch of small messages, into memory they share, one for each message of a larger batch.
  */
 export class Inbound {
@@ -52,14 +75,15 @@ export class Inbound {
   private poolUsed = 0;
 
   constructor(
-    private readonly server: NativeServer,
+    private readonly reactor: NativeReactor,
     private readonly loop: number,
     slabs: readonly ArrayBuffer[],
     private readonly listener: InboundListener,
-    private readonly asText: boolean,
+    private readonly delivery: Delivery,
   ) {
     this.words = slabs.map((slab) => new Int32Array(slab));
     this.bytes = slabs.map((slab) => Buffer.from(slab));
+    if (delivery === 'borrowed') for (const slab of slabs) markAsUntransferable(slab);
   }
 
   read(slab: number): void {
@@ -67,14 +91,15 @@ export class Inbound {
     const bytes = this.bytes[slab]!;
     const first = SLAB_HEADER >> 2;
     const end = first + words[0]! * DESCRIPTOR_WORDS;
-    if (this.asText) this.readTexts(words, bytes, first, end);
+    if (this.delivery === 'text') this.readTexts(words, bytes, first, end);
     else this.readMessages(words, bytes, first, end);
   }
 
   private readMessages(words: Int32Array, bytes: Buffer, first: number, end: number): void {
     const dataEnd = this.dataEnd(words, first, end);
     let shift = 0;
-    const shared = dataEnd - INBOUND_DATA <= MAX_BATCH_COPY;
+    const borrowed = this.delivery === 'borrowed';
+    const shared = !borrowed && dataEnd - INBOUND_DATA <= MAX_BATCH_COPY;
     if (shared && dataEnd > INBOUND_DATA) {
       const start = this.take(dataEnd - INBOUND_DATA);
       bytes.copy(this.pool, start, INBOUND_DATA, dataEnd);
@@ -86,7 +111,11 @@ export class Inbound {
         if (words[word] === EventKind.Message) {
           const offset = words[word + 3]!;
           const length = words[word + 4]!;
-          const data = shared ? this.chunk(offset + shift, length) : this.copy(bytes, offset, length);
+          const data = shared
+            ? this.chunk(offset + shift, length)
+            : borrowed
+              ? chunkOf(bytes.buffer as ArrayBuffer, offset, length)
+              : this.copy(bytes, offset, length);
           listener.onMessage(words[word + 1]!, words[word + 2]!, data);
         } else {
           this.signal(words, bytes, word);
@@ -111,13 +140,16 @@ export class Inbound {
           const start = words[word + 3]!;
           const length = words[word + 4]!;
           const stop = start + length;
+          const b = words[word + 6]!;
           const text =
-            words[word + 6] === 0
+            (b & 1) === 0
               ? bytes.toString('utf8', start, stop)
               : batch === undefined
                 ? bytes.toString('latin1', start, stop)
                 : batch.substring(start - INBOUND_DATA, stop - INBOUND_DATA);
-          listener.onText(words[word + 1]!, words[word + 2]!, text, length);
+          const route = words[word + 5]!;
+          const dataStart = words[word + 7]!;
+          listener.onText(words[word + 1]!, words[word + 2]!, text, length, route, dataStart, b >> 1);
         } else {
           this.signal(words, bytes, word);
         }
@@ -138,12 +170,14 @@ export class Inbound {
         const offset = words[word + 3]!;
         const remote = bytes.toString('latin1', offset, offset + b);
         const local = bytes.toString('latin1', offset + b, offset + words[word + 4]!);
-        listener.onOpen(slot, generation, remote, a & 0xffff, local, a >>> 16, words[word + 7]!);
+        const c = words[word + 7]!;
+        listener.onOpen(slot, generation, remote, a & 0xffff, local, a >>> 16, c & 0xff, c >>> 8);
         break;
       }
       case EventKind.Large: {
-        const data = this.server.takeLarge(this.loop, a);
-        if (this.asText) listener.onText(slot, generation, textOf(data, b === 1), data.length);
+        const data = this.reactor.takeLarge(this.loop, a);
+        if (this.delivery === 'text')
+          listener.onText(slot, generation, textOf(data, b === 1), data.length, 0, 0, 0);
         else listener.onMessage(slot, generation, data);
         break;
       }
@@ -158,6 +192,9 @@ export class Inbound {
         break;
       case EventKind.Close:
         listener.onClose(slot, generation, a, b);
+        break;
+      case EventKind.DialFailed:
+        listener.onDialFailed(slot, a);
         break;
       case EventKind.Timer:
         listener.onTimer(slot, a);
@@ -191,7 +228,7 @@ export class Inbound {
   }
 
   private chunk(start: number, length: number): Buffer {
-    return new Chunk(this.poolMemory, start, length) as Uint8Array as Buffer;
+    return chunkOf(this.poolMemory, start, length);
   }
 
   private take(length: number): number {
@@ -204,6 +241,10 @@ export class Inbound {
     this.poolUsed = (start + length + 7) & ~7; // aligned, as typed arrays over a message need it
     return start;
   }
+}
+
+function chunkOf(memory: ArrayBuffer, start: number, length: number): Buffer {
+  return new Chunk(memory, start, length) as Uint8Array as Buffer;
 }
 
 function textOf(data: Buffer, ascii: boolean): string {

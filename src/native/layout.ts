@@ -24,6 +24,7 @@ export const EventKind = {
   Timer: 8,
   Quiesced: 9,
   Failure: 10,
+  DialFailed: 11,
 } as const;
 
 /** What a record asks for. */
@@ -41,7 +42,12 @@ export const Operation = {
   Quiesce: 11,
   CloseAll: 12,
   AbortAll: 13,
+  Dial: 14,
+  DialCancel: 15,
 } as const;
+
+/** The greatest token of a dial; the smallest is 1. */
+export const MAX_DIAL_TOKEN = 0xffffff;
 
 /** Bits of a send record's argument. */
 export const SendFlag = { NotifyFlushed: 1, NotifyDrained: 2 } as const;

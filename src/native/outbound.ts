@@ -1,4 +1,4 @@
-import type { NativeServer } from './binding.js';
+import type { NativeReactor } from './binding.js';
 import {
   CONTROL_IN_BATCH,
   CONTROL_OPEN_SLAB,
@@ -40,7 +40,7 @@ export class Outbound {
   private lastPayloadEnd = 0;
 
   constructor(
-    private readonly server: NativeServer,
+    private readonly reactor: NativeReactor,
     private readonly loop: number,
     slabs: readonly ArrayBuffer[],
     private readonly control: Int32Array,
@@ -121,6 +121,15 @@ export class Outbound {
     const at = this.record(Operation.TimerStart, id, 0, 16, 0);
     this.openBytes.writeDoubleLE(delay, at);
     this.openBytes.writeDoubleLE(interval, at + 8);
+  }
+
+  /** Connects to a numeric address, or with port -1 to the Unix socket at that path. `timeout` in ms; 0: none. */
+  dial(token: number, timeout: number, port: number, address: string): void {
+    const length = Buffer.byteLength(address);
+    const at = this.record(Operation.Dial, token, 0, 12 + length, 0);
+    this.openBytes.writeDoubleLE(timeout, at);
+    this.openBytes.writeInt32LE(port, at + 8);
+    this.openBytes.write(address, at + 12, length, 'utf8');
   }
 
   private writeFrameHeader(units: number, at: number): number {
@@ -209,7 +218,7 @@ export class Outbound {
   private room(size: number): number {
     let used = this.open();
     if (used + size > SLAB_SIZE) {
-      this.server.publish(this.loop);
+      this.reactor.publish(this.loop);
       used = this.open();
     }
     return used;

@@ -1,6 +1,20 @@
 import type { GevCodec } from './codec.js';
 
-const RAW: GevCodec = Object.freeze({ name: 'raw', framing: 'raw', concurrency: 1 });
+const RAW: GevCodec = Object.freeze({ name: 'raw', framing: 'raw', concurrency: 1, copy: true });
+const RAW_BORROWED: GevCodec = Object.freeze({ ...RAW, copy: false });
+
+/** Options of {@link raw}. */
+export interface RawOptions {
+  /**
+   * Whether a handler gets a copy of what was received, to keep for as long as it likes. With false it gets a view of
+   * the reactor's own memory, valid until the turn ends: up to the first `await` of something that is not settled yet.
+   * That spares a copy into fresh memory and is worth it for chunks of many kilobytes that are passed on, parsed or
+   * hashed at once. Whoever keeps such a Buffer longer sees it change; its `buffer` must never be transferred.
+   *
+   * Default: true.
+   */
+  readonly copy?: boolean;
+}
 
 /**
  * The byte stream as it comes: each message is the chunk one read brought, and carries no boundary that the peer made.
@@ -11,6 +25,6 @@ const RAW: GevCodec = Object.freeze({ name: 'raw', framing: 'raw', concurrency: 
  * ```
  * @publicApi
  */
-export function raw(): GevCodec {
-  return RAW;
+export function raw({ copy = true }: RawOptions = {}): GevCodec {
+  return copy ? RAW : RAW_BORROWED;
 }

@@ -24,6 +24,8 @@ export interface ConnectionEventsSetup {
   readonly closeHandlers: readonly EventHandler[];
   /** Messages of one connection handled at a time. */
   readonly concurrency: number;
+  /** Messages are views of the reactor's memory. */
+  readonly borrowed: boolean;
   /** Bytes of waiting messages above which reading from a connection pauses. */
   readonly maxQueuedBytes: number;
   /** How long `@OnClose` handlers wait for `@OnConnect` handlers of the same connection. */
@@ -53,6 +55,7 @@ export class ConnectionEvents implements ReactorHandler {
   readonly messageHandlers: readonly EventHandler[];
   readonly concurrency: number;
   readonly maxQueuedBytes: number;
+  readonly borrowed: boolean;
   readonly contextPerMessage: boolean;
   readonly overflow: OverflowPolicy;
   readonly rpc: RpcDispatcher | undefined;
@@ -63,6 +66,7 @@ export class ConnectionEvents implements ReactorHandler {
     this.messageHandlers = setup.messageHandlers;
     this.concurrency = setup.concurrency;
     this.maxQueuedBytes = setup.maxQueuedBytes;
+    this.borrowed = setup.borrowed;
     this.contextPerMessage = setup.contextPerMessage;
     this.overflow = setup.overflow;
     this.rpc = setup.createRpc?.(this);
@@ -89,10 +93,10 @@ export class ConnectionEvents implements ReactorHandler {
     (connection.scope as ConnectionScope).receive(data);
   }
 
-  onText(connection: GevConnection, text: string): void {
+  onText(connection: GevConnection, text: string, route: number, dataStart: number, idLength: number): void {
     const scope = connection.scope as ConnectionScope;
     if (this.messageHandlers.length > 0) scope.receive(Buffer.from(text));
-    scope.rpc?.receive(text);
+    scope.rpc?.receive(text, route, dataStart, idLength);
   }
 
   onEnd(connection: GevConnection): void {

@@ -28,7 +28,7 @@ export class ConnectionScope {
 
   private readonly lanes: readonly MessageLane[];
   private readonly sharedContext: GevContext | undefined;
-  private readonly queue = new MessageQueue();
+  private queue: MessageQueue | undefined;
   private subscriptions: Set<Subscription> | undefined;
   private active = 0;
   private gated = false;
@@ -58,14 +58,14 @@ export class ConnectionScope {
     if (count === 0 || this.closed) return;
     this.connection.pendingReplies += count;
     this.events.work.up(count);
-    if (this.queue.length === 0 && this.hasRoom()) this.start(message);
+    if (this.waiting === 0 && this.hasRoom()) this.start(message);
     else this.enqueue(message);
   }
 
   /** A handler has settled and lets the next message pass. */
   release(): void {
     this.active--;
-    if (this.queue.length > 0) this.drain();
+    if (this.waiting > 0) this.drain();
   }
 
   /** A handler has begun that owes a reply; {@link complete} is its end. */
@@ -135,6 +135,10 @@ export class ConnectionScope {
     for (const subscription of [...(this.subscriptions ?? [])]) subscription.unsubscribe();
   }
 
+  private get waiting(): number {
+    return this.queue?.length ?? 0;
+  }
+
   private hasRoom(): boolean {
     return this.active <= (this.events.concurrency - 1) * this.lanes.length;
   }
@@ -146,8 +150,10 @@ export class ConnectionScope {
   }
 
   private enqueue(message: Buffer): void {
-    const { queue, events } = this;
-    queue.push(message);
+    const { events } = this;
+    const queue = (this.queue ??= new MessageQueue());
+    // Borrowed memory is the reactor's again before a waiting message's turn comes.
+    queue.push(events.borrowed ? Buffer.from(message) : message);
     if (this.paused || (queue.length <= MAX_QUEUED_MESSAGES && queue.bytes <= events.maxQueuedBytes)) return;
     this.paused = true;
     this.pauseReading();
@@ -157,8 +163,8 @@ export class ConnectionScope {
     // A handler that answers at once comes back here from within start().
     if (this.draining) return;
     this.draining = true;
-    while (this.queue.length > 0 && this.hasRoom()) {
-      if (this.connection.state === 'open') this.start(this.queue.shift());
+    while (this.waiting > 0 && this.hasRoom()) {
+      if (this.connection.state === 'open') this.start(this.queue!.shift());
       else this.dropQueue();
     }
     this.draining = false;
@@ -166,15 +172,15 @@ export class ConnectionScope {
   }
 
   private resumeWhenLow(): void {
-    const { queue, events } = this;
-    if (queue.length > MAX_QUEUED_MESSAGES / 4 || queue.bytes > events.maxQueuedBytes / 4) return;
+    const bytes = this.queue?.bytes ?? 0;
+    if (this.waiting > MAX_QUEUED_MESSAGES / 4 || bytes > this.events.maxQueuedBytes / 4) return;
     this.paused = false;
     this.resumeReading();
   }
 
   private dropQueue(): void {
-    const dropped = this.queue.length * this.lanes.length;
-    this.queue.clear();
+    const dropped = this.waiting * this.lanes.length;
+    this.queue?.clear();
     if (dropped > 0) this.owe(-dropped);
   }
 

@@ -273,6 +273,7 @@ export class GevServer
       closeHandlers: this.handlersOf('close'),
       concurrency,
       maxQueuedBytes: highWaterMark,
+      borrowed: codec.copy === false,
       closeTimeout,
       overflow: { overflow, overflowLimit, onDropped: (count) => (this.droppedValues += count) },
       contextPerMessage: concurrency > 1 || this.hooked,

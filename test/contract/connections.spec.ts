@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { RpcException } from '@nestjs/microservices';
-import type { GevConnection } from 'nestjs-gev';
+import { type GevConnection, raw } from 'nestjs-gev';
+import { randomBytes } from 'node:crypto';
 import { interval, map, NEVER, Observable } from 'rxjs';
 import { Peer } from '../kit/peer.js';
 import { serve, type Handlers } from '../kit/serve.js';
@@ -132,6 +133,34 @@ describe.each([0, 2])('connections on %i loops', (loops) => {
     expect(service.connections).toEqual([]);
     expect(service.lines).toEqual([expect.stringMatching(/Connects.connect refused connection .* not you/)]);
   });
+
+  it.each(['at once', 'after a while'])(
+    'raw({ copy: false }) gives each handler its own message, answered %s',
+    async (answered) => {
+      const service = await serve(
+        { loops, codec: raw({ copy: false }) },
+        {
+          async message(data) {
+            const own = Buffer.from(data); // borrowed memory is valid here, also for a message that had to wait
+            if (answered === 'at once') return data;
+            await pause(1);
+            return own;
+          },
+        },
+      );
+      const peers = await Peer.connectAll(10, service.port);
+      await Promise.all(
+        peers.map(async (peer, index) => {
+          peer.read();
+          const sent = randomBytes(answered === 'at once' ? MiB : 64 * 1024 + index);
+          for (let start = 0; start < sent.length; start += 10_007) {
+            peer.write(sent.subarray(start, start + 10_007));
+          }
+          expect((await peer.take(sent.length)).equals(sent)).toBe(true);
+        }),
+      );
+    },
+  );
 
   it('C3: data that a handler keeps does not change while 10,000 more messages come', async () => {
     const kept: Buffer[] = [];

@@ -81,6 +81,26 @@ class BridgeConsumer {
   void Send(std::size_t loop, const bridge::Descriptor& to, const std::string& data) {
     Write(loop, static_cast<std::int32_t>(bridge::Operation::kSend), to, data);
   }
+  /// `port` -1: a path.
+  void Dial(std::size_t loop, std::uint32_t token, const std::string& address, std::int32_t port) {
+    const double timeout = 5000;
+    std::string payload(sizeof timeout + sizeof port, '\0');
+    std::memcpy(payload.data(), &timeout, sizeof timeout);
+    std::memcpy(payload.data() + sizeof timeout, &port, sizeof port);
+    Write(loop, static_cast<std::int32_t>(bridge::Operation::kDial), Named(token),
+          payload + address);
+  }
+  void CancelDial(std::size_t loop, std::uint32_t token) {
+    Write(loop, static_cast<std::int32_t>(bridge::Operation::kDialCancel), Named(token), "");
+  }
+  static bridge::Descriptor Named(std::uint32_t token) {
+    bridge::Descriptor out{};
+    out.slot = token;
+    return out;
+  }
+  void PublishAll() {
+    for (std::size_t i = 0; i < bridges_.size(); ++i) Publish(i);
+  }
   /// Flush, FIN, close: what the server layer does after a peer's FIN.
   void Close(std::size_t loop, const bridge::Descriptor& to) {
     Write(loop, static_cast<std::int32_t>(bridge::Operation::kClose), to, "");

@@ -21,6 +21,7 @@ enum class Call : std::uint8_t {
   kSetOption,
   kGetOption,
   kLocalAddress,
+  kRemoteAddress,
   kOpenSpare,
   kUnlink,
   kStat,

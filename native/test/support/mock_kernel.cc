@@ -68,7 +68,7 @@ MockPeer MockKernel::Dial(std::uint16_t port) {
   if (listener == nullptr || listener->waiting.size() >= listener->backlog) {
     throw std::logic_error("nobody listens there, or the backlog is full");
   }
-  auto [server, client] = MockStream::Pair();
+  auto [server, client] = MockStream::Pair(port, next_port_);
   listener->waiting.emplace_back(std::move(server), next_port_);
   listener->edge = true;
   return {std::move(client), next_port_++};
@@ -200,9 +200,42 @@ int MockKernel::Accept(int fd, sockaddr* address, socklen_t* length) {
 }
 
 int MockKernel::Connect(int fd, const sockaddr* address) {
-  if (const int error = Enter(Call::kConnect)) return error;
+  const int error = Enter(Call::kConnect);
+  if (error != 0 && error != -EINTR) return error;
   if (Get<Unbound>(fd) == nullptr) return -EISCONN;
-  return ListenerAt(PortOf(address)) != nullptr ? 0 : -ECONNREFUSED;
+  const std::uint16_t port = PortOf(address);
+  descriptors_.insert_or_assign(fd, Handshake{port});
+  if (!hold_handshakes_) Finish(fd, port, 0);
+  return error != 0 ? error : -EINPROGRESS;  // interrupted, it goes on all the same
+}
+
+void MockKernel::FinishHandshakes(int error) {
+  hold_handshakes_ = false;
+  std::map<int, std::uint16_t> waiting;
+  for (const auto& [fd, descriptor] : descriptors_) {
+    if (const auto* const handshake = std::get_if<Handshake>(&descriptor)) {
+      waiting.emplace(fd, handshake->port);
+    }
+  }
+  for (const auto& [fd, port] : waiting) Finish(fd, port, error);
+}
+
+void MockKernel::Finish(int fd, std::uint16_t port, int error) {
+  Listener* const listener = ListenerAt(port);
+  const std::uint16_t own_port = next_port_++;
+  auto [server, client] = MockStream::Pair(port, own_port);
+  if (error != 0) {
+    client->OnReset(error);
+  } else if (listener == nullptr) {
+    if (own_port != port) client->OnReset(ECONNREFUSED);  // else it has connected to itself
+  } else if (listener->waiting.size() >= listener->backlog) {
+    return;  // the SYN is dropped
+  } else {
+    listener->waiting.emplace_back(std::move(server), own_port);
+    listener->edge = true;
+  }
+  client->RaiseEdge();
+  descriptors_.insert_or_assign(fd, std::move(client));
 }
 
 ssize_t MockKernel::Receive(int fd, void* buffer, std::size_t size) {
@@ -267,7 +300,19 @@ int MockKernel::LocalAddress(int fd, sockaddr* address, socklen_t* length) {
   const auto it = descriptors_.find(fd);
   if (it == descriptors_.end()) return -EBADF;
   const auto* const listener = std::get_if<Listener>(&it->second);
-  StoreLoopback(listener != nullptr ? listener->port : 0, address, length);
+  const auto* const stream = std::get_if<Stream>(&it->second);
+  const std::uint16_t port = listener != nullptr ? listener->port
+                             : stream != nullptr ? (*stream)->local_port
+                                                 : std::uint16_t{0};
+  StoreLoopback(port, address, length);
+  return 0;
+}
+
+int MockKernel::RemoteAddress(int fd, sockaddr* address, socklen_t* length) {
+  if (const int error = Enter(Call::kRemoteAddress)) return error;
+  auto* const stream = Get<Stream>(fd);
+  if (stream == nullptr) return -ENOTCONN;
+  StoreLoopback((*stream)->remote_port, address, length);
   return 0;
 }
 

@@ -55,8 +55,11 @@ class MockPeer {
 /// says so or an epoll_wait sleeps. It keeps epoll's promise that a short read or write is
 /// followed by an edge; faults keep it too.
 ///
+/// connect(2) says EINPROGRESS, and the handshake ends at once, as on a loopback, or with
+/// HoldHandshakes() when the test says so; a full backlog holds it up, too.
+///
 /// One at a time, one thread. While it lives, reactor::SocketOps calls it. A descriptor may be in
-/// one epoll only. connect() just answers whether somebody listens.
+/// one epoll only.
 class MockKernel {
  public:
   MockKernel();
@@ -69,6 +72,12 @@ class MockKernel {
 
   /// Connects to the listener on `port`; it waits in the backlog until it is accepted.
   MockPeer Dial(std::uint16_t port);
+  /// From now on connect(2) waits for FinishHandshakes().
+  void HoldHandshakes() { hold_handshakes_ = true; }
+  /// Ends all handshakes that wait: as the listener has it, or with `error`.
+  void FinishHandshakes(int error = 0);
+  /// What the next connect(2) gets for its own port.
+  void SetNextPort(std::uint16_t port) { next_port_ = port; }
   void Advance(std::uint64_t nanoseconds) { now_ += nanoseconds; }
   void AdvanceMilliseconds(std::uint64_t milliseconds) { Advance(milliseconds * 1'000'000); }
 
@@ -105,6 +114,7 @@ class MockKernel {
   int SetOption();
   int GetError(int fd, int* error);
   int LocalAddress(int fd, sockaddr* address, socklen_t* length);
+  int RemoteAddress(int fd, sockaddr* address, socklen_t* length);
   int OpenSpare();
   int Unlink();
   int Stat();
@@ -126,6 +136,10 @@ class MockKernel {
     std::deque<std::pair<std::shared_ptr<MockStream>, std::uint16_t>> waiting;  // with its port
     bool edge = false;
   };
+  /// A socket that was told to connect.
+  struct Handshake {
+    std::uint16_t port = 0;
+  };
   struct Event {
     std::uint64_t count = 0;
   };
@@ -138,7 +152,7 @@ class MockKernel {
   };
   struct Spare {};
   using Stream = std::shared_ptr<MockStream>;
-  using Descriptor = std::variant<Unbound, Listener, Stream, Event, Epoll, Spare>;
+  using Descriptor = std::variant<Unbound, Listener, Handshake, Stream, Event, Epoll, Spare>;
   struct Script {
     int error = 0;
     unsigned times = 0;
@@ -150,6 +164,7 @@ class MockKernel {
   template <typename Kind>
   Kind* Get(int fd);
   Listener* ListenerAt(std::uint16_t port);
+  void Finish(int fd, std::uint16_t port, int error);
   std::size_t LimitOf(Call call, std::size_t possible);
   int Collect(Epoll& epoll, epoll_event* events, int capacity);
   std::uint32_t ReadinessOf(Descriptor& descriptor, bool& edge);
@@ -157,6 +172,7 @@ class MockKernel {
   std::map<int, Descriptor> descriptors_;
   std::size_t descriptor_limit_ = 1024;
   std::uint16_t next_port_ = 40000;
+  bool hold_handshakes_ = false;
   std::uint64_t now_ = 1'000'000'000;
   FaultSource* faults_ = nullptr;
   std::array<std::vector<Script>, static_cast<std::size_t>(Call::kCount_)> scripts_;

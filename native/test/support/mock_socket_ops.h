@@ -53,6 +53,9 @@ struct SocketOps {
   static int LocalAddress(int fd, sockaddr* address, socklen_t* length) noexcept {
     return Kernel().LocalAddress(fd, address, length);
   }
+  static int RemoteAddress(int fd, sockaddr* address, socklen_t* length) noexcept {
+    return Kernel().RemoteAddress(fd, address, length);
+  }
   static int OpenSpare() noexcept { return Kernel().OpenSpare(); }
   static int Unlink(const char* /*path*/) noexcept { return Kernel().Unlink(); }
   static int Stat(const char* /*path*/, struct stat* /*status*/) noexcept {

@@ -8,11 +8,13 @@
 
 namespace test {
 
-std::pair<std::shared_ptr<MockStream>, std::shared_ptr<MockStream>> MockStream::Pair() {
+MockStream::Ends MockStream::Pair(std::uint16_t port, std::uint16_t client_port) {
   auto one = std::make_shared<MockStream>();
   auto other = std::make_shared<MockStream>();
   one->other_ = other;
   other->other_ = one;
+  one->local_port = other->remote_port = port;
+  one->remote_port = other->local_port = client_port;
   return {std::move(one), std::move(other)};
 }
 

@@ -17,8 +17,9 @@ class MockStream {
  public:
   static constexpr std::size_t kDefaultWindow = 64 * 1024;
 
-  /// Two connected ends.
-  static std::pair<std::shared_ptr<MockStream>, std::shared_ptr<MockStream>> Pair();
+  using Ends = std::pair<std::shared_ptr<MockStream>, std::shared_ptr<MockStream>>;
+  /// Two connected ends: on `port`, and of the client on `client_port`.
+  static Ends Pair(std::uint16_t port, std::uint16_t client_port);
 
   ssize_t Send(const void* data, std::size_t size);
   ssize_t Receive(void* buffer, std::size_t size);
@@ -48,6 +49,9 @@ class MockStream {
 
   /// Set when epoll reported bytes; taken by the next receive.
   bool told_readable = false;
+  /// Of this end and of the other.
+  std::uint16_t local_port = 0;
+  std::uint16_t remote_port = 0;
 
  private:
   void TellRoom();

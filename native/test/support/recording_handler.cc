@@ -45,6 +45,11 @@ std::vector<TimerRecord> RecordingHandler::timers() const {
   return timers_;
 }
 
+std::vector<DialFailure> RecordingHandler::failed_dials() const {
+  const std::scoped_lock lock(mutex_);
+  return failed_dials_;
+}
+
 std::vector<std::pair<reactor::LoopFailure, int>> RecordingHandler::failures() const {
   const std::scoped_lock lock(mutex_);
   return failures_;
@@ -101,6 +106,7 @@ bool RecordingHandler::OnOpen(Connection& connection) {
     ConnectionRecord record;
     record.slot = connection.slot();
     record.generation = connection.generation();
+    record.dial = connection.dial();
     record.remote_port = connection.remote().port();
     record.opened_at = reactor::MonotonicNow();
     const bool fresh = open_.emplace(IdentityOf(connection), records_.size()).second;
@@ -192,6 +198,13 @@ bool RecordingHandler::OnClose(Connection& connection, reactor::CloseReason reas
 
 // --- events of the loop
 // ----------------------------------------------------------------------------
+
+bool RecordingHandler::OnDialFailed(reactor::DialToken token, int error) {
+  if (!TakeRoom()) return false;
+  const std::scoped_lock lock(mutex_);
+  failed_dials_.push_back({token, error});
+  return true;
+}
 
 bool RecordingHandler::OnTimer(reactor::TimerId id, std::uint32_t skipped) {
   if (!TakeRoom()) return false;

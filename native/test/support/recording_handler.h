@@ -21,6 +21,7 @@ namespace test {
 struct ConnectionRecord {
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
+  reactor::DialToken dial = 0;
   std::uint16_t remote_port = 0;
   std::string received;  // empty when the handler does not keep bytes
   std::uint64_t received_bytes = 0;
@@ -40,6 +41,12 @@ struct TimerRecord {
   reactor::TimerId id = 0;
   std::uint32_t skipped = 0;
   reactor::Nanoseconds at = 0;
+};
+
+struct DialFailure {
+  reactor::DialToken token = 0;
+  int error = 0;
+  bool operator==(const DialFailure&) const = default;
 };
 
 /// A LoopHandler that writes down what it is told, checks the order of events per connection as it
@@ -81,6 +88,7 @@ class RecordingHandler final : public reactor::LoopHandler {
   [[nodiscard]] std::vector<ConnectionRecord> records() const;
   [[nodiscard]] ConnectionRecord record(std::size_t index) const { return records().at(index); }
   [[nodiscard]] std::vector<TimerRecord> timers() const;
+  [[nodiscard]] std::vector<DialFailure> failed_dials() const;
   [[nodiscard]] std::vector<std::pair<reactor::LoopFailure, int>> failures() const;
 
   // --- LoopHandler -----------------------------------------------------------------
@@ -97,6 +105,7 @@ class RecordingHandler final : public reactor::LoopHandler {
   bool OnDrain(reactor::Connection& connection) override;
   bool OnFlushed(reactor::Connection& connection) override;
   bool OnClose(reactor::Connection& connection, reactor::CloseReason reason, int error) override;
+  bool OnDialFailed(reactor::DialToken token, int error) override;
   bool OnTimer(reactor::TimerId id, std::uint32_t skipped) override;
   bool OnQuiesced() override;
   void OnFailure(reactor::LoopFailure failure, int error) override;
@@ -122,6 +131,7 @@ class RecordingHandler final : public reactor::LoopHandler {
   std::vector<std::function<void()>> commands_;  // the rest is guarded by mutex_
   std::vector<ConnectionRecord> records_;
   std::vector<TimerRecord> timers_;
+  std::vector<DialFailure> failed_dials_;
   std::vector<std::pair<reactor::LoopFailure, int>> failures_;
 };
 

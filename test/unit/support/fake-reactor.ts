@@ -1,7 +1,7 @@
 import type { CloseReason } from '../../../src/core/close-reason.js';
 import type { GevConnection } from '../../../src/core/connection.js';
 import { GevConnectionClosedError } from '../../../src/core/errors.js';
-import type { ResolvedGevServerOptions } from '../../../src/core/options.js';
+import type { ReactorOptions } from '../../../src/core/options.js';
 import type { Reactor, ReactorHandler, ReactorTimerHandle } from '../../../src/core/reactor.js';
 import { raw } from '../../../src/protocol/raw.js';
 import { GevServer } from '../../../src/server/gev.server.js';
@@ -82,7 +82,7 @@ export class FakeReactor {
   private nextId = 1;
 
   constructor(
-    readonly options: Pick<ResolvedGevServerOptions, 'gateConnections'>,
+    readonly options: Pick<ReactorOptions, 'gateConnections'>,
     readonly handler: ReactorHandler,
   ) {}
 

@@ -1,4 +1,4 @@
-#include "addon/server_wrap.h"
+#include "addon/reactor_wrap.h"
 
 #include <array>
 #include <string>
@@ -37,24 +37,26 @@ std::unique_ptr<protocol::Framer> MakeFramer(int framing, std::size_t max_frame_
 
 }  // namespace
 
-Napi::Function ServerWrap::Define(Napi::Env env) {
+Napi::Function ReactorWrap::Define(Napi::Env env) {
   return DefineClass(
-      env, "NativeServer",
-      {InstanceMethod<&ServerWrap::Listen>("listen"),
-       InstanceMethod<&ServerWrap::Publish>("publish"), InstanceMethod<&ServerWrap::Flush>("flush"),
-       InstanceMethod<&ServerWrap::BytesWritten>("bytesWritten"),
-       InstanceMethod<&ServerWrap::TakeLarge>("takeLarge"),
-       InstanceMethod<&ServerWrap::Stats>("stats"),
-       InstanceMethod<&ServerWrap::StopFromJs>("stop")});
+      env, "NativeReactor",
+      {InstanceMethod<&ReactorWrap::Listen>("listen"), InstanceMethod<&ReactorWrap::Start>("start"),
+       InstanceMethod<&ReactorWrap::Publish>("publish"),
+       InstanceMethod<&ReactorWrap::Flush>("flush"),
+       InstanceMethod<&ReactorWrap::BytesWritten>("bytesWritten"),
+       InstanceMethod<&ReactorWrap::TakeLarge>("takeLarge"),
+       InstanceMethod<&ReactorWrap::Stats>("stats"),
+       InstanceMethod<&ReactorWrap::StopFromJs>("stop")});
 }
 
-// new NativeServer(options, inbound, outbound, control, onBatch); checked by src/native/binding.ts.
-ServerWrap::ServerWrap(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<ServerWrap>(info), environment_(&Environment::Of(info.Env())) {
+// new NativeReactor(options, inbound, outbound, control, onBatch); checked by
+// src/native/binding.ts.
+ReactorWrap::ReactorWrap(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<ReactorWrap>(info), environment_(&Environment::Of(info.Env())) {
   const Napi::Env env = info.Env();
   if (info.Length() < 5 || !info[0].IsObject() || !info[1].IsArray() || !info[2].IsArray() ||
       !info[3].IsArrayBuffer() || !info[4].IsFunction()) {
-    Napi::TypeError::New(env, "NativeServer(options, inbound, outbound, control, onBatch)")
+    Napi::TypeError::New(env, "NativeReactor(options, inbound, outbound, control, onBatch)")
         .ThrowAsJavaScriptException();
     return;
   }
@@ -64,7 +66,7 @@ ServerWrap::ServerWrap(const Napi::CallbackInfo& info)
   auto control = info[3].As<Napi::ArrayBuffer>();
   if (inbound.Length() < 2 * loop_count_ || outbound.Length() < 2 * loop_count_ ||
       control.ByteLength() < (1 + loop_count_) * sizeof(std::int32_t)) {
-    Napi::RangeError::New(env, "NativeServer: too few slabs or control words")
+    Napi::RangeError::New(env, "NativeReactor: too few slabs or control words")
         .ThrowAsJavaScriptException();
     return;
   }
@@ -79,9 +81,9 @@ ServerWrap::ServerWrap(const Napi::CallbackInfo& info)
   on_batch_ = Napi::Persistent(info[4].As<Napi::Function>());
 }
 
-ServerWrap::~ServerWrap() { Stop(); }
+ReactorWrap::~ReactorWrap() { Stop(); }
 
-void ServerWrap::Configure(const Napi::Object& options) {
+void ReactorWrap::Configure(const Napi::Object& options) {
   loop_count_ = SizeOf(options, "loops");
   host_driven_ = loop_count_ == 0;
   if (host_driven_) loop_count_ = 1;
@@ -108,8 +110,8 @@ void ServerWrap::Configure(const Napi::Object& options) {
   framer_ = MakeFramer(IntOf(options, "framing"), SizeOf(options, "maxFrameLength"));
 }
 
-std::vector<std::byte*> ServerWrap::HoldBuffers(const Napi::Array& buffers, std::size_t first,
-                                                std::size_t count) {
+std::vector<std::byte*> ReactorWrap::HoldBuffers(const Napi::Array& buffers, std::size_t first,
+                                                 std::size_t count) {
   std::vector<std::byte*> out;
   for (std::size_t i = first; i < first + count; ++i) {
     auto buffer = buffers.Get(static_cast<std::uint32_t>(i)).As<Napi::ArrayBuffer>();
@@ -119,15 +121,14 @@ std::vector<std::byte*> ServerWrap::HoldBuffers(const Napi::Array& buffers, std:
   return out;
 }
 
-// listen(host, port) or listen(path, -1) → { address, port, family }
-Napi::Value ServerWrap::Listen(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
+template <typename Starter>
+bool ReactorWrap::Run(const Starter& start) {
+  const Napi::Env env = Env();
   if (IsRunning() || environment_->ending()) {
-    Napi::Error::New(env, "NativeServer: listen() once only").ThrowAsJavaScriptException();
-    return env.Undefined();
+    Napi::Error::New(env, "NativeReactor: listen() or start() once only")
+        .ThrowAsJavaScriptException();
+    return false;
   }
-  const std::string host = info[0].As<Napi::String>().Utf8Value();
-  const int port = info[1].As<Napi::Number>().Int32Value();
   try {
     bridge::Doorbell* const doorbell =
         host_driven_ ? nullptr : &environment_->AcquireThreadDriver();
@@ -141,31 +142,49 @@ Napi::Value ServerWrap::Listen(const Napi::CallbackInfo& info) {
     }
     group_ = std::make_unique<reactor::LoopGroup>(options_, handlers);
     for (std::size_t i = 0; i < loop_count_; ++i) bridges_[i]->Attach(group_->loop(i));
-    const reactor::Endpoint bound = group_->Listen(
-        port < 0 ? reactor::Endpoint::FromPath(host)
-                 : reactor::Endpoint::FromAddress(host, static_cast<std::uint16_t>(port)));
+    start(*group_);
     if (host_driven_) inline_driver_ = std::make_unique<InlineDriver>(*this, group_->loop(0));
-    napi_async_init(env, Value(), Napi::String::New(env, "GevServer"), &async_context_);
-    environment_->Register(*this);
-    Ref();
-    Napi::Object address = Napi::Object::New(env);
-    address.Set("address", bound.is_unix() ? host : bound.host());
-    address.Set("port", Napi::Number::New(env, bound.port()));
-    address.Set("family", Napi::Number::New(env, bound.is_unix()             ? 1
-                                                 : bound.family() == AF_INET ? 4
-                                                                             : 6));
-    return address;
   } catch (const std::system_error& error) {
     inline_driver_.reset();
     group_.reset();
     bridges_.clear();
     if (!host_driven_) environment_->ReleaseThreadDriver();
     ThrowAsJavaScript(env, error);
-    return env.Undefined();
+    return false;
   }
+  napi_async_init(env, Value(), Napi::String::New(env, "GevReactor"), &async_context_);
+  environment_->Register(*this);
+  Ref();
+  return true;
 }
 
-void ServerWrap::Stop() noexcept {
+// listen(host, port) or listen(path, -1) → { address, port, family }
+Napi::Value ReactorWrap::Listen(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string host = info[0].As<Napi::String>().Utf8Value();
+  const int port = info[1].As<Napi::Number>().Int32Value();
+  reactor::Endpoint bound;
+  const bool running = Run([&](reactor::LoopGroup& group) {
+    bound = group.Listen(
+        port < 0 ? reactor::Endpoint::FromPath(host)
+                 : reactor::Endpoint::FromAddress(host, static_cast<std::uint16_t>(port)));
+  });
+  if (!running) return env.Undefined();
+  Napi::Object address = Napi::Object::New(env);
+  address.Set("address", bound.is_unix() ? host : bound.host());
+  address.Set("port", Napi::Number::New(env, bound.port()));
+  address.Set("family", Napi::Number::New(env, bound.is_unix()             ? 1
+                                               : bound.family() == AF_INET ? 4
+                                                                           : 6));
+  return address;
+}
+
+Napi::Value ReactorWrap::Start(const Napi::CallbackInfo& info) {
+  Run([](reactor::LoopGroup& group) { group.Start(); });
+  return info.Env().Undefined();
+}
+
+void ReactorWrap::Stop() noexcept {
   if (!IsRunning()) return;
   inline_driver_.reset();  // before the loop's descriptor closes
   group_->Stop();
@@ -180,7 +199,7 @@ void ServerWrap::Stop() noexcept {
   Unref();
 }
 
-void ServerWrap::LeaveAsyncContext() noexcept {
+void ReactorWrap::LeaveAsyncContext() noexcept {
   if (async_context_ == nullptr || environment_->ending()) return;
   const Napi::HandleScope scope(Env());
   napi_async_destroy(Env(), std::exchange(async_context_, nullptr));
@@ -189,7 +208,7 @@ void ServerWrap::LeaveAsyncContext() noexcept {
 // --- batches: loop → JavaScript
 // ----------------------------------------------------------------------
 
-bool ServerWrap::DeliverBatches(int& budget) {
+bool ReactorWrap::DeliverBatches(int& budget) {
   bool any = false;
   for (std::uint32_t i = 0; i < loop_count_ && IsRunning(); ++i) {
     while (budget > 0) {
@@ -211,7 +230,7 @@ bool ServerWrap::DeliverBatches(int& budget) {
   return any;
 }
 
-void ServerWrap::CallBatch(std::uint32_t loop, std::int32_t slab) {
+void ReactorWrap::CallBatch(std::uint32_t loop, std::int32_t slab) {
   const napi_env env = Env();
   const Napi::HandleScope scope(env);
   std::array<napi_value, 2> arguments{};
@@ -231,7 +250,7 @@ void ServerWrap::CallBatch(std::uint32_t loop, std::int32_t slab) {
 // --- records: JavaScript → loop
 // ------------------------------------------------------------------------
 
-void ServerWrap::PublishLoop(std::size_t loop) {
+void ReactorWrap::PublishLoop(std::size_t loop) {
   bridge::Mailbox& mailbox = bridges_[loop]->mailbox();
   if (!mailbox.Publish()) return;
   if (host_driven_) {
@@ -242,22 +261,22 @@ void ServerWrap::PublishLoop(std::size_t loop) {
   control_[1 + loop] = mailbox.open();
 }
 
-void ServerWrap::PublishAll() {
+void ReactorWrap::PublishAll() {
   for (std::size_t i = 0; i < loop_count_; ++i) PublishLoop(i);
 }
 
-bool ServerWrap::CheckRunning(Napi::Env env) const {
+bool ReactorWrap::CheckRunning(Napi::Env env) const {
   if (IsRunning()) return true;
-  Napi::Error::New(env, "NativeServer: not listening").ThrowAsJavaScriptException();
+  Napi::Error::New(env, "NativeReactor: not running").ThrowAsJavaScriptException();
   return false;
 }
 
-Napi::Value ServerWrap::Publish(const Napi::CallbackInfo& info) {
+Napi::Value ReactorWrap::Publish(const Napi::CallbackInfo& info) {
   if (CheckRunning(info.Env())) PublishLoop(info[0].As<Napi::Number>().Uint32Value());
   return info.Env().Undefined();
 }
 
-Napi::Value ServerWrap::Flush(const Napi::CallbackInfo& info) {
+Napi::Value ReactorWrap::Flush(const Napi::CallbackInfo& info) {
   if (IsRunning()) PublishAll();
   return info.Env().Undefined();
 }
@@ -265,7 +284,7 @@ Napi::Value ServerWrap::Flush(const Napi::CallbackInfo& info) {
 // --- questions
 // -------------------------------------------------------------------------------------------
 
-Napi::Value ServerWrap::BytesWritten(const Napi::CallbackInfo& info) {
+Napi::Value ReactorWrap::BytesWritten(const Napi::CallbackInfo& info) {
   if (!IsRunning()) return Napi::Number::New(info.Env(), -1);
   const auto written = group_->loop(info[0].As<Napi::Number>().Uint32Value())
                            .BytesWritten(info[1].As<Napi::Number>().Uint32Value(),
@@ -273,7 +292,7 @@ Napi::Value ServerWrap::BytesWritten(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), written ? static_cast<double>(*written) : -1);
 }
 
-Napi::Value ServerWrap::TakeLarge(const Napi::CallbackInfo& info) {
+Napi::Value ReactorWrap::TakeLarge(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!CheckRunning(env)) return env.Undefined();
   const auto frame = bridges_[info[0].As<Napi::Number>().Uint32Value()]->TakeLarge(
@@ -283,7 +302,7 @@ Napi::Value ServerWrap::TakeLarge(const Napi::CallbackInfo& info) {
   return {env, copy};
 }
 
-Napi::Value ServerWrap::Stats(const Napi::CallbackInfo& info) {
+Napi::Value ReactorWrap::Stats(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!CheckRunning(env)) return env.Undefined();
   Napi::Object stats = Napi::Object::New(env);
@@ -297,7 +316,7 @@ Napi::Value ServerWrap::Stats(const Napi::CallbackInfo& info) {
   return stats;
 }
 
-Napi::Value ServerWrap::StopFromJs(const Napi::CallbackInfo& info) {
+Napi::Value ReactorWrap::StopFromJs(const Napi::CallbackInfo& info) {
   Stop();
   return info.Env().Undefined();
 }

@@ -16,17 +16,17 @@ namespace addon {
 
 class Environment;
 
-/// JavaScript's `NativeServer`: a LoopGroup, a bridge for each loop, and the driver that brings
-/// their batches to JavaScript. src/native/binding.ts is its typed picture.
+/// JavaScript's `NativeReactor`, of a server or a client: a LoopGroup, a bridge for each loop, and
+/// the driver that brings their batches to JavaScript. src/native/binding.ts is its typed picture.
 ///
-/// Holds a reference to itself while it listens: a forgotten object must not be collected into a
+/// Holds a reference to itself while it runs: a forgotten object must not be collected into a
 /// silent stop. JavaScript's thread only.
-class ServerWrap final : public Napi::ObjectWrap<ServerWrap> {
+class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
  public:
   static Napi::Function Define(Napi::Env env);
 
-  explicit ServerWrap(const Napi::CallbackInfo& info);
-  ~ServerWrap() override;
+  explicit ReactorWrap(const Napi::CallbackInfo& info);
+  ~ReactorWrap() override;
 
   [[nodiscard]] Environment& environment() noexcept { return *environment_; }
   [[nodiscard]] bool IsRunning() const noexcept { return group_ != nullptr; }
@@ -40,6 +40,7 @@ class ServerWrap final : public Napi::ObjectWrap<ServerWrap> {
 
  private:
   Napi::Value Listen(const Napi::CallbackInfo& info);
+  Napi::Value Start(const Napi::CallbackInfo& info);
   Napi::Value Publish(const Napi::CallbackInfo& info);
   Napi::Value Flush(const Napi::CallbackInfo& info);
   Napi::Value BytesWritten(const Napi::CallbackInfo& info);
@@ -48,6 +49,10 @@ class ServerWrap final : public Napi::ObjectWrap<ServerWrap> {
   Napi::Value StopFromJs(const Napi::CallbackInfo& info);
 
   void Configure(const Napi::Object& options);
+  /// Builds the loops, lets `start(group)` start them and sees to their driver. False: it threw,
+  /// nothing is left, and JavaScript has been told.
+  template <typename Starter>
+  bool Run(const Starter& start);
   std::vector<std::byte*> HoldBuffers(const Napi::Array& buffers, std::size_t first,
                                       std::size_t count);
   void CallBatch(std::uint32_t loop, std::int32_t slab);

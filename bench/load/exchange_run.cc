@@ -1,4 +1,4 @@
-#include "load/echo_run.h"
+#include "load/exchange_run.h"
 
 #include <algorithm>
 #include <array>
@@ -20,20 +20,22 @@ constexpr int kSurplusMillis = 20;  // how long to listen for bytes nobody asked
 
 }  // namespace
 
-EchoRun::EchoRun(const Options& options)
+template <typename Connection>
+ExchangeRun<Connection>::ExchangeRun(const Options& options)
     : options_(options),
       target_(options.host, options.port),
       scratch_(kScratchBytes),
-      pattern_(std::max(kScratchBytes, options.BytesOutstanding())),
+      content_(Connection::MakeContent(options, kScratchBytes)),
       epoll_(CreateEpoll()),
       cpu_(options.server_pid) {
   RequireDescriptors(uint64_t{options.connections} + 64);
 }
 
-void EchoRun::Run() {
+template <typename Connection>
+void ExchangeRun<Connection>::Run() {
   Connect();
   const int64_t started = NowNanos();
-  for (EchoConnection& connection : connections_) connection.Send(options_.depth, NowNanos());
+  for (Connection& connection : connections_) connection.Send(options_.depth, NowNanos());
   ExchangeUntil(started + SecondsToNanos(options_.warm_up_seconds));
 
   latency_.Clear();
@@ -49,16 +51,18 @@ void EchoRun::Run() {
   Drain();
 }
 
-void EchoRun::Connect() {
+template <typename Connection>
+void ExchangeRun<Connection>::Connect() {
   connections_.reserve(options_.connections);
   for (uint32_t number = 0; number < options_.connections; ++number) {
     FileDescriptor socket = ConnectAndWait(target_);
     Watch(epoll_, socket.Get(), number);
-    connections_.emplace_back(std::move(socket), pattern_, number, options_.depth, options_.size);
+    connections_.emplace_back(ConnectionSocket(std::move(socket), number), content_, options_);
   }
 }
 
-void EchoRun::ExchangeUntil(int64_t deadline) {
+template <typename Connection>
+void ExchangeRun<Connection>::ExchangeUntil(int64_t deadline) {
   int64_t last_event = NowNanos();
   for (int64_t now = last_event; now < deadline; now = NowNanos()) {
     const auto millis_left = (deadline - now) / 1'000'000 + 1;
@@ -70,20 +74,28 @@ void EchoRun::ExchangeUntil(int64_t deadline) {
   }
 }
 
-void EchoRun::Drain() {
+template <typename Connection>
+void ExchangeRun<Connection>::Drain() {
   draining_ = true;
-  const auto outstanding = [](const EchoConnection& one) { return one.HasOutstanding(); };
   const int64_t deadline = NowNanos() + kStallNanos;
-  while (std::ranges::any_of(connections_, outstanding) && NowNanos() < deadline) {
-    Turn(100);
+  while (OutstandingCount() > 0 && NowNanos() < deadline) Turn(100);
+  const uint64_t lost = OutstandingCount();
+  if (lost > 0) {
+    throw LoadError(std::to_string(lost) + ' ' + std::string(Connection::kUnit) +
+                    " never came back");
   }
-  uint64_t lost = 0;
-  for (const EchoConnection& connection : connections_) lost += connection.OutstandingBytes();
-  if (lost > 0) throw LoadError(std::to_string(lost) + " bytes never came back");
   Turn(kSurplusMillis);
 }
 
-size_t EchoRun::Turn(int timeout_millis) {
+template <typename Connection>
+uint64_t ExchangeRun<Connection>::OutstandingCount() const {
+  uint64_t count = 0;
+  for (const Connection& connection : connections_) count += connection.OutstandingCount();
+  return count;
+}
+
+template <typename Connection>
+size_t ExchangeRun<Connection>::Turn(int timeout_millis) {
   std::array<epoll_event, kEventsPerTurn> events;
   const int count =
       ::epoll_wait(epoll_.Get(), events.data(), static_cast<int>(events.size()), timeout_millis);
@@ -96,21 +108,22 @@ size_t EchoRun::Turn(int timeout_millis) {
   return found;
 }
 
-void EchoRun::Serve(const epoll_event& event) {
-  EchoConnection& connection = connections_[event.data.u32];
+template <typename Connection>
+void ExchangeRun<Connection>::Serve(const epoll_event& event) {
+  Connection& connection = connections_[event.data.u32];
   if (connection.HasUnsent()) connection.Flush();
   if ((event.events & ~static_cast<uint32_t>(EPOLLOUT)) == 0) return;
   const bool hang_up = (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-  const auto received = connection.Receive(scratch_, hang_up, latency_);
+  const Received received = connection.Receive(scratch_, hang_up, latency_);
   bytes_verified_ += received.bytes;
   messages_ += received.messages;
   if (received.messages > 0 && !draining_) connection.Send(received.messages, received.now);
 }
 
-void EchoRun::Report(JsonLine& line) const {
+template <typename Connection>
+void ExchangeRun<Connection>::Report(JsonLine& line) const {
   line.Add("connections", uint64_t{options_.connections});
   line.Add("depth", uint64_t{options_.depth});
-  line.Add("size", uint64_t{options_.size});
   line.Add("bytesVerified", bytes_verified_);
   if (window_.nanos == 0) return;
   const double seconds = NanosToSeconds(window_.nanos);
@@ -123,5 +136,8 @@ void EchoRun::Report(JsonLine& line) const {
   line.Add("maxMicros", NanosToMicros(window_.latency.Max()));
   cpu_.Report(window_.usage, window_.nanos, window_.messages, line);
 }
+
+template class ExchangeRun<EchoConnection>;
+template class ExchangeRun<RpcConnection>;
 
 }  // namespace gev::load

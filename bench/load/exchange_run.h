@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "load/cpu_usage.h"
@@ -13,17 +12,19 @@
 #include "load/json_line.h"
 #include "load/latency_histogram.h"
 #include "load/options.h"
-#include "load/pattern_table.h"
+#include "load/rpc_connection.h"
 #include "load/socket.h"
 
 namespace gev::load {
 
-// The echo workload: every connection keeps `depth` messages outstanding. Warm-up, measured window,
-// then a drain in which all that was sent must come back, and nothing else. One thread; may run
-// once.
-class EchoRun {
+// A workload in which every connection keeps `depth` messages outstanding: each that is answered is
+// followed by the next. Warm-up, measured window, then a drain in which an answer to all that was
+// sent must come, and nothing else. What a message is, and what answers it, is the connection's
+// business: EchoConnection or RpcConnection. One thread; may run once.
+template <typename Connection>
+class ExchangeRun {
  public:
-  explicit EchoRun(const Options& options);
+  explicit ExchangeRun(const Options& options);
 
   // Throws LoadError when a byte is wrong, missing or too many, or the server stalls for 5 s.
   void Run();
@@ -36,6 +37,7 @@ class EchoRun {
   // Exchanges messages until `deadline`.
   void ExchangeUntil(int64_t deadline);
   void Drain();
+  [[nodiscard]] uint64_t OutstandingCount() const;
   // One wait of at most `timeout_millis` and everything it found. Returns the number of events.
   size_t Turn(int timeout_millis);
   void Serve(const epoll_event& event);
@@ -43,9 +45,9 @@ class EchoRun {
   const Options options_;
   const Target target_;
   std::vector<char> scratch_;
-  PatternTable pattern_;
+  const typename Connection::Content content_;
   FileDescriptor epoll_;
-  std::vector<EchoConnection> connections_;
+  std::vector<Connection> connections_;
   CpuSampler cpu_;
 
   bool draining_ = false;
@@ -62,5 +64,11 @@ class EchoRun {
   };
   Window window_;
 };
+
+extern template class ExchangeRun<EchoConnection>;
+extern template class ExchangeRun<RpcConnection>;
+
+using EchoRun = ExchangeRun<EchoConnection>;
+using RpcRun = ExchangeRun<RpcConnection>;
 
 }  // namespace gev::load

@@ -1,0 +1,19 @@
+// The application of the RPC contenders, the same for all: one controller, one request. Plain JavaScript, so the
+// decorators are applied by hand, exactly as compiled TypeScript applies them.
+import 'reflect-metadata';
+import { Controller, Module } from '@nestjs/common';
+import { MessagePattern } from '@nestjs/microservices';
+
+class SumController {
+  sum(data) {
+    let total = 0;
+    for (const number of data) total += number;
+    return total;
+  }
+}
+const { prototype } = SumController;
+MessagePattern({ cmd: 'sum' })(prototype, 'sum', Object.getOwnPropertyDescriptor(prototype, 'sum'));
+Controller()(SumController);
+
+export class SumModule {}
+Module({ controllers: [SumController] })(SumModule);

@@ -1,0 +1,81 @@
+import { gevRpcInline, gevRpcThreaded, nestTcp, nodeNetRpc, rawRpc } from '../runner/contenders.mjs';
+import { workload as client } from './rpc-client.mjs';
+
+/**
+ * Nest RPC: each connection keeps `depth` requests outstanding, `sum` of five numbers in Nest's wire format; the
+ * controller is the same for all. The yardsticks are Nest's own transport and the best that plain JavaScript does with
+ * Nest's handlers. The client's side, rpc-client.mjs, is the last case.
+ */
+
+const throughput = 'messagesPerSecond';
+const serverCpu = 'serverCpuMicros';
+const javascriptCpu = 'mainThreadCpuMicros';
+
+/** @type {import('../runner/workload.mjs').Column[]} */
+const columns = [
+  { title: 'msgs/s', metric: throughput },
+  { title: '× Nest TCP', metric: throughput, over: nestTcp.id },
+  { title: '× node:net', metric: throughput, over: nodeNetRpc.id },
+  { title: 'CPU µs/msg', metric: serverCpu, digits: 2 },
+  { title: 'main thread µs/msg', metric: javascriptCpu, digits: 2 },
+  { title: '× node:net', metric: javascriptCpu, over: nodeNetRpc.id },
+  { title: 'p50 µs', metric: 'p50Micros' },
+  { title: 'p99 µs', metric: 'p99Micros' },
+  { title: 'server busy %', metric: 'serverBusy', scale: 100 },
+  { title: 'load busy %', metric: 'generatorBusy', scale: 100 },
+];
+
+/** @type {(timesNestTcp: number) => import('../runner/workload.mjs').Target[]} */
+const targets = (timesNestTcp) => [
+  {
+    title: 'messages/s, inline, to Nest TCP',
+    contender: gevRpcInline.id,
+    metric: throughput,
+    over: nestTcp.id,
+    atLeast: timesNestTcp,
+  },
+  {
+    title: 'messages/s, the better mode, to node:net',
+    contender: [gevRpcInline.id, gevRpcThreaded.id],
+    metric: throughput,
+    over: nodeNetRpc.id,
+    atLeast: 1,
+  },
+  {
+    title: 'JavaScript-thread CPU per message, threaded, to node:net',
+    contender: gevRpcThreaded.id,
+    metric: javascriptCpu,
+    over: nodeNetRpc.id,
+    atMost: 0.5,
+  },
+];
+
+const shapes = [
+  { id: 'depth-1', depth: 1, timesNestTcp: 2.8 },
+  { id: 'depth-16', depth: 16, timesNestTcp: 7 },
+];
+
+/** @type {import('../runner/workload.mjs').Workload} */
+export const workload = {
+  name: 'rpc',
+  connections: 64,
+  seconds: 2,
+  quickSeconds: 0.5,
+  cases: (settings) => [
+    ...shapes.map(({ id, depth, timesNestTcp }) => ({
+      id,
+      title: `rpc · ${settings.connections} connections × depth ${depth}`,
+      contenders: [rawRpc, nestTcp, nodeNetRpc, gevRpcInline, gevRpcThreaded],
+      load: {
+        mode: 'rpc',
+        connections: settings.connections,
+        depth,
+        seconds: settings.seconds,
+        'warm-up': settings.warmUp,
+      },
+      columns,
+      targets: targets(timesNestTcp),
+    })),
+    ...client.cases(settings),
+  ],
+};

@@ -1,0 +1,103 @@
+import type { CloseReason } from './close-reason.js';
+import { GevError, type GevErrorDetails } from './errors.js';
+
+/**
+ * There is no connection, and the request may not wait for one. `cause` is why the last attempt failed.
+ *
+ * @publicApi
+ */
+export class GevNotConnectedError extends GevError {
+  constructor(
+    message = 'Not connected, and the next attempt is not due yet: try again later, or let requests wait with offlineQueue',
+    details?: GevErrorDetails,
+  ) {
+    super('ERR_GEV_NOT_CONNECTED', message, details);
+  }
+}
+
+/**
+ * The connection was lost before the reply came: whether the request was handled is not known. `cause` is the system's
+ * error, where there was one.
+ *
+ * @publicApi
+ */
+export class GevConnectionLostError extends GevError {
+  constructor(
+    /** Where the connection led: `host:port` or a path. */
+    readonly endpoint: string,
+    /** How it ended. */
+    readonly reason: CloseReason,
+    details?: GevErrorDetails,
+  ) {
+    super(
+      'ERR_GEV_CONNECTION_LOST',
+      `The connection to ${endpoint} was lost (${reason}) before the reply came: repeat the request if it may be handled twice`,
+      details,
+    );
+  }
+}
+
+/**
+ * No reply came in time; one that still comes is dropped. Or an event found no connection in time.
+ *
+ * @publicApi
+ */
+export class GevTimeoutError extends GevError {
+  constructor(
+    /** What was asked for. */
+    readonly pattern: unknown,
+    /** How long was waited, in milliseconds. */
+    readonly ms: number,
+    missed: 'reply to' | 'connection for' = 'reply to',
+  ) {
+    super(
+      'ERR_GEV_TIMEOUT',
+      `No ${missed} ${nameOf(pattern)} within ${ms} ms: see what keeps the server, or raise requestTimeout`,
+    );
+  }
+}
+
+/**
+ * The client was closed before the reply came.
+ *
+ * @publicApi
+ */
+export class GevClientClosedError extends GevError {
+  constructor(message = 'The client was closed before the reply came', details?: GevErrorDetails) {
+    super('ERR_GEV_CLIENT_CLOSED', message, details);
+  }
+}
+
+/**
+ * The signal of a request was aborted. `cause` is the signal's reason.
+ *
+ * @publicApi
+ */
+export class GevAbortedError extends GevError {
+  constructor(details?: GevErrorDetails) {
+    super('ERR_GEV_ABORTED', 'The request was aborted by its signal', details);
+  }
+}
+
+/**
+ * The peer has sent what is no reply of Nest's wire format.
+ *
+ * @publicApi
+ */
+export class GevInvalidReplyError extends GevError {
+  constructor(endpoint: string, details?: GevErrorDetails) {
+    super(
+      'ERR_GEV_INVALID_REPLY',
+      `${endpoint} sent an invalid reply: check that a Nest TCP server or a GevServer with nestJson() listens there`,
+      details,
+    );
+  }
+}
+
+function nameOf(pattern: unknown): string {
+  try {
+    return JSON.stringify(pattern) ?? String(pattern);
+  } catch {
+    return 'a request';
+  }
+}

@@ -1,0 +1,151 @@
+import { inspect } from 'node:util';
+import { GevOptionsError } from './errors.js';
+
+/** What any whole-number option may be at most: what the native side keeps it in. */
+export const MAX_INT32 = 2 ** 31 - 1;
+
+/** A whole number within bounds; undefined where the option is left out. */
+export function integer<Options extends object>(
+  options: Options,
+  name: keyof Options & string,
+  least: number,
+  most: number,
+): number | undefined {
+  const value: unknown = options[name];
+  if (value === undefined || isIntegerIn(value, least, most)) return value;
+  throw refuse(name, value, `an integer from ${least} to ${most}`);
+}
+
+/** As {@link integer}, fractions allowed. */
+export function numeric<Options extends object>(
+  options: Options,
+  name: keyof Options & string,
+  least: number,
+  most: number,
+): number | undefined {
+  const value: unknown = options[name];
+  if (value === undefined || (typeof value === 'number' && value >= least && value <= most)) return value;
+  throw refuse(name, value, `a number from ${least} to ${most}`);
+}
+
+/** A whole number that goes by two names, ours and Nest's. */
+export function aliased<Options extends object>(
+  options: Options,
+  name: keyof Options & string,
+  nestName: keyof Options & string,
+  least: number,
+  most: number,
+): number | undefined {
+  const value = integer(options, name, least, most);
+  const nestValue = integer(options, nestName, least, most);
+  if (value !== undefined && nestValue !== undefined) {
+    throw new GevOptionsError(
+      nestName,
+      `Option "${nestName}" is another name of "${name}": give one of them`,
+    );
+  }
+  return value ?? nestValue;
+}
+
+/** An object that has a method of that name. */
+export function withMethod<Options extends object, Name extends keyof Options & string>(
+  options: Options,
+  name: Name,
+  method: string,
+): Options[Name] | undefined {
+  const value = options[name];
+  if (value === undefined) return undefined;
+  if (typeof (value as Record<string, unknown> | null)?.[method] === 'function') return value;
+  throw refuse(name, value, `an object with the method ${method}`);
+}
+
+export function flag<Options extends object>(
+  options: Options,
+  name: keyof Options & string,
+): boolean | undefined {
+  const value: unknown = options[name];
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw refuse(name, value, 'true or false');
+}
+
+export function text<Options extends object>(
+  options: Options,
+  name: keyof Options & string,
+): string | undefined {
+  const value: unknown = options[name];
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && value.length > 0 && !value.includes('\0')) return value;
+  throw refuse(name, value, 'a non-empty string without NUL');
+}
+
+export function choice<Options extends object, Value extends string>(
+  options: Options,
+  name: keyof Options & string,
+  allowed: readonly Value[],
+): Value | undefined {
+  const value: unknown = options[name];
+  if (value === undefined) return undefined;
+  if ((allowed as readonly unknown[]).includes(value)) return value as Value;
+  throw refuse(name, value, `one of ${allowed.map((each) => `'${each}'`).join(', ')}`);
+}
+
+/** Refuses a lower bound above its upper one. */
+export function inOrder(smaller: string, small: number, greater: string, great: number): void {
+  if (small <= great) return;
+  throw new GevOptionsError(
+    smaller,
+    `Option "${smaller}" (${small}) must not be greater than "${greater}" (${great})`,
+  );
+}
+
+/** Refuses a name that nobody knows, with the one that was probably meant. `within`: where it stood. */
+export function refuseUnknown(options: object, known: readonly string[], within = ''): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const near = nearest(name, known);
+    throw new GevOptionsError(
+      `${within}${name}`,
+      `There is no option "${within}${name}"${near === undefined ? `; options: ${known.join(', ')}` : `: did you mean "${near}"?`}`,
+    );
+  }
+}
+
+export function refuse(option: string, value: unknown, allowed: string): GevOptionsError {
+  return new GevOptionsError(option, `Option "${option}" must be ${allowed}, not ${show(value)}`);
+}
+
+export function show(value: unknown): string {
+  return inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 60 });
+}
+
+export function isIntegerIn(value: unknown, least: number, most: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
+}
+
+/** The known option closest to a name nobody knows, if one is close enough to be a slip. */
+function nearest(name: string, names: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.floor(name.length / 3) + 1;
+  for (const known of names) {
+    const distance = editDistance(name.toLowerCase(), known.toLowerCase());
+    if (distance < least || (distance === least && best === undefined)) {
+      best = known;
+      least = distance;
+    }
+  }
+  return best;
+}
+
+/** Levenshtein: insertions, deletions and substitutions of one letter. */
+function editDistance(left: string, right: string): number {
+  let row = Array.from({ length: right.length + 1 }, (_, column) => column);
+  for (let line = 1; line <= left.length; line++) {
+    const next = [line];
+    for (let column = 1; column <= right.length; column++) {
+      const substitution = row[column - 1]! + (left[line - 1] === right[column - 1] ? 0 : 1);
+      next.push(Math.min(row[column]! + 1, next[column - 1]! + 1, substitution));
+    }
+    row = next;
+  }
+  return row[right.length]!;
+}

@@ -1,0 +1,119 @@
+import { isIP } from 'node:net';
+import { MAX_DIAL_TOKEN, Operation } from '../native/layout.js';
+import type { Outbound } from '../native/outbound.js';
+import { MAX_DELAY } from './constants.js';
+import type { GevConnection } from './connection.js';
+import { GevConnectError, type GevErrorDetails, GevOptionsError } from './errors.js';
+import { systemErrorName } from './system-error.js';
+
+/** Whom to dial: a numeric address (a scope such as `%eth0` allowed), or the path of a Unix socket. */
+export type DialTarget = { readonly host: string; readonly port: number } | { readonly path: string };
+
+interface PendingDial {
+  readonly outbound: Outbound;
+  resolve(connection: GevConnection): void;
+  reject(code: string, details?: GevErrorDetails): void;
+}
+
+/**
+ * The dials of a reactor that are under way. The loop tells the outcome of each by its token exactly once, whoever may
+ * have stopped waiting for it: only then is the token free again.
+ */
+export class ReactorDials {
+  private readonly pending = new Map<number, PendingDial>();
+  /** Rejected already; the loop's word is still to come. */
+  private readonly abandoned = new Set<number>();
+  private lastToken = 0;
+
+  dial(
+    outbound: Outbound,
+    target: DialTarget,
+    timeout: number,
+    signal: AbortSignal | undefined,
+  ): Promise<GevConnection> {
+    return new Promise((resolve, reject) => {
+      const token = this.nextToken();
+      const onAbort = (): void => this.abandon(token, { cause: signal?.reason as unknown });
+      const settle = (): void => signal?.removeEventListener('abort', onAbort);
+      this.pending.set(token, {
+        outbound,
+        resolve(connection) {
+          settle();
+          resolve(connection);
+        },
+        reject(code, details) {
+          settle();
+          reject(connectError(code, target, details));
+        },
+      });
+      signal?.addEventListener('abort', onAbort);
+      if ('path' in target) outbound.dial(token, timeout, -1, target.path);
+      else outbound.dial(token, timeout, target.port, target.host);
+    });
+  }
+
+  /** False: nobody waits for this connection any more. */
+  onDialled(token: number, connection: GevConnection): boolean {
+    this.abandoned.delete(token);
+    const dial = this.take(token);
+    dial?.resolve(connection);
+    return dial !== undefined;
+  }
+
+  onFailed(token: number, errno: number): void {
+    this.abandoned.delete(token);
+    this.take(token)?.reject(systemErrorName(errno), { errno, syscall: 'connect' });
+  }
+
+  /** Rejects every dial and tells the loops. */
+  cancelAll(): void {
+    for (const token of [...this.pending.keys()]) this.abandon(token);
+  }
+
+  private abandon(token: number, details?: GevErrorDetails): void {
+    const dial = this.take(token);
+    if (dial === undefined) return;
+    this.abandoned.add(token);
+    dial.outbound.command(Operation.DialCancel, token);
+    dial.reject('ECANCELED', details);
+  }
+
+  private take(token: number): PendingDial | undefined {
+    const dial = this.pending.get(token);
+    this.pending.delete(token);
+    return dial;
+  }
+
+  private nextToken(): number {
+    do {
+      this.lastToken = (this.lastToken % MAX_DIAL_TOKEN) + 1;
+    } while (this.pending.has(this.lastToken) || this.abandoned.has(this.lastToken));
+    return this.lastToken;
+  }
+}
+
+/** The error of a dial, with the target as its own properties. */
+export function connectError(code: string, target: DialTarget, details?: GevErrorDetails): GevConnectError {
+  const where = 'path' in target ? { path: target.path } : { address: target.host, port: target.port };
+  return new GevConnectError(code, where, details);
+}
+
+/** @throws GevOptionsError */
+export function assertDialable(target: DialTarget, timeout: number): void {
+  if (!Number.isInteger(timeout) || timeout < 0 || timeout > MAX_DELAY) {
+    throw new GevOptionsError(
+      'timeout',
+      `The timeout of a dial must be an integer from 0 to ${MAX_DELAY} (milliseconds), not ${timeout}`,
+    );
+  }
+  if ('path' in target) return;
+  if (isIP(target.host.split('%', 1)[0]!) === 0) {
+    throw new GevOptionsError(
+      'host',
+      `A dial needs a numeric address, not "${target.host}": look it up first`,
+    );
+  }
+  if (!Number.isInteger(target.port) || target.port < 0 || target.port > 65_535) {
+    throw new GevOptionsError('port', `The port of a dial must be from 0 to 65535, not ${target.port}`);
+  }
+}
