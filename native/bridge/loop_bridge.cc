@@ -170,10 +170,9 @@ ReadVerdict LoopBridge::ParseSlab(Connection& connection, std::size_t available)
     if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kProtocolError;
     if (frame.status == FrameResult::Status::kIncomplete) break;
     slot.frame = {};
-    inbound_.Append({EventKind::kMessage, connection.slot(), connection.generation(),
-                     inbound_.data_end() + static_cast<std::uint32_t>(frame.payload_offset),
-                     static_cast<std::uint32_t>(frame.payload_length), 0, frame.ascii ? 1U : 0U,
-                     0});
+    AppendMessage(connection,
+                  inbound_.data_end() + static_cast<std::uint32_t>(frame.payload_offset),
+                  input.subspan(frame.payload_offset, frame.payload_length), frame.ascii);
     inbound_.TakeData(frame.consumed);
     input = input.subspan(frame.consumed);
   }
@@ -202,15 +201,31 @@ ReadVerdict LoopBridge::ParsePartial(Connection& connection) {
   return ReadVerdict::kContinue;
 }
 
+void LoopBridge::AppendMessage(const Connection& connection, std::uint32_t offset,
+                               std::span<const std::byte> payload, bool ascii) {
+  Descriptor message{EventKind::kMessage,
+                     connection.slot(),
+                     connection.generation(),
+                     offset,
+                     static_cast<std::uint32_t>(payload.size()),
+                     0,
+                     ascii ? 1U : 0U,
+                     0};
+  if (ascii && framer_.carries_packets()) {
+    if (const auto parts = protocol::ScanNestPacket(payload)) {
+      message.a = patterns_.NumberOf(parts->pattern);
+      message.b |= static_cast<std::uint32_t>(parts->id_length) << 1U;
+      message.c = static_cast<std::uint32_t>(parts->data_offset);
+    }
+  }
+  inbound_.Append(message);
+}
+
 bool LoopBridge::DeliverCopy(const Connection& connection, std::span<const std::byte> payload,
                              bool ascii) {
-  const std::uint32_t flags = ascii ? 1 : 0;
-  const auto length = static_cast<std::uint32_t>(payload.size());
   if (payload.size() <= kLargeFrame) {
     if (!inbound_.Reserve(payload.size())) return false;
-    const std::uint32_t offset = inbound_.CopyData(payload);
-    inbound_.Append({EventKind::kMessage, connection.slot(), connection.generation(), offset,
-                     length, 0, flags, 0});
+    AppendMessage(connection, inbound_.CopyData(payload), payload, ascii);
     return true;
   }
   if (!inbound_.Reserve(0)) return false;
@@ -221,8 +236,8 @@ bool LoopBridge::DeliverCopy(const Connection& connection, std::span<const std::
     const std::scoped_lock lock(large_mutex_);
     large_.insert_or_assign(ticket, std::move(large));
   }
-  inbound_.Append(
-      {EventKind::kLarge, connection.slot(), connection.generation(), 0, length, ticket, flags, 0});
+  inbound_.Append({EventKind::kLarge, connection.slot(), connection.generation(), 0,
+                   static_cast<std::uint32_t>(payload.size()), ticket, ascii ? 1U : 0U, 0});
   return true;
 }
 

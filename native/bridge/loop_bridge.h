@@ -13,6 +13,7 @@
 #include "bridge/inbound_stream.h"
 #include "bridge/mailbox.h"
 #include "protocol/framer.h"
+#include "protocol/nest_packet.h"
 #include "reactor/event_loop.h"
 #include "reactor/loop_handler.h"
 
@@ -87,10 +88,14 @@ class LoopBridge final : public reactor::LoopHandler {
 
   reactor::ReadVerdict ParseSlab(reactor::Connection& connection, std::size_t available);
   reactor::ReadVerdict ParsePartial(reactor::Connection& connection);
+  /// Writes a message's descriptor; its bytes are in the open slab at `offset`.
+  void AppendMessage(const reactor::Connection& connection, std::uint32_t offset,
+                     std::span<const std::byte> payload, bool ascii);
   bool DeliverCopy(const reactor::Connection& connection, std::span<const std::byte> payload,
                    bool ascii);
 
   const protocol::Framer& framer_;
+  protocol::PatternTable patterns_;
   Doorbell* doorbell_;
   InboundStream inbound_;
   Mailbox mailbox_;

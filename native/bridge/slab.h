@@ -34,7 +34,9 @@ enum class EventKind : std::int32_t {
   kOpen = 1,      // data: remote host, local host; a: remote port | local port << 16, b: length of
                   // the remote host, c: 4, 6 or 1 (Unix) | token of its dial (0: accepted) << 8
   kMessage = 2,   // data: one frame, or one chunk; b: 1 when it is known to be ASCII
-  kLarge = 3,     // a frame longer than a slab; a: ticket to fetch it with, b: as for kMessage
+                  // of a packet written as Nest's clients do also a: number of its pattern,
+                  // b: | length of its id << 1, c: where its data begins in the frame; else a: 0
+  kLarge = 3,     // a frame longer than a slab; a: ticket to fetch it with, b: 1 when it is ASCII
   kEnd = 4,       // the peer sent FIN
   kDrain = 5,     // output is at or below the low-water mark
   kFlushed = 6,   // a, b: low and high half of the bytes the kernel took so far

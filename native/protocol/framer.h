@@ -32,6 +32,9 @@ class Framer {
   /// True when every chunk received is a frame as it is: nothing to look for, nothing to keep.
   [[nodiscard]] virtual bool passes_through() const noexcept { return false; }
 
+  /// True when frames are packets of Nest's, whose parts are worth looking for.
+  [[nodiscard]] virtual bool carries_packets() const noexcept { return false; }
+
   /// Looks for one frame at the start of `input` (not empty). After kIncomplete it is called again
   /// with the same bytes and more behind them; `state` tells where it stopped.
   virtual FrameResult Next(std::span<const std::byte> input, FrameState& state) const noexcept = 0;

@@ -22,6 +22,8 @@ class NestTcpFramer final : public Framer {
   explicit NestTcpFramer(std::size_t max_frame_length) noexcept
       : max_frame_length_(max_frame_length) {}
 
+  [[nodiscard]] bool carries_packets() const noexcept override { return true; }
+
   FrameResult Next(std::span<const std::byte> input, FrameState& state) const noexcept override;
 
  private:

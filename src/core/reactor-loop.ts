@@ -109,11 +109,19 @@ export class ReactorLoop implements InboundListener {
     this.handler.onMessage(connection, data);
   }
 
-  onText(slot: number, _generation: number, text: string, length: number): void {
+  onText(
+    slot: number,
+    _generation: number,
+    text: string,
+    length: number,
+    route: number,
+    dataStart: number,
+    idLength: number,
+  ): void {
     const connection = this.slots[slot];
     if (connection === undefined || connection.state !== 'open') return;
     connection.handleText(text, length);
-    this.handler.onText(connection, text);
+    this.handler.onText(connection, text, route, dataStart, idLength);
   }
 
   onEnd(slot: number): void {

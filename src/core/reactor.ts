@@ -29,8 +29,12 @@ export interface ReactorHandler {
   onOpen(connection: GevConnection): void;
   /** One chunk or frame; the Buffer is the receiver's to keep. */
   onMessage(connection: GevConnection, data: Buffer): void;
-  /** Instead of `onMessage` where frames are text (`nest-json`): the content of one frame. */
-  onText(connection: GevConnection, text: string): void;
+  /**
+   * Instead of `onMessage` where frames are text (`nest-json`): the content of one frame. If it is written as
+   * `{"pattern":…,"data":…,"id":"…"}`, its pattern has a number of this loop's, the `route`, its data begins at `dataStart`
+   * and its id has `idLength` characters; else these are 0.
+   */
+  onText(connection: GevConnection, text: string, route: number, dataStart: number, idLength: number): void;
   /** The peer sent FIN and its last message was delivered. Call {@link Reactor.finish} when no reply is pending. */
   onEnd(connection: GevConnection): void;
   /** Exactly once, and last. */

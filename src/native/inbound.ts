@@ -15,8 +15,19 @@ export interface InboundListener {
     dial: number,
   ): void;
   onMessage(slot: number, generation: number, data: Buffer): void;
-  /** Instead of onMessage where frames are text. `length`: its bytes on the wire. */
-  onText(slot: number, generation: number, text: string, length: number): void;
+  /**
+   * Instead of onMessage where frames are text. `length`: its bytes on the wire. A packet written as Nest's clients do
+   * has a pattern with a `route` (else 0), data from `dataStart` on, and an id of `idLength` at its end.
+   */
+  onText(
+    slot: number,
+    generation: number,
+    text: string,
+    length: number,
+    route: number,
+    dataStart: number,
+    idLength: number,
+  ): void;
   onEnd(slot: number, generation: number): void;
   onDrain(slot: number, generation: number): void;
   onFlushed(slot: number, generation: number, bytesWritten: number): void;
@@ -129,13 +140,16 @@ export class Inbound {
           const start = words[word + 3]!;
           const length = words[word + 4]!;
           const stop = start + length;
+          const b = words[word + 6]!;
           const text =
-            words[word + 6] === 0
+            (b & 1) === 0
               ? bytes.toString('utf8', start, stop)
               : batch === undefined
                 ? bytes.toString('latin1', start, stop)
                 : batch.substring(start - INBOUND_DATA, stop - INBOUND_DATA);
-          listener.onText(words[word + 1]!, words[word + 2]!, text, length);
+          const route = words[word + 5]!;
+          const dataStart = words[word + 7]!;
+          listener.onText(words[word + 1]!, words[word + 2]!, text, length, route, dataStart, b >> 1);
         } else {
           this.signal(words, bytes, word);
         }
@@ -162,7 +176,8 @@ export class Inbound {
       }
       case EventKind.Large: {
         const data = this.reactor.takeLarge(this.loop, a);
-        if (this.delivery === 'text') listener.onText(slot, generation, textOf(data, b === 1), data.length);
+        if (this.delivery === 'text')
+          listener.onText(slot, generation, textOf(data, b === 1), data.length, 0, 0, 0);
         else listener.onMessage(slot, generation, data);
         break;
       }

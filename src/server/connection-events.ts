@@ -93,10 +93,10 @@ export class ConnectionEvents implements ReactorHandler {
     (connection.scope as ConnectionScope).receive(data);
   }
 
-  onText(connection: GevConnection, text: string): void {
+  onText(connection: GevConnection, text: string, route: number, dataStart: number, idLength: number): void {
     const scope = connection.scope as ConnectionScope;
     if (this.messageHandlers.length > 0) scope.receive(Buffer.from(text));
-    scope.rpc?.receive(text);
+    scope.rpc?.receive(text, route, dataStart, idLength);
   }
 
   onEnd(connection: GevConnection): void {

@@ -4,11 +4,13 @@ import type { ConnectionScope } from './connection-scope.js';
 import type { NestHandler } from './event-handlers.js';
 import { OverflowGate } from './overflow-gate.js';
 import { CallList, RpcCall } from './rpc-call.js';
-import type { RpcDispatcher } from './rpc-dispatcher.js';
+import type { Route, RpcDispatcher } from './rpc-dispatcher.js';
 import type { ReplyKind } from './rpc-replies.js';
 
 /** What the RPC side keeps of one connection: its calls in flight, and the packets that wait for one of them to end. */
 export class RpcConnection {
+  /** The routes of this connection's loop, by number; null: to be looked up by the pattern each time. */
+  readonly routes: (Route | null)[];
   private readonly calls = new CallList();
   /** Packets that came while the connection had as many calls in flight as it may. */
   private readonly waiting: string[] = [];
@@ -18,16 +20,20 @@ export class RpcConnection {
   constructor(
     private readonly dispatcher: RpcDispatcher,
     private readonly scope: ConnectionScope,
-  ) {}
+  ) {
+    this.routes = dispatcher.routesOf(scope.connection.loop);
+  }
 
   get connection(): GevConnection {
     return this.scope.connection;
   }
 
-  /** A packet has come. */
-  receive(text: string): void {
-    if (this.waiting.length === 0 && this.hasRoom()) this.dispatcher.handle(this, text);
-    else this.enqueue(text);
+  /** A packet has come. Its parts are known where `route` is not 0. */
+  receive(text: string, route: number, dataStart: number, idLength: number): void {
+    if (this.waiting.length > 0 || !this.hasRoom()) this.enqueue(text);
+    else if (route === 0 || !this.dispatcher.handleScanned(this, text, route, dataStart, idLength)) {
+      this.dispatcher.handle(this, text);
+    }
   }
 
   /** Runs a request's handler and replies what it returns. */

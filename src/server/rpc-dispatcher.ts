@@ -20,6 +20,18 @@ interface IncomingPacket {
   readonly metadata?: unknown;
 }
 
+/** What a pattern that was seen before leads to. */
+export interface Route {
+  readonly pattern: string;
+  readonly handler: NestHandler;
+}
+
+/** What stands before a packet's pattern and data, and around its id. */
+const PATTERN_START = '{"pattern":'.length;
+const DATA_KEY = ',"data":'.length;
+const ID_KEY = ',"id":"'.length;
+const PACKET_END = '"}'.length;
+
 /** What {@link RpcDispatcher} needs to know. */
 export interface RpcSetup {
   readonly routes: RouteTable;
@@ -46,11 +58,44 @@ export class RpcDispatcher {
   readonly replies: Replies;
   readonly overflow: OverflowPolicy;
   readonly concurrency: number;
+  private readonly routes: (Route | null)[][] = [];
 
   constructor(private readonly setup: RpcSetup) {
     this.replies = setup.replies;
     this.overflow = setup.overflow;
     this.concurrency = setup.concurrency;
+  }
+
+  /** The routes of a loop, which numbers patterns as they come. */
+  routesOf(loop: number): (Route | null)[] {
+    return (this.routes[loop] ??= []);
+  }
+
+  /**
+   * Takes a request whose parts the loop has found already: only its data is left to parse. False where that does not
+   * hold, and the packet is to be taken as a whole.
+   */
+  handleScanned(
+    rpc: RpcConnection,
+    text: string,
+    number: number,
+    dataStart: number,
+    idLength: number,
+  ): boolean {
+    if (this.setup.deserializer !== undefined) return false;
+    let route = rpc.routes[number];
+    if (route === undefined) route = this.learn(rpc, text, number, dataStart);
+    if (route === null) return false;
+    const idStart = text.length - PACKET_END - idLength;
+    let data: unknown;
+    try {
+      data = JSON.parse(text.substring(dataStart, idStart - ID_KEY));
+    } catch {
+      return false; // there is more between the two keys than the data
+    }
+    const id = text.substring(idStart, idStart + idLength);
+    rpc.call(route.handler, id, data, new GevContext([rpc.connection, route.pattern]));
+    return true;
   }
 
   handle(rpc: RpcConnection, text: string): void {
@@ -73,6 +118,19 @@ export class RpcDispatcher {
       `The handler of ${show(pattern)} failed on ${describe(connection)}`,
       error,
     );
+  }
+
+  private learn(rpc: RpcConnection, text: string, number: number, dataStart: number): Route | null {
+    let route: Route | null = null;
+    try {
+      const pattern = patternText(JSON.parse(text.substring(PATTERN_START, dataStart - DATA_KEY)));
+      const handler = this.setup.routes.find(pattern);
+      if (handler !== undefined) route = { pattern, handler: handler as NestHandler };
+    } catch {
+      // No JSON: what is wrong shows when the packet is taken as a whole.
+    }
+    rpc.routes[number] = route;
+    return route;
   }
 
   private dispatch(rpc: RpcConnection, value: unknown): void {
