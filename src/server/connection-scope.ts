@@ -9,9 +9,6 @@ import { MessageLane } from './message-lane.js';
 import { MessageQueue } from './message-queue.js';
 import { RpcConnection } from './rpc-connection.js';
 
-/** Beyond so many waiting messages of one connection, reading from it pauses; it resumes below a quarter. */
-const MAX_QUEUED_MESSAGES = 1024;
-
 /**
  * What the server keeps of one connection beside the connection itself: the messages that wait, the handlers at work and
  * the Observables subscribed. A message holds one lane for each `@OnMessage` handler.
@@ -28,7 +25,7 @@ export class ConnectionScope {
 
   private readonly lanes: readonly MessageLane[];
   private readonly sharedContext: GevContext | undefined;
-  private readonly queue = new MessageQueue();
+  private readonly queue: MessageQueue<Buffer>;
   private subscriptions: Set<Subscription> | undefined;
   private active = 0;
   private gated = false;
@@ -41,6 +38,7 @@ export class ConnectionScope {
     readonly connection: GevConnection,
     readonly events: ConnectionEvents,
   ) {
+    this.queue = new MessageQueue(events.maxQueuedBytes);
     this.lanes = events.messageHandlers.map((handler) => new MessageLane(this, handler));
     this.sharedContext = events.contextPerMessage ? undefined : this.messageContext();
     connection.context = this.sharedContext;
@@ -82,9 +80,9 @@ export class ConnectionScope {
     if (--this.pauses === 0 && !this.closed) this.events.reactor.resume(this.connection);
   }
 
-  /** Nothing more will be written for one handler's message. */
-  complete(): void {
-    this.owe(-1);
+  /** Nothing more will be written for one handler's message, or for so many. */
+  complete(count = 1): void {
+    this.owe(-count);
     this.finishWhenDone();
   }
 
@@ -146,9 +144,8 @@ export class ConnectionScope {
   }
 
   private enqueue(message: Buffer): void {
-    const { queue, events } = this;
-    queue.push(message);
-    if (this.paused || (queue.length <= MAX_QUEUED_MESSAGES && queue.bytes <= events.maxQueuedBytes)) return;
+    this.queue.push(message);
+    if (this.paused || !this.queue.full) return;
     this.paused = true;
     this.pauseReading();
   }
@@ -162,12 +159,7 @@ export class ConnectionScope {
       else this.dropQueue();
     }
     this.draining = false;
-    if (this.paused) this.resumeWhenLow();
-  }
-
-  private resumeWhenLow(): void {
-    const { queue, events } = this;
-    if (queue.length > MAX_QUEUED_MESSAGES / 4 || queue.bytes > events.maxQueuedBytes / 4) return;
+    if (!this.paused || !this.queue.low) return;
     this.paused = false;
     this.resumeReading();
   }

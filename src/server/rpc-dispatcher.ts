@@ -65,6 +65,22 @@ export class RpcDispatcher {
     else void this.deserialize(rpc, packet, this.setup.deserializer);
   }
 
+  /**
+   * A cancellation does not wait for a place among the calls in flight: it makes one. False: the packet is something
+   * else, and waits for its turn.
+   */
+  cancelAtOnce(rpc: RpcConnection, text: string): boolean {
+    const { deserializer, routes } = this.setup;
+    if (deserializer !== undefined || !text.includes(CANCEL_PATTERN)) return false;
+    try {
+      const { pattern, data, id } = JSON.parse(text) as IncomingPacket;
+      const cancels = pattern === CANCEL_PATTERN && id === undefined && !routes.find(CANCEL_PATTERN);
+      return cancels && rpc.cancel(data);
+    } catch {
+      return false; // for handle() to refuse
+    }
+  }
+
   reportFailure(connection: GevConnection, pattern: string, error: unknown): void {
     const { log, describe } = this.setup;
     log.report(
@@ -108,6 +124,7 @@ export class RpcDispatcher {
       else log.report('unhandled event', 'error', `There is no handler for the event ${show(pattern)}`);
       return;
     }
+    if (rpc.expired) return;
     const context = new GevContext([rpc.connection, pattern, packet.metadata]);
     work.up(1);
     if (handleEvent === undefined) this.run(rpc, handler, packet.data, context);
