@@ -6,18 +6,19 @@ import { MessageQueue } from './message-queue.js';
 import { OverflowGate } from './overflow-gate.js';
 import { CallList, RpcCall } from './rpc-call.js';
 import type { RpcDispatcher } from './rpc-dispatcher.js';
-import type { ReplyKind } from './rpc-replies.js';
+import type { ReplyKind, ReplyTarget } from './rpc-replies.js';
 
 /** How many cancellations of requests that wait are remembered. */
 const MAX_CANCELLED = 1024;
 
 /** What the RPC side keeps of one connection: its calls in flight, and the packets that wait for one of them to end. */
-export class RpcConnection {
+export class RpcConnection implements ReplyTarget {
   private readonly calls = new CallList();
   /** Packets that came while the connection had as many calls in flight as it may. */
   private readonly waiting: MessageQueue<string>;
   /** Ids of requests among them that the client has cancelled meanwhile. */
   private readonly cancelled = new Set<unknown>();
+  private preparing = 0;
   private paused = false;
   private draining = false;
   /** What requests are told now that the time for answers is over. */
@@ -51,7 +52,7 @@ export class RpcConnection {
       this.reply(id, 'error', this.expiry);
       return;
     }
-    if (this.cancelled.delete(id)) return;
+    if (this.scope.closed || this.cancelled.delete(id)) return;
     const call = new RpcCall(this, id, context);
     this.calls.add(call);
     this.scope.begin();
@@ -83,8 +84,8 @@ export class RpcConnection {
 
   // --- for its calls ---
 
-  reply(id: unknown, kind: ReplyKind, value: unknown): void {
-    this.dispatcher.replies.send(this.connection, id, kind, value);
+  reply(id: unknown, kind: ReplyKind, value: unknown): boolean {
+    return this.dispatcher.replies.send(this, id, kind, value);
   }
 
   failed(context: GevContext, error: unknown): void {
@@ -101,8 +102,27 @@ export class RpcConnection {
     if (this.waiting.length > 0) this.drain();
   }
 
+  /** A packet is being made of what was parsed; it takes the place of the call it may become. */
+  prepare(made: Promise<void>): void {
+    this.preparing++;
+    this.scope.begin();
+    void made.then(() => {
+      this.preparing--;
+      this.scope.complete();
+      if (this.waiting.length > 0) this.drain();
+    });
+  }
+
+  begin(): void {
+    this.scope.begin();
+  }
+
+  complete(): void {
+    this.scope.complete();
+  }
+
   private hasRoom(): boolean {
-    return this.calls.length < this.dispatcher.concurrency;
+    return this.calls.length + this.preparing < this.dispatcher.concurrency;
   }
 
   private enqueue(text: string): void {

@@ -62,7 +62,7 @@ export class RpcDispatcher {
       return;
     }
     if (this.setup.deserializer === undefined) this.dispatch(rpc, packet);
-    else void this.deserialize(rpc, packet, this.setup.deserializer);
+    else this.deserialize(rpc, packet, this.setup.deserializer);
   }
 
   /**
@@ -110,9 +110,9 @@ export class RpcDispatcher {
       const context = new GevContext([rpc.connection, pattern, packet.metadata]);
       rpc.call(handler as NestHandler, id, packet.data, context);
     } else if (pattern === HELLO_PATTERN) {
-      this.replies.send(rpc.connection, id, 'last', CAPABILITIES);
+      this.replies.send(rpc, id, 'last', CAPABILITIES);
     } else {
-      this.replies.send(rpc.connection, id, 'unhandled', NO_MESSAGE_HANDLER);
+      this.replies.send(rpc, id, 'unhandled', NO_MESSAGE_HANDLER);
     }
   }
 
@@ -155,20 +155,23 @@ export class RpcDispatcher {
     }
   }
 
-  private async deserialize(rpc: RpcConnection, raw: unknown, deserializer: GevDeserializer): Promise<void> {
-    const { work } = this.setup;
-    work.up(1);
+  private deserialize(rpc: RpcConnection, raw: unknown, deserializer: GevDeserializer): void {
+    const dispatch = (packet: unknown): void => this.dispatch(rpc, packet);
+    const failed = (error: unknown): void => this.undeserializable(rpc, raw, error);
     try {
       const packet = deserializer.deserialize(raw);
-      this.dispatch(rpc, isThenable(packet) ? await packet : packet);
+      if (isThenable(packet)) rpc.prepare(Promise.resolve(packet).then(dispatch).catch(failed));
+      else dispatch(packet);
     } catch (error) {
-      this.reportFailure(rpc.connection, 'deserializer', error);
-      const id = (raw as IncomingPacket | null)?.id;
-      const message = 'The packet could not be deserialized';
-      if (id !== undefined) this.replies.send(rpc.connection, id, 'error', { status: 'error', message });
-    } finally {
-      work.down(1);
+      failed(error);
     }
+  }
+
+  private undeserializable(rpc: RpcConnection, raw: unknown, error: unknown): void {
+    this.reportFailure(rpc.connection, 'deserializer', error);
+    const id = (raw as IncomingPacket | null)?.id;
+    const message = 'The packet could not be deserialized';
+    if (id !== undefined) this.replies.send(rpc, id, 'error', { status: 'error', message });
   }
 
   /** Such a peer does not speak our language: it is hung up on. */
