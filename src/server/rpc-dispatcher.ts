@@ -29,9 +29,10 @@ export interface RpcSetup {
   readonly concurrency: number;
   /** Undefined: packets are taken as they are. */
   readonly deserializer: GevDeserializer | undefined;
-  /** Nest's own way with events, where its hooks are installed; undefined: ours. */
-  readonly handleEvent:
-    ((pattern: string, packet: ReadPacket, context: GevContext) => Promise<unknown>) | undefined;
+  /** Whether Nest's processing hooks are installed. */
+  readonly hooked: () => boolean;
+  /** Nest's own way with events, hooks included. */
+  readonly handleEvent: (pattern: string, packet: ReadPacket, context: GevContext) => Promise<unknown>;
   /** Packets and events at work. */
   readonly work: Tally;
   readonly log: ErrorLog;
@@ -117,7 +118,7 @@ export class RpcDispatcher {
   }
 
   private event(rpc: RpcConnection, pattern: string, packet: IncomingPacket): void {
-    const { routes, handleEvent, log, work } = this.setup;
+    const { routes, hooked, handleEvent, log, work } = this.setup;
     const handler = routes.find(pattern);
     if (handler === undefined) {
       if (pattern === CANCEL_PATTERN) rpc.cancel(packet.data);
@@ -127,7 +128,7 @@ export class RpcDispatcher {
     if (rpc.expired) return;
     const context = new GevContext([rpc.connection, pattern, packet.metadata]);
     work.up(1);
-    if (handleEvent === undefined) this.run(rpc, handler, packet.data, context);
+    if (!hooked()) this.run(rpc, handler, packet.data, context);
     else {
       void handleEvent(pattern, packet as ReadPacket, context)
         .catch((error: unknown) => this.reportFailure(rpc.connection, pattern, error))
