@@ -13,6 +13,8 @@ export class RpcCall {
   next: RpcCall | undefined;
 
   private ended = false;
+  /** The handler has begun and has not settled. */
+  private running = false;
   private stream: ReplyToStream | undefined;
 
   constructor(
@@ -22,6 +24,7 @@ export class RpcCall {
   ) {}
 
   run(handler: NestHandler, data: unknown): void {
+    this.running = true;
     let result: unknown;
     try {
       result = handler(data, this.context);
@@ -37,9 +40,10 @@ export class RpcCall {
     } else this.settle(result);
   }
 
-  /** The client wants no more of it, or is gone: nothing is replied any more. */
+  /** The client wants no more of it, or is gone: nothing is replied any more. A handler at work keeps its place. */
   cancel(): void {
     if (this.ended) return;
+    if (this.running) this.owner.abandon();
     this.end();
     this.stream?.cancel();
     this.context.abort();
@@ -53,7 +57,11 @@ export class RpcCall {
   }
 
   private settle(value: unknown): void {
-    if (this.ended) return; // cancelled: nobody subscribes any more
+    this.running = false;
+    if (this.ended) {
+      this.owner.reclaim(); // it was cancelled: nobody subscribes any more
+      return;
+    }
     if (isStream(value)) {
       this.stream = new ReplyToStream(this.owner, this);
       this.stream.start(value);
@@ -64,7 +72,11 @@ export class RpcCall {
   }
 
   private fail(error: unknown): void {
-    if (this.ended) return;
+    this.running = false;
+    if (this.ended) {
+      this.owner.reclaim();
+      return;
+    }
     this.owner.failed(this.context, error);
     this.owner.reply(this.id, 'error', toErrorReply(error));
     this.end();
@@ -74,6 +86,7 @@ export class RpcCall {
   end(): void {
     if (this.ended) return;
     this.ended = true;
+    this.context.release();
     this.owner.finish(this);
   }
 }
