@@ -49,6 +49,11 @@ export class RpcCall {
     this.context.abort();
   }
 
+  /** The client has said FIN. One that does so in the midst of a stream is going away: Nest's clients close like that. */
+  hangUp(): void {
+    if (this.stream?.begun) this.expire({ status: 'error', message: 'The client has closed its side' });
+  }
+
   /** Ends it with an error for the caller. */
   expire(error: unknown): void {
     if (this.ended) return;
@@ -96,6 +101,8 @@ export class RpcCall {
  * value carries the end with it, as with Nest's own server.
  */
 class ReplyToStream {
+  /** A value has been sent. */
+  begun = false;
   private readonly subscription = new Subscription();
   private readonly gate: OverflowGate;
   private held: unknown;
@@ -127,6 +134,7 @@ class ReplyToStream {
   }
 
   private send(value: unknown): void {
+    this.begun = true;
     // What could not be sent has ended the request with an error: nothing may follow.
     if (!this.cancelled && !this.owner.reply(this.call.id, 'value', value)) this.call.cancel();
   }

@@ -77,6 +77,11 @@ export class RpcConnection implements ReplyTarget {
     this.drain();
   }
 
+  /** The peer has sent FIN: what it waits for is still replied, but it no longer listens to a stream that has begun. */
+  end(): void {
+    this.calls.forEach((call) => call.hangUp());
+  }
+
   /** The connection has closed. */
   close(): void {
     this.dropWaiting();
