@@ -121,7 +121,10 @@ export interface GevServerOptions {
   readonly idleTimeout?: number;
   /** How long `close()` may flush before the connection is cut. Default: 5000. */
   readonly closeTimeout?: number;
-  /** How long replies may take after the peer's FIN. Default: 30000. */
+  /**
+   * How long replies may take after the peer's FIN. With `nestJson()` a stream that had begun by then ends at once: so
+   * do Nest's clients say that they close. Default: 30000.
+   */
   readonly halfCloseTimeout?: number;
   /** How long `server.close()` waits for handlers at work and for output to be flushed. Default: 10000. */
   readonly drainTimeout?: number;

@@ -122,6 +122,7 @@ export class ConnectionScope {
   /** The peer has sent FIN: the connection ends with the last reply. */
   end(): void {
     this.ended = true;
+    this.rpc?.end();
     this.finishWhenDone();
   }
 

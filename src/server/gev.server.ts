@@ -65,7 +65,6 @@ export class GevServer
   private readonly log: ErrorLog;
   private readonly timers: ServerTimers;
   private hooked = false;
-  private routes: RouteTable | undefined;
   private droppedValues = 0;
   private running: Running | undefined;
   private starting: Promise<GevAddress> | undefined;
@@ -296,7 +295,6 @@ export class GevServer
       (pattern) => this.getHandlerByPattern(pattern),
       (handler) => (this.hooked ? (this.withHooks(handler) as MessageHandler) : handler),
     );
-    this.routes = routes;
     const onFailure = (connection: GevConnection, error: unknown): void => {
       if (events.countLate(error)) return;
       log.report('unsendable reply', 'error', `A reply to ${nameOf(connection)} could not be sent`, error);
@@ -319,7 +317,7 @@ export class GevServer
   /** In a hybrid application the server may listen long before the hooks come. */
   private onHooked(): void {
     this.hooked = true;
-    this.routes?.forget();
+    this.running?.events.rpc?.forgetRoutes();
   }
 
   private withHooks(handler: NestHandler): NestHandler {

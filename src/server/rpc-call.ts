@@ -13,6 +13,8 @@ export class RpcCall {
   next: RpcCall | undefined;
 
   private ended = false;
+  /** The handler has begun and has not settled. */
+  private running = false;
   private stream: ReplyToStream | undefined;
 
   constructor(
@@ -22,6 +24,7 @@ export class RpcCall {
   ) {}
 
   run(handler: NestHandler, data: unknown): void {
+    this.running = true;
     let result: unknown;
     try {
       result = handler(data, this.context);
@@ -37,12 +40,18 @@ export class RpcCall {
     } else this.settle(result);
   }
 
-  /** The client wants no more of it, or is gone: nothing is replied any more. */
+  /** The client wants no more of it, or is gone: nothing is replied any more. A handler at work keeps its place. */
   cancel(): void {
     if (this.ended) return;
+    if (this.running) this.owner.abandon();
     this.end();
     this.stream?.cancel();
     this.context.abort();
+  }
+
+  /** The client has said FIN. One that does so in the midst of a stream is going away: Nest's clients close like that. */
+  hangUp(): void {
+    if (this.stream?.begun) this.expire({ status: 'error', message: 'The client has closed its side' });
   }
 
   /** Ends it with an error for the caller. */
@@ -53,7 +62,11 @@ export class RpcCall {
   }
 
   private settle(value: unknown): void {
-    if (this.ended) return; // cancelled: nobody subscribes any more
+    this.running = false;
+    if (this.ended) {
+      this.owner.reclaim(); // it was cancelled: nobody subscribes any more
+      return;
+    }
     if (isStream(value)) {
       this.stream = new ReplyToStream(this.owner, this);
       this.stream.start(value);
@@ -64,7 +77,11 @@ export class RpcCall {
   }
 
   private fail(error: unknown): void {
-    if (this.ended) return;
+    this.running = false;
+    if (this.ended) {
+      this.owner.reclaim();
+      return;
+    }
     this.owner.failed(this.context, error);
     this.owner.reply(this.id, 'error', toErrorReply(error));
     this.end();
@@ -74,6 +91,7 @@ export class RpcCall {
   end(): void {
     if (this.ended) return;
     this.ended = true;
+    this.context.release();
     this.owner.finish(this);
   }
 }
@@ -83,6 +101,8 @@ export class RpcCall {
  * value carries the end with it, as with Nest's own server.
  */
 class ReplyToStream {
+  /** A value has been sent. */
+  begun = false;
   private readonly subscription = new Subscription();
   private readonly gate: OverflowGate;
   private held: unknown;
@@ -114,6 +134,7 @@ class ReplyToStream {
   }
 
   private send(value: unknown): void {
+    this.begun = true;
     // What could not be sent has ended the request with an error: nothing may follow.
     if (!this.cancelled && !this.owner.reply(this.call.id, 'value', value)) this.call.cancel();
   }

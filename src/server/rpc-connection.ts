@@ -21,6 +21,7 @@ export class RpcConnection implements ReplyTarget {
   /** Ids of requests among them that the client has cancelled meanwhile. */
   private readonly cancelled = new Set<unknown>();
   private preparing = 0;
+  private abandoned = 0;
   private paused = false;
   private draining = false;
   /** What requests are told now that the time for answers is over. */
@@ -82,6 +83,11 @@ export class RpcConnection implements ReplyTarget {
     this.drain();
   }
 
+  /** The peer has sent FIN: what it waits for is still replied, but it no longer listens to a stream that has begun. */
+  end(): void {
+    this.calls.forEach((call) => call.hangUp());
+  }
+
   /** The connection has closed. */
   close(): void {
     this.dropWaiting();
@@ -127,8 +133,20 @@ export class RpcConnection implements ReplyTarget {
     this.scope.complete();
   }
 
+  /** A call was cancelled, and its handler is still at work: it counts until {@link reclaim}. */
+  abandon(): void {
+    this.abandoned++;
+    this.dispatcher.work.up(1);
+  }
+
+  reclaim(): void {
+    this.abandoned--;
+    this.dispatcher.work.down(1);
+    if (this.waiting.length > 0) this.drain();
+  }
+
   private hasRoom(): boolean {
-    return this.calls.length + this.preparing < this.dispatcher.concurrency;
+    return this.calls.length + this.preparing + this.abandoned < this.dispatcher.concurrency;
   }
 
   private enqueue(text: string): void {

@@ -59,17 +59,25 @@ export class RpcDispatcher {
   readonly replies: Replies;
   readonly overflow: OverflowPolicy;
   readonly concurrency: number;
+  readonly work: Tally;
   private readonly routes: (Route | null)[][] = [];
 
   constructor(private readonly setup: RpcSetup) {
     this.replies = setup.replies;
     this.overflow = setup.overflow;
     this.concurrency = setup.concurrency;
+    this.work = setup.work;
   }
 
   /** The routes of a loop, which numbers patterns as they come. */
   routesOf(loop: number): (Route | null)[] {
     return (this.routes[loop] ??= []);
+  }
+
+  /** Handlers are wrapped in another way from now on: has every route looked up anew. */
+  forgetRoutes(): void {
+    this.setup.routes.forget();
+    for (const routes of this.routes) routes.length = 0;
   }
 
   /**
@@ -176,7 +184,7 @@ export class RpcDispatcher {
   }
 
   private event(rpc: RpcConnection, pattern: string, packet: IncomingPacket): void {
-    const { routes, hooked, handleEvent, log, work } = this.setup;
+    const { routes, hooked, handleEvent, log } = this.setup;
     const handler = routes.find(pattern);
     if (handler === undefined) {
       if (pattern === CANCEL_PATTERN) rpc.cancel(packet.data);
@@ -185,18 +193,21 @@ export class RpcDispatcher {
     }
     if (rpc.expired) return;
     const context = new GevContext([rpc.connection, pattern, packet.metadata]);
-    work.up(1);
+    this.work.up(1);
     if (!hooked()) this.run(rpc, handler, packet.data, context);
     else {
       void handleEvent(pattern, packet as ReadPacket, context)
         .catch((error: unknown) => this.reportFailure(rpc.connection, pattern, error))
-        .finally(() => work.down(1));
+        .finally(() => this.work.down(1));
     }
   }
 
   /** An event's handler. It owes nothing to the connection, and goes on when that closes: its sender may not wait. */
   private run(rpc: RpcConnection, handler: MessageHandler, data: unknown, context: GevContext): void {
-    const done = (): void => this.setup.work.down(1);
+    const done = (): void => {
+      context.release();
+      this.work.down(1);
+    };
     const failed = (error: unknown): void => {
       this.reportFailure(rpc.connection, context.getPattern(), error);
       done();

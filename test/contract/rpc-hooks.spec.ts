@@ -93,9 +93,9 @@ function hook(server: GevServer): { readonly ended: () => number } {
   let ended = 0;
   server.setOnProcessingStartHook((transport, context, done) => {
     const { description } = transport as symbol;
-    return trace.run(`t${++number}`, () => {
+    trace.run(`t${++number}`, () => {
       say(`start ${description} ${(context as GevContext).getPattern()}`);
-      return done();
+      void done();
     });
   });
   server.setOnProcessingEndHook((_, context) => {
