@@ -234,8 +234,11 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     const flags = callback === undefined ? 0 : SendFlag.NotifyFlushed;
     this.sent += owner.outbound.sendFrame(identity.slot, identity.generation, pieces, flags);
     this.sentMessages++;
-    if (callback !== undefined) (this.flushes ??= []).push({ target: this.sent, settle: callback });
-    return this.sent - this.written <= owner.highWaterMark || this.checkOutput();
+    const below = this.sent - this.written <= owner.highWaterMark || this.checkOutput(callback);
+    if (callback !== undefined && !this.aborted) {
+      (this.flushes ??= []).push({ target: this.sent, settle: callback });
+    }
+    return below;
   }
 
   /**
@@ -388,12 +391,12 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   }
 
   /** After a frame, whose length shows only when it is written: false above the high-water mark. */
-  private checkOutput(): boolean {
+  private checkOutput(callback: SendCallback | undefined): boolean {
     this.refreshWritten();
     const { identity, owner } = this;
     const buffered = this.sent - this.written;
     if (buffered > owner.maxSendBuffer) {
-      this.overflow(undefined);
+      this.overflow(callback);
       return false;
     }
     if (buffered <= owner.highWaterMark) return true;

@@ -79,7 +79,8 @@ export class Outbound {
   }
 
   /**
-   * Sends `<length>#<text>`, the text in pieces so that nobody has to join them; the length is in UTF-16 code units.
+   * Sends `<length>#<text>`, the text in pieces so that nobody has to join them; the length is in UTF-16 code units. A
+   * surrogate pair must lie in one piece, as in the pieces of JSON it does.
    *
    * @returns the bytes of it all
    */
