@@ -30,6 +30,9 @@ class InboundStream {
   void Unlock() { open_mutex_.unlock(); }
   /// False after room ran out and until a slab came back.
   [[nodiscard]] bool HasRoom() const noexcept { return !out_of_room_ || !free_.Empty(); }
+  /// The loop waits for something else that JavaScript frees as it reads: have the next Release()
+  /// wake it.
+  void AwaitRelease() noexcept { starving_.store(true); }
   /// Makes sure that one descriptor and `bytes` (<= kMaxData) fit. False: no slab is free.
   bool Reserve(std::size_t bytes) noexcept;
   /// Writes a descriptor; Reserve() came before.
@@ -73,7 +76,7 @@ class InboundStream {
   std::size_t data_end_ = 0;
 
   bool out_of_room_ = false;           // loop's thread
-  std::atomic<bool> starving_{false};  // the same, for JavaScript's thread
+  std::atomic<bool> starving_{false};  // the loop waits: Release() must wake it
 };
 
 }  // namespace bridge

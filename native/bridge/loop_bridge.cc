@@ -45,6 +45,14 @@ LoopBridge::LoopBridge(const protocol::Framer& framer, Doorbell* doorbell,
 
 // --- events: loop → JavaScript -------------------------------------------------------------------
 
+bool LoopBridge::HasRoom() noexcept {
+  if (!large_.HasRoom()) {
+    inbound_.AwaitRelease();
+    if (!large_.HasRoom()) return false;  // looked at anew: it may just have been made
+  }
+  return inbound_.HasRoom();
+}
+
 void LoopBridge::EndEvents() {
   const bool has_events = inbound_.HasEvents();
   inbound_.Unlock();
@@ -183,14 +191,10 @@ ReadVerdict LoopBridge::ParseSlab(Connection& connection, std::size_t available)
 ReadVerdict LoopBridge::ParsePartial(Connection& connection) {
   Slot& slot = SlotOf(connection);
   while (!slot.partial.empty()) {
-    protocol::FrameState state = slot.frame;
     const std::span<const std::byte> input = slot.partial.bytes();
-    const FrameResult frame = framer_.Next(input, state);
+    const FrameResult frame = framer_.Next(input, slot.frame);
     if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kProtocolError;
-    if (frame.status == FrameResult::Status::kIncomplete) {
-      slot.frame = state;
-      break;
-    }
+    if (frame.status == FrameResult::Status::kIncomplete) break;
     if (!DeliverCopy(connection, input.subspan(frame.payload_offset, frame.payload_length),
                      frame.ascii)) {
       return ReadVerdict::kNoRoom;
@@ -229,22 +233,11 @@ bool LoopBridge::DeliverCopy(const Connection& connection, std::span<const std::
     return true;
   }
   if (!inbound_.Reserve(0)) return false;
-  LargeFrame large{payload.size(), std::make_unique_for_overwrite<std::byte[]>(payload.size())};
-  std::memcpy(large.bytes.get(), payload.data(), payload.size());
-  const std::uint32_t ticket = next_ticket_++;
-  {
-    const std::scoped_lock lock(large_mutex_);
-    large_.insert_or_assign(ticket, std::move(large));
-  }
+  const auto ticket = large_.Put(payload);
+  if (!ticket) return false;
   inbound_.Append({EventKind::kLarge, connection.slot(), connection.generation(), 0,
-                   static_cast<std::uint32_t>(payload.size()), ticket, ascii ? 1U : 0U, 0});
+                   static_cast<std::uint32_t>(payload.size()), *ticket, ascii ? 1U : 0U, 0});
   return true;
-}
-
-LoopBridge::LargeFrame LoopBridge::TakeLarge(std::uint32_t ticket) {
-  const std::scoped_lock lock(large_mutex_);
-  const auto node = large_.extract(ticket);
-  return node.empty() ? LargeFrame{} : std::move(node.mapped());
 }
 
 // --- records: JavaScript → loop

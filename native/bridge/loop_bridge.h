@@ -2,15 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <mutex>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "bridge/doorbell.h"
 #include "bridge/frame_buffer.h"
 #include "bridge/inbound_stream.h"
+#include "bridge/large_frames.h"
 #include "bridge/mailbox.h"
 #include "protocol/framer.h"
 #include "protocol/nest_packet.h"
@@ -34,16 +32,12 @@ class LoopBridge final : public reactor::LoopHandler {
   [[nodiscard]] InboundStream& inbound() noexcept { return inbound_; }
   [[nodiscard]] Mailbox& mailbox() noexcept { return mailbox_; }
 
-  struct LargeFrame {
-    std::size_t size = 0;
-    std::unique_ptr<std::byte[]> bytes;
-  };
   /// The frame a kLarge descriptor names; once. JavaScript's thread.
-  LargeFrame TakeLarge(std::uint32_t ticket);
+  LargeFrame TakeLarge(std::uint32_t ticket) { return large_.Take(ticket); }
 
   [[nodiscard]] bool HasCommands() const noexcept override { return !mailbox_.Empty(); }
   void RunCommands() override;
-  [[nodiscard]] bool HasRoom() noexcept override { return inbound_.HasRoom(); }
+  [[nodiscard]] bool HasRoom() noexcept override;
   void BeginEvents() override { inbound_.Lock(); }
   void EndEvents() override;
   bool OnOpen(reactor::Connection& connection) override;
@@ -104,10 +98,7 @@ class LoopBridge final : public reactor::LoopHandler {
   std::vector<Part> parts_;
   std::vector<reactor::Connection*> unflushed_;
   std::vector<std::span<const std::byte>> spans_;  // scratch of Flush()
-
-  std::mutex large_mutex_;
-  std::uint32_t next_ticket_ = 1;
-  std::unordered_map<std::uint32_t, LargeFrame> large_;  // guarded by large_mutex_
+  LargeFrames large_;
 };
 
 }  // namespace bridge

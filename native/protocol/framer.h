@@ -7,10 +7,11 @@
 namespace protocol {
 
 /// What a framer remembers of one connection between two looks at an incomplete frame, so that no
-/// byte is scanned twice. Zero at the start of every frame.
+/// byte is scanned twice. As constructed at the start of every frame.
 struct FrameState {
   std::uint64_t scanned = 0;
   std::uint64_t count = 0;
+  bool ascii = true;  // nothing else among the bytes scanned
 };
 
 struct FrameResult {
@@ -36,7 +37,8 @@ class Framer {
   [[nodiscard]] virtual bool carries_packets() const noexcept { return false; }
 
   /// Looks for one frame at the start of `input` (not empty). After kIncomplete it is called again
-  /// with the same bytes and more behind them; `state` tells where it stopped.
+  /// with the same bytes and more behind them; `state` tells where it stopped. So it may be after
+  /// kFrame, should there be no room for the frame.
   virtual FrameResult Next(std::span<const std::byte> input, FrameState& state) const noexcept = 0;
 };
 

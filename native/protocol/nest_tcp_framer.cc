@@ -28,15 +28,12 @@ FrameResult NestTcpFramer::Next(std::span<const std::byte> input,
   const std::size_t header = digits + 1;
   const std::span<const std::byte> text = input.subspan(header);
   if (text.size() < length) return kIncomplete;  // a code unit takes a byte at least
-  const TextMeasure measure = MeasureUtf8(text, length, {state.scanned, state.count});
+  const TextMeasure measure = MeasureUtf8(text, length, {state.scanned, state.count, state.ascii});
   if (measure.bytes > max_frame_length_ || measure.units > length) return kInvalid;
-  if (measure.units < length) {
-    state.scanned = measure.bytes;
-    state.count = measure.units;
-    return kIncomplete;
-  }
+  state = {measure.bytes, measure.units, measure.ascii};
+  if (measure.units < length) return kIncomplete;
   return {FrameResult::Status::kFrame, header + measure.bytes, header, measure.bytes,
-          measure.bytes == measure.units};
+          measure.ascii};
 }
 
 }  // namespace protocol

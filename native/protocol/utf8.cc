@@ -67,6 +67,7 @@ TextMeasure MeasureUtf8(std::span<const std::byte> text, std::size_t units,
     }
     measure.bytes += length;
     measure.units += length == 4 ? 2 : 1;
+    measure.ascii = false;
   }
   return measure;
 }

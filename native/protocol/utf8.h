@@ -10,6 +10,8 @@ namespace protocol {
 struct TextMeasure {
   std::size_t bytes = 0;
   std::size_t units = 0;  // UTF-16 code units that a decoder makes of these bytes
+  bool ascii = true;      // no byte above 0x7f among them; as many units as bytes is not enough:
+                          // an invalid byte is one unit, too
 };
 
 /// Goes on measuring UTF-8 `text` from `measure` until it has `units` code units, or the text ends

@@ -16,6 +16,7 @@
 #include "bridge/doorbell.h"
 #include "bridge/frame_buffer.h"
 #include "bridge/inbound_stream.h"
+#include "bridge/large_frames.h"
 #include "bridge/mailbox.h"
 #include "bridge/slab.h"
 #include "bridge/spsc_ring.h"
@@ -184,6 +185,31 @@ TEST(MailboxTest, KeepsTheOrderBetweenTwoThreadsThroughSlabsAndSpills) {
   }
   loop.join();
   EXPECT_FALSE(failed);
+}
+
+TEST(LargeFramesTest, RefusesMoreThanItsCapacityUntilEnoughWasTaken) {
+  LargeFrames frames;
+  const std::vector<std::byte> frame(LargeFrames::kCapacity / 4 + 1, std::byte{7});
+  std::vector<std::uint32_t> tickets;
+  while (const auto ticket = frames.Put(frame)) tickets.push_back(*ticket);
+  ASSERT_EQ(tickets.size(), 3U);
+  EXPECT_FALSE(frames.HasRoom());
+  const LargeFrame taken = frames.Take(tickets[1]);
+  EXPECT_TRUE(std::ranges::equal(std::span(taken.bytes.get(), taken.size), frame));
+  EXPECT_EQ(frames.Take(tickets[1]).size, 0U) << "once only";
+  EXPECT_TRUE(frames.HasRoom());
+  EXPECT_TRUE(frames.Put(frame));
+}
+
+TEST(LargeFramesTest, TakesAFrameLongerThanItsCapacityWhenItIsAlone) {
+  LargeFrames frames;
+  const std::vector<std::byte> huge(LargeFrames::kCapacity + 1);
+  const auto ticket = frames.Put(std::span(huge).first(1));
+  EXPECT_FALSE(frames.Put(huge));
+  EXPECT_FALSE(frames.HasRoom());
+  frames.Take(*ticket);
+  EXPECT_TRUE(frames.HasRoom());
+  EXPECT_TRUE(frames.Put(huge));
 }
 
 class CountingDoorbell final : public Doorbell {

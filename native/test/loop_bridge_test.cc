@@ -10,48 +10,20 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
-#include <condition_variable>
 #include <cstring>
-#include <functional>
 #include <map>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "protocol/raw_framer.h"
-#include "reactor/loop_group.h"
+#include "reactor/endpoint.h"
+#include "test/support/bridge_consumer.h"
 
 namespace bridge {
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr std::size_t kInbound = 4;
-constexpr std::size_t kOutbound = 4;
-
-class WaitableDoorbell final : public Doorbell {
- public:
-  bool Wait() {
-    std::unique_lock lock(mutex_);
-    return condition_.wait_for(lock, 10s, [this] { return std::exchange(rung_, false); });
-  }
-
- protected:
-  void WakeUp() noexcept override {
-    const std::scoped_lock lock(mutex_);
-    rung_ = true;
-    condition_.notify_one();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable condition_;
-  bool rung_ = false;
-};
+using Consumer = test::BridgeConsumer;
 
 /// Frames of one length byte and as many bytes; 255 is invalid.
 class ByteLengthFramer final : public protocol::Framer {
@@ -63,128 +35,6 @@ class ByteLengthFramer final : public protocol::Framer {
     if (input.size() < length + 1) return {};
     return {protocol::FrameResult::Status::kFrame, length + 1, 1, length};
   }
-};
-
-/// Plays JavaScript: takes batches, answers, publishes.
-class Consumer {
- public:
-  explicit Consumer(const protocol::Framer& framer, std::size_t loops = 1) {
-    reactor::GroupOptions options;
-    std::vector<reactor::LoopHandler*> handlers;
-    for (std::size_t i = 0; i < loops; ++i) {
-      inbound_of_.push_back(slabs_.size());
-      std::vector<std::byte*> inbound = Memory(kInbound);
-      outbound_of_.push_back(slabs_.size());
-      std::vector<std::byte*> outbound = Memory(kOutbound);
-      bridges_.push_back(std::make_unique<LoopBridge>(framer, &doorbell_, std::move(inbound),
-                                                      std::move(outbound)));
-      handlers.push_back(bridges_.back().get());
-    }
-    group_ = std::make_unique<reactor::LoopGroup>(options, handlers);
-    for (std::size_t i = 0; i < loops; ++i) bridges_[i]->Attach(group_->loop(i));
-    port_ = group_->Listen(reactor::Endpoint::FromAddress("127.0.0.1", 0)).port();
-  }
-
-  [[nodiscard]] std::uint16_t port() const { return port_; }
-
-  /// Reads events until `done`; `on_event(loop, descriptor, data)` may call Send().
-  using Listener = std::function<void(std::size_t, const Descriptor&, std::string)>;
-  bool ReadUntil(const std::function<bool()>& done, const Listener& on_event) {
-    while (!done()) {
-      doorbell_.BeginRound();
-      for (std::size_t i = 0; i < bridges_.size(); ++i) ReadAll(i, on_event);
-      if (!done() && doorbell_.TryIdle() && !doorbell_.Wait()) return false;
-    }
-    return true;
-  }
-
-  void Send(std::size_t loop, const Descriptor& to, const std::string& data) {
-    Write(loop, static_cast<std::int32_t>(Operation::kSend), to, data);
-  }
-  /// `port` -1: a path.
-  void Dial(std::size_t loop, std::uint32_t token, const std::string& address, std::int32_t port) {
-    const double timeout = 5000;
-    std::string payload(sizeof timeout + sizeof port, '\0');
-    std::memcpy(payload.data(), &timeout, sizeof timeout);
-    std::memcpy(payload.data() + sizeof timeout, &port, sizeof port);
-    Write(loop, static_cast<std::int32_t>(Operation::kDial), Named(token), payload + address);
-  }
-  void CancelDial(std::size_t loop, std::uint32_t token) {
-    Write(loop, static_cast<std::int32_t>(Operation::kDialCancel), Named(token), "");
-  }
-  static Descriptor Named(std::uint32_t token) {
-    Descriptor out{};
-    out.slot = token;
-    return out;
-  }
-  void PublishAll() {
-    for (std::size_t i = 0; i < bridges_.size(); ++i) Publish(i);
-  }
-  /// Flush, FIN, close: what the server layer does after a peer's FIN.
-  void Close(std::size_t loop, const Descriptor& to) {
-    Write(loop, static_cast<std::int32_t>(Operation::kClose), to, "");
-  }
-
- private:
-  std::vector<std::byte*> Memory(std::size_t count) {
-    std::vector<std::byte*> out;
-    for (std::size_t i = 0; i < count; ++i) {
-      slabs_.push_back(std::make_unique<std::byte[]>(kSlabSize));
-      out.push_back(slabs_.back().get());
-    }
-    return out;
-  }
-
-  [[nodiscard]] std::byte* OpenSlab(std::size_t loop) {
-    return slabs_[outbound_of_[loop] + static_cast<std::size_t>(bridges_[loop]->mailbox().open())]
-        .get();
-  }
-
-  void Write(std::size_t loop, std::int32_t operation, const Descriptor& to,
-             const std::string& data) {
-    const std::size_t size = kRecordHeader + PaddedTo4(data.size());
-    if (static_cast<std::size_t>(LoadWord(OpenSlab(loop))) + size > kSlabSize) Publish(loop);
-    std::byte* const slab = OpenSlab(loop);
-    const auto used = static_cast<std::size_t>(LoadWord(slab));
-    const Record record{operation, to.slot, to.generation, static_cast<std::uint32_t>(data.size())};
-    std::memcpy(slab + used, &record, sizeof record);
-    std::memcpy(slab + used + kRecordHeader, data.data(), data.size());
-    StoreWord(slab, static_cast<std::int32_t>(used + size));
-  }
-
-  void Publish(std::size_t loop) {
-    if (bridges_[loop]->mailbox().Publish()) group_->loop(loop).Wake();
-  }
-
-  void ReadAll(std::size_t loop, const Listener& on_event) {
-    InboundStream& inbound = bridges_[loop]->inbound();
-    for (std::int32_t index = inbound.Take(); index >= 0; index = inbound.Take()) {
-      const std::byte* slab = slabs_[inbound_of_[loop] + static_cast<std::size_t>(index)].get();
-      const auto count = static_cast<std::size_t>(LoadWord(slab));
-      for (std::size_t i = 0; i < count; ++i) {
-        Descriptor event{};
-        std::memcpy(&event, slab + kSlabHeader + i * kDescriptorSize, sizeof event);
-        std::string data(event.length, '\0');
-        if (event.kind == EventKind::kLarge) {
-          const auto frame = bridges_[loop]->TakeLarge(event.a);
-          std::memcpy(data.data(), frame.bytes.get(), frame.size);
-        } else {
-          std::memcpy(data.data(), slab + event.offset, event.length);
-        }
-        on_event(loop, event, std::move(data));
-      }
-      if (inbound.Release(index)) group_->loop(loop).Wake();
-      Publish(loop);
-    }
-  }
-
-  WaitableDoorbell doorbell_;
-  std::vector<std::unique_ptr<std::byte[]>> slabs_;
-  std::vector<std::size_t> inbound_of_;
-  std::vector<std::size_t> outbound_of_;
-  std::vector<std::unique_ptr<LoopBridge>> bridges_;
-  std::unique_ptr<reactor::LoopGroup> group_;
-  std::uint16_t port_ = 0;
 };
 
 int Dial(std::uint16_t port) {

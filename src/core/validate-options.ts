@@ -47,7 +47,7 @@ const LOAD_BALANCES: readonly GevLoadBalance[] = [
 ];
 const OVERFLOWS: readonly GevOverflow[] = ['buffer', 'drop-newest', 'drop-oldest', 'latest', 'close'];
 /** The longest frame: what fits a length of ten digits and V8's longest string. */
-const MAX_FRAME_LENGTH = 512 * 1024 * 1024;
+export const MAX_FRAME_LENGTH = 512 * 1024 * 1024;
 
 /** Every option, once: a name forgotten here does not compile. */
 const KNOWN_OPTIONS = {

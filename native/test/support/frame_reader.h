@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/framer.h"
+
+namespace test {
+
+struct Frame {
+  std::string payload;
+  bool ascii = false;
+
+  bool operator==(const Frame&) const = default;
+};
+
+/// Plays one connection to a framer: keeps what is incomplete and takes every frame there is.
+class FrameReader {
+ public:
+  explicit FrameReader(const protocol::Framer& framer) : framer_(framer) {}
+
+  /// The stream goes on with these bytes. Nothing happens after an invalid frame.
+  void Feed(std::string_view bytes) {
+    if (invalid_) return;
+    kept_ += bytes;
+    while (!kept_.empty()) {
+      const auto input = std::as_bytes(std::span(kept_.data(), kept_.size()));
+      const protocol::FrameResult frame = framer_.Next(input, state_);
+      if (frame.status == protocol::FrameResult::Status::kIncomplete) return;
+      if (frame.status == protocol::FrameResult::Status::kInvalid) {
+        invalid_ = true;
+        return;
+      }
+      frames_.push_back({kept_.substr(frame.payload_offset, frame.payload_length), frame.ascii});
+      kept_.erase(0, frame.consumed);
+      state_ = {};
+    }
+  }
+
+  [[nodiscard]] const std::vector<Frame>& frames() const { return frames_; }
+  [[nodiscard]] bool invalid() const { return invalid_; }
+  /// Bytes of the frame that is not complete.
+  [[nodiscard]] std::size_t kept() const { return kept_.size(); }
+  [[nodiscard]] const protocol::FrameState& state() const { return state_; }
+
+ private:
+  const protocol::Framer& framer_;
+  std::vector<Frame> frames_;
+  std::string kept_;
+  protocol::FrameState state_;
+  bool invalid_ = false;
+};
+
+}  // namespace test
