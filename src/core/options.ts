@@ -71,7 +71,8 @@ export interface GevServerOptions {
   /** What the server speaks. Default: {@link nestJson}. */
   readonly codec?: GevCodec;
   /**
-   * Messages of ONE connection that handlers may work on at a time; while they do, reading from it pauses.
+   * Messages of ONE connection that handlers may work on at a time. More of them wait; when too many do (1024, or
+   * `highWaterMark` bytes), reading from the connection pauses.
    * Default: the codec's, 1 for `raw()` and 1024 for `nestJson()`.
    */
   readonly concurrency?: number;

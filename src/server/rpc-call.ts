@@ -55,7 +55,7 @@ export class RpcCall {
   private settle(value: unknown): void {
     if (this.ended) return; // cancelled: nobody subscribes any more
     if (isStream(value)) {
-      this.stream = new ReplyToStream(this.owner, this.id, () => this.end());
+      this.stream = new ReplyToStream(this.owner, this);
       this.stream.start(value);
       return;
     }
@@ -70,7 +70,8 @@ export class RpcCall {
     this.end();
   }
 
-  private end(): void {
+  /** Its last reply is out, or nobody waits for one. */
+  end(): void {
     if (this.ended) return;
     this.ended = true;
     this.owner.finish(this);
@@ -86,13 +87,13 @@ class ReplyToStream {
   private readonly gate: OverflowGate;
   private held: unknown;
   private holds = false;
+  private cancelled = false;
 
   constructor(
     private readonly owner: RpcConnection,
-    private readonly id: unknown,
-    private readonly onEnd: () => void,
+    private readonly call: RpcCall,
   ) {
-    this.gate = owner.openGate((value) => owner.reply(id, 'value', value));
+    this.gate = owner.openGate((value) => this.send(value));
   }
 
   start(source: Observable<unknown>): void {
@@ -106,12 +107,19 @@ class ReplyToStream {
   }
 
   cancel(): void {
+    this.cancelled = true;
     this.holds = false;
     this.gate.close();
     this.subscription.unsubscribe();
   }
 
+  private send(value: unknown): void {
+    // What could not be sent has ended the request with an error: nothing may follow.
+    if (!this.cancelled && !this.owner.reply(this.call.id, 'value', value)) this.call.cancel();
+  }
+
   private take(value: unknown): void {
+    if (this.cancelled) return; // an Observable that emits all at once notices too late
     if (this.holds) this.gate.push(this.held);
     else process.nextTick(() => this.release());
     this.held = value;
@@ -119,7 +127,7 @@ class ReplyToStream {
   }
 
   private release(): void {
-    if (!this.holds) return;
+    if (!this.holds || this.cancelled) return;
     this.holds = false;
     const { held } = this;
     this.held = undefined;
@@ -129,16 +137,18 @@ class ReplyToStream {
   private fail(error: unknown): void {
     this.release();
     this.gate.release();
-    this.owner.reply(this.id, 'error', toErrorReply(error));
-    this.onEnd();
+    if (this.cancelled) return;
+    this.owner.reply(this.call.id, 'error', toErrorReply(error));
+    this.call.end();
   }
 
   private complete(): void {
     this.gate.release();
-    if (this.holds) this.owner.reply(this.id, 'last', this.held);
-    else this.owner.reply(this.id, 'end', undefined);
+    if (this.cancelled) return;
+    if (this.holds) this.owner.reply(this.call.id, 'last', this.held);
+    else this.owner.reply(this.call.id, 'end', undefined);
     this.holds = false;
-    this.onEnd();
+    this.call.end();
   }
 }
 
