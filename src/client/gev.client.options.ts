@@ -95,7 +95,10 @@ export interface GevClientOptions {
   readonly maxSendBuffer?: number;
   /** Nest's name for `maxSendBuffer`. */
   readonly maxSendBufferSize?: number;
-  /** Requests that wait to be sent above this pause the reading of replies. Default: 1 MiB. */
+  /**
+   * Requests that wait to be sent above this pause the reading of replies.
+   * Default: 1 MiB, or `maxSendBuffer` where that is less.
+   */
   readonly highWaterMark?: number;
   /** Send small requests at once (TCP_NODELAY). Default: true. */
   readonly noDelay?: boolean;

@@ -80,10 +80,10 @@ export function validateClientOptions(options: GevClientOptions = {}): ResolvedG
   refuseUnknown(options, Object.keys(KNOWN_OPTIONS));
   const endpoints = resolveEndpoints(options);
   const connections = integer(options, 'connections', 1, MAX_CONNECTIONS) ?? 1;
-  const highWaterMark = integer(options, 'highWaterMark', 1, MAX_INT32) ?? DEFAULT_HIGH_WATER_MARK;
-  const maxSendBuffer =
-    aliased(options, 'maxSendBuffer', 'maxSendBufferSize', 1, MAX_INT32) ??
-    Math.max(DEFAULT_MAX_SEND_BUFFER, highWaterMark);
+  const cap = aliased(options, 'maxSendBuffer', 'maxSendBufferSize', 1, MAX_INT32);
+  const highWaterMark =
+    integer(options, 'highWaterMark', 1, MAX_INT32) ?? Math.min(DEFAULT_HIGH_WATER_MARK, cap ?? MAX_INT32);
+  const maxSendBuffer = cap ?? Math.max(DEFAULT_MAX_SEND_BUFFER, highWaterMark);
   inOrder('highWaterMark', highWaterMark, 'maxSendBuffer', maxSendBuffer);
   const reconnect = resolveReconnect(options.reconnect);
   const offlineQueue = integer(options, 'offlineQueue', 0, MAX_INT32) ?? 0;

@@ -104,7 +104,10 @@ export interface GevServerOptions {
   /** The kernel's send buffer of a connection. Default: the system's. */
   readonly sendBufferSize?: number;
 
-  /** Output waiting above this stops reading from that peer and makes `send()` return false. Default: 1 MiB. */
+  /**
+   * Output waiting above this stops reading from that peer and makes `send()` return false.
+   * Default: 1 MiB, or `maxSendBuffer` where that is less.
+   */
   readonly highWaterMark?: number;
   /** Output waiting below this resumes reading and emits `drain$`. Default: a quarter of `highWaterMark`. */
   readonly lowWaterMark?: number;

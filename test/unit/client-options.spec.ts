@@ -97,6 +97,7 @@ describe('client options', () => {
       incompleteFrameTimeout: 50,
       maxSendBuffer: 2 ** 21,
     });
+    expect(validateClientOptions({ maxSendBufferSize: 1000 })).toMatchObject({ highWaterMark: 1000 });
     expect(refusal({ maxFrameLength: 1, maxBufferSize: 1 })).toMatchObject({ option: 'maxBufferSize' });
   });
 
