@@ -1,5 +1,31 @@
+export type {
+  GevClientEvents,
+  GevClientInternals,
+  GevClientStats,
+  GevClientStatus,
+  GevEndpointStats,
+} from './client/gev.client.events.js';
+export type {
+  GevClientBalance,
+  GevClientOptions,
+  GevEjectionOptions,
+  GevEndpoint,
+  GevNetworkEndpoint,
+  GevPathEndpoint,
+  GevReconnectOptions,
+} from './client/gev.client.options.js';
+export { GevClient } from './client/gev.client.js';
+export { GevRecord, GevRecordBuilder, type GevMetadata, type GevRecordOptions } from './client/gev.record.js';
 export { GevContext, type GevContextArgs } from './context/gev.context.js';
 export type { GevAddress, GevNetworkAddress, GevPathAddress } from './core/address.js';
+export {
+  GevAbortedError,
+  GevClientClosedError,
+  GevConnectionLostError,
+  GevInvalidReplyError,
+  GevNotConnectedError,
+  GevTimeoutError,
+} from './core/client-errors.js';
 export type { CloseReason } from './core/close-reason.js';
 export { GevConnection, type GevData } from './core/connection.js';
 export { GEV_TRANSPORT } from './core/constants.js';

@@ -20,6 +20,8 @@ struct NestPacketParts {
   std::string_view pattern;
   std::size_t data_offset = 0;
   std::size_t id_length = 0;
+
+  bool operator==(const NestPacketParts&) const noexcept = default;
 };
 
 /// Empty when the text, which must be ASCII, is written in another way. Any thread.

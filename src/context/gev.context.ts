@@ -1,4 +1,5 @@
 import { BaseRpcContext } from '@nestjs/microservices';
+import type { Subscription } from 'rxjs';
 import type { CloseReason } from '../core/close-reason.js';
 import type { GevConnection } from '../core/connection.js';
 
@@ -21,16 +22,18 @@ export type GevContextArgs = [
 export class GevContext extends BaseRpcContext<GevContextArgs> {
   private controller: AbortController | undefined;
   private aborted = false;
+  private released = false;
+  private closing: Subscription | undefined;
 
   /**
    * Fires when nobody waits for the outcome any more: the client has cancelled the request, or its connection has
-   * closed. Made when it is first asked for.
+   * closed. It does not fire after the last reply to a request. Made when it is first asked for.
    */
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       this.controller = new AbortController();
       if (this.aborted) this.controller.abort();
-      else this.getConnection().closed$.subscribe(() => this.abort());
+      else if (!this.released) this.closing = this.getConnection().closed$.subscribe(() => this.abort());
     }
     return this.controller.signal;
   }
@@ -39,7 +42,15 @@ export class GevContext extends BaseRpcContext<GevContextArgs> {
   abort(): void {
     if (this.aborted) return;
     this.aborted = true;
+    this.release();
     this.controller?.abort();
+  }
+
+  /** @internal The call has ended: a connection that lives long is not to keep what it asked for. */
+  release(): void {
+    this.released = true;
+    this.closing?.unsubscribe();
+    this.closing = undefined;
   }
 
   /** The connection that this call is about. */

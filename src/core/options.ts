@@ -71,7 +71,8 @@ export interface GevServerOptions {
   /** What the server speaks. Default: {@link nestJson}. */
   readonly codec?: GevCodec;
   /**
-   * Messages of ONE connection that handlers may work on at a time; while they do, reading from it pauses.
+   * Messages of ONE connection that handlers may work on at a time. More of them wait; when too many do (1024, or
+   * `highWaterMark` bytes), reading from the connection pauses.
    * Default: the codec's, 1 for `raw()` and 1024 for `nestJson()`.
    */
   readonly concurrency?: number;
@@ -103,7 +104,10 @@ export interface GevServerOptions {
   /** The kernel's send buffer of a connection. Default: the system's. */
   readonly sendBufferSize?: number;
 
-  /** Output waiting above this stops reading from that peer and makes `send()` return false. Default: 1 MiB. */
+  /**
+   * Output waiting above this stops reading from that peer and makes `send()` return false.
+   * Default: 1 MiB, or `maxSendBuffer` where that is less.
+   */
   readonly highWaterMark?: number;
   /** Output waiting below this resumes reading and emits `drain$`. Default: a quarter of `highWaterMark`. */
   readonly lowWaterMark?: number;
@@ -120,7 +124,10 @@ export interface GevServerOptions {
   readonly idleTimeout?: number;
   /** How long `close()` may flush before the connection is cut. Default: 5000. */
   readonly closeTimeout?: number;
-  /** How long replies may take after the peer's FIN. Default: 30000. */
+  /**
+   * How long replies may take after the peer's FIN. With `nestJson()` a stream that had begun by then ends at once: so
+   * do Nest's clients say that they close. Default: 30000.
+   */
   readonly halfCloseTimeout?: number;
   /** How long `server.close()` waits for handlers at work and for output to be flushed. Default: 10000. */
   readonly drainTimeout?: number;

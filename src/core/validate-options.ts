@@ -47,7 +47,7 @@ const LOAD_BALANCES: readonly GevLoadBalance[] = [
 ];
 const OVERFLOWS: readonly GevOverflow[] = ['buffer', 'drop-newest', 'drop-oldest', 'latest', 'close'];
 /** The longest frame: what fits a length of ten digits and V8's longest string. */
-const MAX_FRAME_LENGTH = 512 * 1024 * 1024;
+export const MAX_FRAME_LENGTH = 512 * 1024 * 1024;
 
 /** Every option, once: a name forgotten here does not compile. */
 const KNOWN_OPTIONS = {
@@ -101,11 +101,11 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
     throw new GevOptionsError('path', 'Option "path" excludes "host" and "port": give one or the other');
   }
   const codec = resolveCodec(options.codec);
-  const highWaterMark = integer(options, 'highWaterMark', 1, MAX_INT32) ?? DEFAULT_HIGH_WATER_MARK;
+  const cap = aliased(options, 'maxSendBuffer', 'maxSendBufferSize', 1, MAX_INT32);
+  const highWaterMark =
+    integer(options, 'highWaterMark', 1, MAX_INT32) ?? Math.min(DEFAULT_HIGH_WATER_MARK, cap ?? MAX_INT32);
   const lowWaterMark = integer(options, 'lowWaterMark', 0, MAX_INT32) ?? Math.floor(highWaterMark / 4);
-  const maxSendBuffer =
-    aliased(options, 'maxSendBuffer', 'maxSendBufferSize', 1, MAX_INT32) ??
-    Math.max(DEFAULT_MAX_SEND_BUFFER, highWaterMark);
+  const maxSendBuffer = cap ?? Math.max(DEFAULT_MAX_SEND_BUFFER, highWaterMark);
   inOrder('lowWaterMark', lowWaterMark, 'highWaterMark', highWaterMark);
   inOrder('highWaterMark', highWaterMark, 'maxSendBuffer', maxSendBuffer);
 

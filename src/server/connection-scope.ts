@@ -9,9 +9,6 @@ import { MessageLane } from './message-lane.js';
 import { MessageQueue } from './message-queue.js';
 import { RpcConnection } from './rpc-connection.js';
 
-/** Beyond so many waiting messages of one connection, reading from it pauses; it resumes below a quarter. */
-const MAX_QUEUED_MESSAGES = 1024;
-
 /**
  * What the server keeps of one connection beside the connection itself: the messages that wait, the handlers at work and
  * the Observables subscribed. A message holds one lane for each `@OnMessage` handler.
@@ -28,7 +25,7 @@ export class ConnectionScope {
 
   private readonly lanes: readonly MessageLane[];
   private readonly sharedContext: GevContext | undefined;
-  private queue: MessageQueue | undefined;
+  private readonly queue: MessageQueue<Buffer>;
   private subscriptions: Set<Subscription> | undefined;
   private active = 0;
   private gated = false;
@@ -41,6 +38,7 @@ export class ConnectionScope {
     readonly connection: GevConnection,
     readonly events: ConnectionEvents,
   ) {
+    this.queue = new MessageQueue(events.maxQueuedBytes);
     this.lanes = events.messageHandlers.map((handler) => new MessageLane(this, handler));
     this.sharedContext = events.contextPerMessage ? undefined : this.messageContext();
     connection.context = this.sharedContext;
@@ -58,14 +56,14 @@ export class ConnectionScope {
     if (count === 0 || this.closed) return;
     this.connection.pendingReplies += count;
     this.events.work.up(count);
-    if (this.waiting === 0 && this.hasRoom()) this.start(message);
+    if (this.queue.length === 0 && this.hasRoom()) this.start(message);
     else this.enqueue(message);
   }
 
   /** A handler has settled and lets the next message pass. */
   release(): void {
     this.active--;
-    if (this.waiting > 0) this.drain();
+    if (this.queue.length > 0) this.drain();
   }
 
   /** A handler has begun that owes a reply; {@link complete} is its end. */
@@ -82,9 +80,9 @@ export class ConnectionScope {
     if (--this.pauses === 0 && !this.closed) this.events.reactor.resume(this.connection);
   }
 
-  /** Nothing more will be written for one handler's message. */
-  complete(): void {
-    this.owe(-1);
+  /** Nothing more will be written for one handler's message, or for so many. */
+  complete(count = 1): void {
+    this.owe(-count);
     this.finishWhenDone();
   }
 
@@ -124,6 +122,7 @@ export class ConnectionScope {
   /** The peer has sent FIN: the connection ends with the last reply. */
   end(): void {
     this.ended = true;
+    this.rpc?.end();
     this.finishWhenDone();
   }
 
@@ -150,11 +149,9 @@ export class ConnectionScope {
   }
 
   private enqueue(message: Buffer): void {
-    const { events } = this;
-    const queue = (this.queue ??= new MessageQueue());
     // Borrowed memory is the reactor's again before a waiting message's turn comes.
-    queue.push(events.borrowed ? Buffer.from(message) : message);
-    if (this.paused || (queue.length <= MAX_QUEUED_MESSAGES && queue.bytes <= events.maxQueuedBytes)) return;
+    this.queue.push(this.events.borrowed ? Buffer.from(message) : message);
+    if (this.paused || !this.queue.full) return;
     this.paused = true;
     this.pauseReading();
   }
@@ -163,17 +160,12 @@ export class ConnectionScope {
     // A handler that answers at once comes back here from within start().
     if (this.draining) return;
     this.draining = true;
-    while (this.waiting > 0 && this.hasRoom()) {
-      if (this.connection.state === 'open') this.start(this.queue!.shift());
+    while (this.queue.length > 0 && this.hasRoom()) {
+      if (this.connection.state === 'open') this.start(this.queue.shift());
       else this.dropQueue();
     }
     this.draining = false;
-    if (this.paused) this.resumeWhenLow();
-  }
-
-  private resumeWhenLow(): void {
-    const bytes = this.queue?.bytes ?? 0;
-    if (this.waiting > MAX_QUEUED_MESSAGES / 4 || bytes > this.events.maxQueuedBytes / 4) return;
+    if (!this.paused || !this.queue.low) return;
     this.paused = false;
     this.resumeReading();
   }

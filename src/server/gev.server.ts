@@ -216,12 +216,12 @@ export class GevServer
 
   override setOnProcessingStartHook(hook: Parameters<Server['setOnProcessingStartHook']>[0]): void {
     super.setOnProcessingStartHook(hook);
-    this.hooked = true;
+    this.onHooked();
   }
 
   override setOnProcessingEndHook(hook: Parameters<Server['setOnProcessingEndHook']>[0]): void {
     super.setOnProcessingEndHook(hook);
-    this.hooked = true;
+    this.onHooked();
   }
 
   /** The reactor to listen with; a seam for tests. */
@@ -290,29 +290,34 @@ export class GevServer
   private createRpc(events: ConnectionEvents): RpcDispatcher {
     const { serializer, deserializer, concurrency } = this.options;
     const { log } = this;
+    const routes = new RouteTable(
+      this.messageHandlers,
+      (pattern) => this.getHandlerByPattern(pattern),
+      (handler) => (this.hooked ? (this.withHooks(handler) as MessageHandler) : handler),
+    );
     const onFailure = (connection: GevConnection, error: unknown): void => {
       if (events.countLate(error)) return;
       log.report('unsendable reply', 'error', `A reply to ${nameOf(connection)} could not be sent`, error);
     };
     return new RpcDispatcher({
-      routes: new RouteTable(
-        this.messageHandlers,
-        (pattern) => this.getHandlerByPattern(pattern),
-        (handler) =>
-          this.hooked && !handler.isEventHandler ? (this.withHooks(handler) as MessageHandler) : handler,
-      ),
+      routes,
       replies:
         serializer === undefined ? new PlainReplies(onFailure) : new SerializedReplies(serializer, onFailure),
       overflow: events.overflow,
       concurrency,
       deserializer,
-      handleEvent: this.hooked
-        ? (pattern, packet, context) => this.handleEvent(pattern, packet, context)
-        : undefined,
+      hooked: () => this.hooked,
+      handleEvent: (pattern, packet, context) => this.handleEvent(pattern, packet, context),
       work: events.work,
       log,
       describe: nameOf,
     });
+  }
+
+  /** In a hybrid application the server may listen long before the hooks come. */
+  private onHooked(): void {
+    this.hooked = true;
+    this.running?.events.rpc?.forgetRoutes();
   }
 
   private withHooks(handler: NestHandler): NestHandler {

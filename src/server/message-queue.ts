@@ -1,25 +1,36 @@
+/** Beyond so many waiting messages of one connection, reading from it pauses; it resumes below a quarter. */
+const MAX_MESSAGES = 1024;
+
 /** Messages of one connection that wait for its handlers, first in, first out. */
-export class MessageQueue {
-  private readonly messages: (Buffer | undefined)[] = [];
+export class MessageQueue<Message extends { readonly length: number }> {
+  private readonly messages: (Message | undefined)[] = [];
   private head = 0;
   private size = 0;
+
+  /** `maxSize`: bytes of all messages (code units, where they are text) above which the queue is full. */
+  constructor(private readonly maxSize: number) {}
 
   get length(): number {
     return this.messages.length - this.head;
   }
 
-  /** Bytes of all messages that wait. */
-  get bytes(): number {
-    return this.size;
+  /** More should not come. */
+  get full(): boolean {
+    return this.length > MAX_MESSAGES || this.size > this.maxSize;
   }
 
-  push(message: Buffer): void {
+  /** There is room again for a good while. */
+  get low(): boolean {
+    return this.length <= MAX_MESSAGES / 4 && this.size <= this.maxSize / 4;
+  }
+
+  push(message: Message): void {
     this.messages.push(message);
     this.size += message.length;
   }
 
   /** The oldest message; only to be called while there is one. */
-  shift(): Buffer {
+  shift(): Message {
     const message = this.messages[this.head]!;
     this.messages[this.head++] = undefined;
     this.size -= message.length;

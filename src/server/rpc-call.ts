@@ -13,6 +13,8 @@ export class RpcCall {
   next: RpcCall | undefined;
 
   private ended = false;
+  /** The handler has begun and has not settled. */
+  private running = false;
   private stream: ReplyToStream | undefined;
 
   constructor(
@@ -22,6 +24,7 @@ export class RpcCall {
   ) {}
 
   run(handler: NestHandler, data: unknown): void {
+    this.running = true;
     let result: unknown;
     try {
       result = handler(data, this.context);
@@ -37,12 +40,18 @@ export class RpcCall {
     } else this.settle(result);
   }
 
-  /** The client wants no more of it, or is gone: nothing is replied any more. */
+  /** The client wants no more of it, or is gone: nothing is replied any more. A handler at work keeps its place. */
   cancel(): void {
     if (this.ended) return;
+    if (this.running) this.owner.abandon();
     this.end();
     this.stream?.cancel();
     this.context.abort();
+  }
+
+  /** The client has said FIN. One that does so in the midst of a stream is going away: Nest's clients close like that. */
+  hangUp(): void {
+    if (this.stream?.begun) this.expire({ status: 'error', message: 'The client has closed its side' });
   }
 
   /** Ends it with an error for the caller. */
@@ -53,9 +62,13 @@ export class RpcCall {
   }
 
   private settle(value: unknown): void {
-    if (this.ended) return; // cancelled: nobody subscribes any more
+    this.running = false;
+    if (this.ended) {
+      this.owner.reclaim(); // it was cancelled: nobody subscribes any more
+      return;
+    }
     if (isStream(value)) {
-      this.stream = new ReplyToStream(this.owner, this.id, () => this.end());
+      this.stream = new ReplyToStream(this.owner, this);
       this.stream.start(value);
       return;
     }
@@ -64,15 +77,21 @@ export class RpcCall {
   }
 
   private fail(error: unknown): void {
-    if (this.ended) return;
+    this.running = false;
+    if (this.ended) {
+      this.owner.reclaim();
+      return;
+    }
     this.owner.failed(this.context, error);
     this.owner.reply(this.id, 'error', toErrorReply(error));
     this.end();
   }
 
-  private end(): void {
+  /** Its last reply is out, or nobody waits for one. */
+  end(): void {
     if (this.ended) return;
     this.ended = true;
+    this.context.release();
     this.owner.finish(this);
   }
 }
@@ -82,17 +101,19 @@ export class RpcCall {
  * value carries the end with it, as with Nest's own server.
  */
 class ReplyToStream {
+  /** A value has been sent. */
+  begun = false;
   private readonly subscription = new Subscription();
   private readonly gate: OverflowGate;
   private held: unknown;
   private holds = false;
+  private cancelled = false;
 
   constructor(
     private readonly owner: RpcConnection,
-    private readonly id: unknown,
-    private readonly onEnd: () => void,
+    private readonly call: RpcCall,
   ) {
-    this.gate = owner.openGate((value) => owner.reply(id, 'value', value));
+    this.gate = owner.openGate((value) => this.send(value));
   }
 
   start(source: Observable<unknown>): void {
@@ -106,12 +127,20 @@ class ReplyToStream {
   }
 
   cancel(): void {
+    this.cancelled = true;
     this.holds = false;
     this.gate.close();
     this.subscription.unsubscribe();
   }
 
+  private send(value: unknown): void {
+    this.begun = true;
+    // What could not be sent has ended the request with an error: nothing may follow.
+    if (!this.cancelled && !this.owner.reply(this.call.id, 'value', value)) this.call.cancel();
+  }
+
   private take(value: unknown): void {
+    if (this.cancelled) return; // an Observable that emits all at once notices too late
     if (this.holds) this.gate.push(this.held);
     else process.nextTick(() => this.release());
     this.held = value;
@@ -119,7 +148,7 @@ class ReplyToStream {
   }
 
   private release(): void {
-    if (!this.holds) return;
+    if (!this.holds || this.cancelled) return;
     this.holds = false;
     const { held } = this;
     this.held = undefined;
@@ -129,16 +158,18 @@ class ReplyToStream {
   private fail(error: unknown): void {
     this.release();
     this.gate.release();
-    this.owner.reply(this.id, 'error', toErrorReply(error));
-    this.onEnd();
+    if (this.cancelled) return;
+    this.owner.reply(this.call.id, 'error', toErrorReply(error));
+    this.call.end();
   }
 
   private complete(): void {
     this.gate.release();
-    if (this.holds) this.owner.reply(this.id, 'last', this.held);
-    else this.owner.reply(this.id, 'end', undefined);
+    if (this.cancelled) return;
+    if (this.holds) this.owner.reply(this.call.id, 'last', this.held);
+    else this.owner.reply(this.call.id, 'end', undefined);
     this.holds = false;
-    this.onEnd();
+    this.call.end();
   }
 }
 

@@ -2,68 +2,102 @@ import { type GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
 import type { ConnectionScope } from './connection-scope.js';
 import type { NestHandler } from './event-handlers.js';
+import { MessageQueue } from './message-queue.js';
 import { OverflowGate } from './overflow-gate.js';
 import { CallList, RpcCall } from './rpc-call.js';
 import type { Route, RpcDispatcher } from './rpc-dispatcher.js';
-import type { ReplyKind } from './rpc-replies.js';
+import type { ReplyKind, ReplyTarget } from './rpc-replies.js';
+
+/** How many cancellations of requests that wait are remembered. */
+const MAX_CANCELLED = 1024;
 
 /** What the RPC side keeps of one connection: its calls in flight, and the packets that wait for one of them to end. */
-export class RpcConnection {
+export class RpcConnection implements ReplyTarget {
   /** The routes of this connection's loop, by number; null: to be looked up by the pattern each time. */
   readonly routes: (Route | null)[];
   private readonly calls = new CallList();
   /** Packets that came while the connection had as many calls in flight as it may. */
-  private readonly waiting: string[] = [];
+  private readonly waiting: MessageQueue<string>;
+  /** Ids of requests among them that the client has cancelled meanwhile. */
+  private readonly cancelled = new Set<unknown>();
+  private preparing = 0;
+  private abandoned = 0;
   private paused = false;
   private draining = false;
+  /** What requests are told now that the time for answers is over. */
+  private expiry: unknown;
 
   constructor(
     private readonly dispatcher: RpcDispatcher,
     private readonly scope: ConnectionScope,
   ) {
     this.routes = dispatcher.routesOf(scope.connection.loop);
+    this.waiting = new MessageQueue(scope.events.maxQueuedBytes);
   }
 
   get connection(): GevConnection {
     return this.scope.connection;
   }
 
+  /** The server is stopping and the time for answers is over: no handler begins any more. */
+  get expired(): boolean {
+    return this.expiry !== undefined;
+  }
+
   /** A packet has come. Its parts are known where `route` is not 0. */
   receive(text: string, route: number, dataStart: number, idLength: number): void {
-    if (this.waiting.length > 0 || !this.hasRoom()) this.enqueue(text);
-    else if (route === 0 || !this.dispatcher.handleScanned(this, text, route, dataStart, idLength)) {
+    if (this.waiting.length > 0 || !this.hasRoom()) {
+      if (!this.dispatcher.cancelAtOnce(this, text)) this.enqueue(text);
+    } else if (route === 0 || !this.dispatcher.handleScanned(this, text, route, dataStart, idLength)) {
       this.dispatcher.handle(this, text);
     }
   }
 
   /** Runs a request's handler and replies what it returns. */
   call(handler: NestHandler, id: unknown, data: unknown, context: GevContext): void {
+    if (this.expired) {
+      this.reply(id, 'error', this.expiry);
+      return;
+    }
+    if (this.scope.closed || this.cancelled.delete(id)) return;
     const call = new RpcCall(this, id, context);
     this.calls.add(call);
     this.scope.begin();
     call.run(handler, data);
   }
 
-  /** The client wants no more replies to that request. */
-  cancel(id: unknown): void {
-    this.calls.find(id)?.cancel();
+  /** The client wants no more replies to that request. False: there is none such, and no more can be remembered. */
+  cancel(id: unknown): boolean {
+    const call = this.calls.find(id);
+    call?.cancel();
+    if (call !== undefined || this.waiting.length === 0) return true;
+    if (this.cancelled.size === MAX_CANCELLED) return false;
+    this.cancelled.add(id);
+    return true;
   }
 
-  /** The time for answers is over. */
+  /** The time for answers is over: requests in flight, and those that wait, are told so. */
   expire(error: unknown): void {
+    this.expiry = error;
     this.calls.forEach((call) => call.expire(error));
+    this.drain();
+  }
+
+  /** The peer has sent FIN: what it waits for is still replied, but it no longer listens to a stream that has begun. */
+  end(): void {
+    this.calls.forEach((call) => call.hangUp());
   }
 
   /** The connection has closed. */
   close(): void {
-    this.waiting.length = 0;
+    this.dropWaiting();
     this.calls.forEach((call) => call.cancel());
   }
 
   // --- for its calls ---
 
-  reply(id: unknown, kind: ReplyKind, value: unknown): void {
-    this.dispatcher.replies.send(this.connection, id, kind, value);
+  reply(id: unknown, kind: ReplyKind, value: unknown): boolean {
+    return this.dispatcher.replies.send(this, id, kind, value);
   }
 
   failed(context: GevContext, error: unknown): void {
@@ -80,14 +114,45 @@ export class RpcConnection {
     if (this.waiting.length > 0) this.drain();
   }
 
+  /** A packet is being made of what was parsed; it takes the place of the call it may become. */
+  prepare(made: Promise<void>): void {
+    this.preparing++;
+    this.scope.begin();
+    void made.then(() => {
+      this.preparing--;
+      this.scope.complete();
+      if (this.waiting.length > 0) this.drain();
+    });
+  }
+
+  begin(): void {
+    this.scope.begin();
+  }
+
+  complete(): void {
+    this.scope.complete();
+  }
+
+  /** A call was cancelled, and its handler is still at work: it counts until {@link reclaim}. */
+  abandon(): void {
+    this.abandoned++;
+    this.dispatcher.work.up(1);
+  }
+
+  reclaim(): void {
+    this.abandoned--;
+    this.dispatcher.work.down(1);
+    if (this.waiting.length > 0) this.drain();
+  }
+
   private hasRoom(): boolean {
-    return this.calls.length < this.dispatcher.concurrency;
+    return this.calls.length + this.preparing + this.abandoned < this.dispatcher.concurrency;
   }
 
   private enqueue(text: string): void {
     this.waiting.push(text);
     this.scope.begin();
-    if (this.paused) return;
+    if (this.paused || !this.waiting.full) return;
     this.paused = true;
     this.scope.pauseReading();
   }
@@ -96,15 +161,24 @@ export class RpcConnection {
     // A handler that answers at once comes back here from within handle().
     if (this.draining) return;
     this.draining = true;
-    let taken = 0;
-    while (taken < this.waiting.length && this.hasRoom()) {
-      this.dispatcher.handle(this, this.waiting[taken++]!);
+    while (this.waiting.length > 0 && this.hasRoom()) {
+      if (this.connection.state !== 'open') {
+        this.dropWaiting();
+        break;
+      }
+      this.dispatcher.handle(this, this.waiting.shift());
       this.scope.complete();
     }
-    this.waiting.splice(0, taken);
     this.draining = false;
-    if (this.waiting.length > 0 || !this.paused) return;
+    if (this.waiting.length === 0) this.cancelled.clear();
+    if (!this.paused || !this.waiting.low) return;
     this.paused = false;
     this.scope.resumeReading();
+  }
+
+  private dropWaiting(): void {
+    const dropped = this.waiting.length;
+    this.waiting.clear();
+    if (dropped > 0) this.scope.complete(dropped);
   }
 }

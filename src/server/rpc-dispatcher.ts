@@ -41,9 +41,10 @@ export interface RpcSetup {
   readonly concurrency: number;
   /** Undefined: packets are taken as they are. */
   readonly deserializer: GevDeserializer | undefined;
-  /** Nest's own way with events, where its hooks are installed; undefined: ours. */
-  readonly handleEvent:
-    ((pattern: string, packet: ReadPacket, context: GevContext) => Promise<unknown>) | undefined;
+  /** Whether Nest's processing hooks are installed. */
+  readonly hooked: () => boolean;
+  /** Nest's own way with events, hooks included. */
+  readonly handleEvent: (pattern: string, packet: ReadPacket, context: GevContext) => Promise<unknown>;
   /** Packets and events at work. */
   readonly work: Tally;
   readonly log: ErrorLog;
@@ -58,17 +59,25 @@ export class RpcDispatcher {
   readonly replies: Replies;
   readonly overflow: OverflowPolicy;
   readonly concurrency: number;
+  readonly work: Tally;
   private readonly routes: (Route | null)[][] = [];
 
   constructor(private readonly setup: RpcSetup) {
     this.replies = setup.replies;
     this.overflow = setup.overflow;
     this.concurrency = setup.concurrency;
+    this.work = setup.work;
   }
 
   /** The routes of a loop, which numbers patterns as they come. */
   routesOf(loop: number): (Route | null)[] {
     return (this.routes[loop] ??= []);
+  }
+
+  /** Handlers are wrapped in another way from now on: has every route looked up anew. */
+  forgetRoutes(): void {
+    this.setup.routes.forget();
+    for (const routes of this.routes) routes.length = 0;
   }
 
   /**
@@ -107,7 +116,23 @@ export class RpcDispatcher {
       return;
     }
     if (this.setup.deserializer === undefined) this.dispatch(rpc, packet);
-    else void this.deserialize(rpc, packet, this.setup.deserializer);
+    else this.deserialize(rpc, packet, this.setup.deserializer);
+  }
+
+  /**
+   * A cancellation does not wait for a place among the calls in flight: it makes one. False: the packet is something
+   * else, and waits for its turn.
+   */
+  cancelAtOnce(rpc: RpcConnection, text: string): boolean {
+    const { deserializer, routes } = this.setup;
+    if (deserializer !== undefined || !text.includes(CANCEL_PATTERN)) return false;
+    try {
+      const { pattern, data, id } = JSON.parse(text) as IncomingPacket;
+      const cancels = pattern === CANCEL_PATTERN && id === undefined && !routes.find(CANCEL_PATTERN);
+      return cancels && rpc.cancel(data);
+    } catch {
+      return false; // for handle() to refuse
+    }
   }
 
   reportFailure(connection: GevConnection, pattern: string, error: unknown): void {
@@ -152,33 +177,37 @@ export class RpcDispatcher {
       const context = new GevContext([rpc.connection, pattern, packet.metadata]);
       rpc.call(handler as NestHandler, id, packet.data, context);
     } else if (pattern === HELLO_PATTERN) {
-      this.replies.send(rpc.connection, id, 'last', CAPABILITIES);
+      this.replies.send(rpc, id, 'last', CAPABILITIES);
     } else {
-      this.replies.send(rpc.connection, id, 'unhandled', NO_MESSAGE_HANDLER);
+      this.replies.send(rpc, id, 'unhandled', NO_MESSAGE_HANDLER);
     }
   }
 
   private event(rpc: RpcConnection, pattern: string, packet: IncomingPacket): void {
-    const { routes, handleEvent, log, work } = this.setup;
+    const { routes, hooked, handleEvent, log } = this.setup;
     const handler = routes.find(pattern);
     if (handler === undefined) {
       if (pattern === CANCEL_PATTERN) rpc.cancel(packet.data);
       else log.report('unhandled event', 'error', `There is no handler for the event ${show(pattern)}`);
       return;
     }
+    if (rpc.expired) return;
     const context = new GevContext([rpc.connection, pattern, packet.metadata]);
-    work.up(1);
-    if (handleEvent === undefined) this.run(rpc, handler, packet.data, context);
+    this.work.up(1);
+    if (!hooked()) this.run(rpc, handler, packet.data, context);
     else {
       void handleEvent(pattern, packet as ReadPacket, context)
         .catch((error: unknown) => this.reportFailure(rpc.connection, pattern, error))
-        .finally(() => work.down(1));
+        .finally(() => this.work.down(1));
     }
   }
 
   /** An event's handler. It owes nothing to the connection, and goes on when that closes: its sender may not wait. */
   private run(rpc: RpcConnection, handler: MessageHandler, data: unknown, context: GevContext): void {
-    const done = (): void => this.setup.work.down(1);
+    const done = (): void => {
+      context.release();
+      this.work.down(1);
+    };
     const failed = (error: unknown): void => {
       this.reportFailure(rpc.connection, context.getPattern(), error);
       done();
@@ -196,20 +225,23 @@ export class RpcDispatcher {
     }
   }
 
-  private async deserialize(rpc: RpcConnection, raw: unknown, deserializer: GevDeserializer): Promise<void> {
-    const { work } = this.setup;
-    work.up(1);
+  private deserialize(rpc: RpcConnection, raw: unknown, deserializer: GevDeserializer): void {
+    const dispatch = (packet: unknown): void => this.dispatch(rpc, packet);
+    const failed = (error: unknown): void => this.undeserializable(rpc, raw, error);
     try {
       const packet = deserializer.deserialize(raw);
-      this.dispatch(rpc, isThenable(packet) ? await packet : packet);
+      if (isThenable(packet)) rpc.prepare(Promise.resolve(packet).then(dispatch).catch(failed));
+      else dispatch(packet);
     } catch (error) {
-      this.reportFailure(rpc.connection, 'deserializer', error);
-      const id = (raw as IncomingPacket | null)?.id;
-      const message = 'The packet could not be deserialized';
-      if (id !== undefined) this.replies.send(rpc.connection, id, 'error', { status: 'error', message });
-    } finally {
-      work.down(1);
+      failed(error);
     }
+  }
+
+  private undeserializable(rpc: RpcConnection, raw: unknown, error: unknown): void {
+    this.reportFailure(rpc.connection, 'deserializer', error);
+    const id = (raw as IncomingPacket | null)?.id;
+    const message = 'The packet could not be deserialized';
+    if (id !== undefined) this.replies.send(rpc, id, 'error', { status: 'error', message });
   }
 
   /** Such a peer does not speak our language: it is hung up on. */

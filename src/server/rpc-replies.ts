@@ -12,9 +12,20 @@ import { isThenable } from './handler-result.js';
  */
 export type ReplyKind = 'value' | 'last' | 'end' | 'error' | 'unhandled';
 
+/** Whom replies go to. */
+export interface ReplyTarget {
+  readonly connection: GevConnection;
+  /** A reply takes its time: the connection is not to be finished before `complete`. */
+  begin(): void;
+  complete(): void;
+  /** The request has been answered with an error; its handler may stop. */
+  cancel(id: unknown): void;
+}
+
 /** Writes the replies to requests. Never throws: what cannot be sent is reported, and answered with an error. */
 export interface Replies {
-  send(connection: GevConnection, id: unknown, kind: ReplyKind, value: unknown): void;
+  /** Returns false when the reply could not be sent, and the request has had its answer by that. */
+  send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean;
 }
 
 /** Told of replies that could not be sent as they were. */
@@ -31,11 +42,13 @@ const PLAIN_ID = /^[\w-]+$/;
 export class PlainReplies implements Replies {
   constructor(private readonly onFailure: ReplyFailure) {}
 
-  send(connection: GevConnection, id: unknown, kind: ReplyKind, value: unknown): void {
+  send({ connection }: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean {
     try {
       connection.sendFrame(packet(kind, kind === 'end' ? undefined : jsonOf(value), id));
+      return true;
     } catch (error) {
       sendUnserializable(connection, id, error, this.onFailure);
+      return false;
     }
   }
 }
@@ -50,37 +63,38 @@ export class SerializedReplies implements Replies {
     private readonly onFailure: ReplyFailure,
   ) {}
 
-  send(connection: GevConnection, id: unknown, kind: ReplyKind, value: unknown): void {
+  send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean {
+    const { connection } = target;
     try {
       const serialized = this.serializer.serialize(packetObject(kind, value, id));
       const before = this.pending.get(connection);
-      if (before === undefined && !isThenable(serialized)) this.write(connection, id, serialized);
-      else this.enqueue(connection, id, serialized, before);
+      if (before === undefined && !isThenable(serialized)) return this.write(connection, id, serialized);
+      this.enqueue(target, id, serialized, before);
+      return true;
     } catch (error) {
       sendUnserializable(connection, id, error, this.onFailure);
+      return false;
     }
   }
 
-  private write(connection: GevConnection, id: unknown, serialized: unknown): void {
+  private write(connection: GevConnection, id: unknown, serialized: unknown): boolean {
     try {
       connection.sendFrame([JSON.stringify(serialized)]);
+      return true;
     } catch (error) {
       sendUnserializable(connection, id, error, this.onFailure);
+      return false;
     }
   }
 
-  private enqueue(
-    connection: GevConnection,
-    id: unknown,
-    serialized: unknown,
-    before: Promise<void> | undefined,
-  ): void {
-    const written = Promise.all([serialized, before]).then(
-      ([value]) => this.write(connection, id, value),
-      (error: unknown) => sendUnserializable(connection, id, error, this.onFailure),
-    );
-    void written.then(() => {
+  private enqueue(target: ReplyTarget, id: unknown, serialized: unknown, before?: Promise<void>): void {
+    const { connection } = target;
+    target.begin();
+    const written = Promise.allSettled([serialized, before]).then(([outcome]) => {
+      if (outcome.status === 'rejected') sendUnserializable(connection, id, outcome.reason, this.onFailure);
+      if (outcome.status === 'rejected' || !this.write(connection, id, outcome.value)) target.cancel(id);
       if (this.pending.get(connection) === written) this.pending.delete(connection);
+      target.complete();
     });
     this.pending.set(connection, written);
   }

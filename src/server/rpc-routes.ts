@@ -26,6 +26,11 @@ export class RouteTable {
     return this.known.get(pattern) ?? this.learn(pattern);
   }
 
+  /** Has every handler wrapped anew. */
+  forget(): void {
+    this.known.clear();
+  }
+
   private learn(pattern: string): MessageHandler | undefined {
     const found =
       this.handlers.get(pattern) ?? (MAY_BE_JSON.test(pattern) ? this.resolve(pattern) : undefined);

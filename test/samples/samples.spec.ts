@@ -21,6 +21,16 @@ async function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   return { child, port: (JSON.parse(address!) as { port: number }).port, url };
 }
 
+/** Runs a sample's client to its end, and returns what it printed. */
+async function runClient(name: string, port: number, env: NodeJS.ProcessEnv = {}): Promise<string[]> {
+  const client = Child.start([`sample/dist/${name}/client.js`], {
+    env: { NO_COLOR: '1', PORT: String(port), ...env },
+  });
+  const exit = await client.exit(START_TIMEOUT);
+  expect({ ...exit, errors: client.errors }).toEqual({ code: 0, signal: null, errors: [] });
+  return client.lines;
+}
+
 /** Whether a netcat is here that can say FIN at the end of its input. */
 const hasNetcat = /-\w*N/.test(spawnSync('nc', ['-h'], { encoding: 'utf8' }).stderr ?? '');
 const ifNetcat = hasNetcat ? it : it.skip;
@@ -132,11 +142,52 @@ function netcat(port: number, input: Buffer): Buffer {
     expect(left).toBe(0);
   }, 60_000);
 
+  it('rpc: streams and requests that the client gives up stop in the service, and their signal fires', async () => {
+    const { child, port } = await start(['rpc']);
+    expect(await runClient('rpc', port)).toEqual([
+      'gold: 2400',
+      'gold: 2401',
+      'gold: 2402',
+      'no appraisal: ERR_GEV_ABORTED',
+      'gold costs 2400',
+      'gold costs 2500 now',
+    ]);
+    const log = (): string[] => child.lines.flatMap((line) => /LOG \[rpc\] (\w.*)/.exec(line)?.[1] ?? []);
+    await until(() => log().includes('a client has left'));
+    // They stop at the client's word: with the connection they would only after the event.
+    expect(log().filter((line) => !line.startsWith('Listening'))).toEqual([
+      'gold is followed no more',
+      'the appraisal of gold is given up',
+      'gold was sold at 2500',
+      'a client has left',
+    ]);
+  }, 60_000);
+
+  it.each(['gev', 'tcp'])(
+    'migrate: clients of both transports get the same of a service on %s',
+    async (transport) => {
+      const { port } = await start(['migrate'], { TRANSPORT: transport });
+      for (const [index, TRANSPORT] of ['gev', 'tcp'].entries()) {
+        const order = `order ${index + 1}`;
+        expect(await runClient('migrate', port, { TRANSPORT })).toEqual([
+          `${order}: a kettle`,
+          `${order}: placed`,
+          `${order}: paid`,
+          `${order}: shipped`,
+          `${order}: delivered`,
+          'refused: Say what you want to order',
+        ]);
+      }
+    },
+    60_000,
+  );
+
   it('an unknown name lists the samples and exits with 1', async () => {
     const child = Child.start(['sample/start.mjs', 'nonsense']);
     expect(await child.exit()).toEqual({ code: 1, signal: null });
     const text = child.errors.join('\n');
     expect(text).toContain('There is no sample "nonsense"');
-    for (const name of ['echo', 'max-connections', 'timed-push', 'hybrid']) expect(text).toContain(name);
+    for (const name of ['echo', 'max-connections', 'timed-push', 'hybrid', 'rpc', 'migrate'])
+      expect(text).toContain(name);
   });
 });

@@ -102,9 +102,13 @@ describe('server options', () => {
     expect(refusal({ path: '/tmp/a.sock', port: 0 }).message).toContain('excludes');
   });
 
-  it('the water marks must be in order', () => {
+  it('the water marks must be in order, and follow the cap where only that is given', () => {
     expect(validateServerOptions({ highWaterMark: 100 }).lowWaterMark).toBe(25);
     expect(validateServerOptions({ highWaterMark: 2 ** 30 }).maxSendBuffer).toBe(2 ** 30);
+    expect(validateServerOptions({ maxSendBufferSize: 1000 })).toMatchObject({
+      maxSendBuffer: 1000,
+      highWaterMark: 1000,
+    });
     expect(refusal({ lowWaterMark: 20, highWaterMark: 10 })).toMatchObject({ option: 'lowWaterMark' });
     expect(refusal({ highWaterMark: 20, maxSendBuffer: 10 })).toMatchObject({ option: 'highWaterMark' });
   });

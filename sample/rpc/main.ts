@@ -1,0 +1,13 @@
+import 'reflect-metadata';
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { MicroserviceOptions } from '@nestjs/microservices';
+import { GevServer } from 'nestjs-gev';
+import { host, loops, port } from '../env.js';
+import { AppModule } from './app.module.js';
+
+const server = new GevServer({ host, port, loops });
+const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, { strategy: server });
+app.enableShutdownHooks();
+await app.listen();
+new Logger('rpc').log(`Listening: ${JSON.stringify(server.address())}`);

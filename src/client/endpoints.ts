@@ -1,0 +1,291 @@
+import { GevClientClosedError, GevConnectionLostError, GevNotConnectedError } from '../core/client-errors.js';
+import type { CloseReason } from '../core/close-reason.js';
+import type { GevConnection } from '../core/connection.js';
+import type { GevError } from '../core/errors.js';
+import type { Reactor, ReactorHandler } from '../core/reactor.js';
+import { Balancer } from './balancer.js';
+import type { ClientReport } from './client-report.js';
+import type { Clock } from './clock.js';
+import { Dialer, type DialOutcome } from './dialer.js';
+import { Endpoint, type EndpointOwner } from './endpoint.js';
+import type { GevClientStatus, GevEndpointStats } from './gev.client.events.js';
+import type { ResolvedEndpoint, ResolvedGevClientOptions } from './gev.client.options.js';
+import type { Link } from './link.js';
+import type { Outgoing } from './outgoing.js';
+import { WaitingRoom } from './waiting-room.js';
+
+/** What a client uses of its reactor. */
+export type ClientReactor = Pick<Reactor, 'start' | 'dial' | 'finish' | 'closeAll' | 'stop'>;
+
+/** What {@link Endpoints} needs, and whom it tells. */
+export interface EndpointsSetup {
+  readonly options: ResolvedGevClientOptions;
+  readonly clock: Clock;
+  readonly report: ClientReport;
+  createReactor(handler: ReactorHandler): ClientReactor;
+  onStatus(status: GevClientStatus): void;
+  onText(link: Link, text: string): void;
+  /** Fails what is in flight on a connection that is gone. */
+  onLost(link: Link, error: GevError): void;
+}
+
+/** How long output may take to be flushed when the client closes. */
+const CLOSE_MS = 1_000;
+
+/** Somebody who waits in `connect()`. */
+interface Connecting {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * The connections of a client from its first need of one to `close()`: picks one for each request, makes requests wait
+ * while there is none, and keeps connections up.
+ */
+export class Endpoints implements ReactorHandler, EndpointOwner {
+  private readonly all: readonly Endpoint[];
+  private readonly dialer: Dialer;
+  private readonly balancer: Balancer;
+  private readonly waiting = new WaitingRoom();
+  private connecting: Connecting[] = [];
+  private starting: Promise<ClientReactor> | undefined;
+  private running: ClientReactor | undefined;
+  private lastFailure: unknown;
+  private wasConnected = false;
+  private closed = false;
+
+  constructor(private readonly setup: EndpointsSetup) {
+    const { options, clock } = setup;
+    this.all = options.endpoints.map((target) => new Endpoint(target, this, options, clock));
+    this.balancer = new Balancer(options.balance);
+    this.dialer = new Dialer(async (target, timeout) => {
+      if (this.closed) throw new GevClientClosedError();
+      return (await this.start()).dial(target, timeout);
+    }, options.connectTimeout);
+  }
+
+  get reactor(): ClientReactor | undefined {
+    return this.running;
+  }
+
+  stats(): readonly GevEndpointStats[] {
+    return this.all.map((endpoint) => endpoint.stats);
+  }
+
+  get connections(): readonly GevConnection[] {
+    return this.all.flatMap((endpoint) => endpoint.links.map((link) => link.connection));
+  }
+
+  get queued(): number {
+    return this.waiting.size;
+  }
+
+  /** Resolves with the first connection that is up; rejects when every attempt failed. */
+  connectAny(): Promise<void> {
+    if (this.balancer.pick() !== undefined) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.connecting.push({ resolve, reject });
+      for (const endpoint of this.all) endpoint.begin();
+    });
+  }
+
+  /** Gives a request or event its connection, at once if possible. */
+  assign(outgoing: Outgoing): void {
+    const link = this.balancer.pick();
+    if (link !== undefined) outgoing.take(link);
+    else this.assignLater(outgoing);
+  }
+
+  /** Ends it all: what is in flight and what waits fails, output is flushed, the reactor stops. */
+  async close(): Promise<void> {
+    this.closed = true;
+    const links = this.all.flatMap((endpoint) => endpoint.links.splice(0));
+    for (const endpoint of this.all) endpoint.stop();
+    this.arrange();
+    this.setup.onStatus('disconnected');
+    const error = new GevClientClosedError();
+    for (const link of links) {
+      link.connection.close();
+      this.setup.onLost(link, error);
+    }
+    this.dismiss(error, 0);
+    const reactor = await this.starting?.catch(() => undefined);
+    await reactor?.closeAll(CLOSE_MS);
+    await reactor?.stop();
+  }
+
+  // --- the reactor's events
+
+  onOpen(): void {
+    // A connection counts once its dial has resolved.
+  }
+
+  onMessage(): void {
+    // Replies are text.
+  }
+
+  onText(connection: GevConnection, text: string): void {
+    const link = connection.scope as Link | undefined;
+    if (link !== undefined) this.setup.onText(link, text);
+  }
+
+  /** The server has said its last word. */
+  onEnd(connection: GevConnection): void {
+    this.running?.finish(connection);
+    this.lose(connection, 'peer');
+  }
+
+  onClose(connection: GevConnection): void {
+    this.lose(connection, connection.closeReason ?? 'error');
+  }
+
+  onError(error: GevError): void {
+    this.setup.report.error(error);
+  }
+
+  // --- the endpoints' events
+
+  connect(target: ResolvedEndpoint, count: number, onDone: (outcome: DialOutcome) => void): Promise<void> {
+    return this.dialer.connect(target, count, (outcome) => {
+      if (!this.closed) onDone(outcome);
+    });
+  }
+
+  onLink(link: Link, again: boolean): void {
+    this.wasConnected = true;
+    this.arrange();
+    this.setup.onStatus('connected');
+    this.setup.report.connected(link, again);
+    const { connecting } = this;
+    this.connecting = [];
+    for (const { resolve } of connecting) resolve();
+    for (const outgoing of this.waiting.dismiss(0)) this.safely(() => this.assign(outgoing));
+  }
+
+  onDialFailed(endpoint: Endpoint, error: GevError): void {
+    this.lastFailure = error;
+    this.setup.report.dialFailed(endpoint, error, !this.wasConnected);
+  }
+
+  onAttemptEnded(endpoint: Endpoint): void {
+    if (this.closed) return;
+    this.settle();
+    if (this.wanted || this.trying) endpoint.beginLater();
+  }
+
+  onReconnecting(endpoint: Endpoint, delay: number): void {
+    if (this.balancer.empty && this.wanted) this.setup.onStatus('reconnecting');
+    this.setup.report.reconnecting(endpoint, delay);
+  }
+
+  onEjection(): void {
+    this.arrange();
+  }
+
+  /** A connection brought what makes no sense: what follows makes none either. */
+  refuse(link: Link, cause: unknown): void {
+    this.setup.report.invalidReply(link, cause);
+    link.connection.failProtocol();
+    this.lose(link.connection, 'protocol');
+  }
+
+  /** Whether to go on trying without being asked. */
+  private get wanted(): boolean {
+    return this.wasConnected || this.waiting.size > 0;
+  }
+
+  private get trying(): boolean {
+    return this.all.some((endpoint) => endpoint.trying);
+  }
+
+  private assignLater(outgoing: Outgoing): void {
+    if (!this.trying && !this.closed) for (const endpoint of this.all) endpoint.beginIfDue();
+    if (this.closed) {
+      outgoing.fail(new GevClientClosedError());
+    } else if (this.trying) {
+      this.waiting.enter(outgoing);
+    } else if (this.waiting.size < this.setup.options.offlineQueue) {
+      this.waiting.enter(outgoing);
+      for (const endpoint of this.all) endpoint.beginLater();
+    } else {
+      outgoing.fail(this.notConnected());
+    }
+  }
+
+  private lose(connection: GevConnection, reason: CloseReason): void {
+    const link = connection.scope as Link | undefined;
+    if (this.closed || link === undefined || !link.endpoint.drop(link)) return;
+    const { endpoint } = link;
+    const error = new GevConnectionLostError(endpoint.name, reason, { cause: connection.closeError });
+    this.lastFailure = error;
+    this.arrange();
+    if (this.balancer.empty) this.setup.onStatus('disconnected');
+    this.setup.report.disconnected(link, error);
+    endpoint.beginLater();
+    this.setup.onLost(link, error);
+    // Whatever waited for the end of this connection goes on.
+    if (this.connecting.length > 0) endpoint.begin();
+    else if (this.waiting.size > 0) endpoint.beginIfDue();
+    this.settle();
+  }
+
+  /** When nothing is up and nothing comes: those who wait are told, as far as they must not wait longer. */
+  private settle(): void {
+    if (this.closed || !this.balancer.empty || this.trying) return;
+    // A request that was never sent is not to hear that it may have been handled.
+    const unsent = this.lastFailure instanceof GevConnectionLostError;
+    this.dismiss(unsent ? this.notConnected() : this.lastFailure, this.setup.options.offlineQueue);
+    if (this.wanted || this.trying) return;
+    this.setup.onStatus('disconnected');
+    this.rest();
+  }
+
+  private dismiss(error: unknown, kept: number): void {
+    const { connecting } = this;
+    this.connecting = [];
+    for (const { reject } of connecting) reject(error);
+    for (const outgoing of this.waiting.dismiss(kept)) this.safely(() => outgoing.fail(error));
+  }
+
+  /** Nobody was ever there, and nobody waits: as before the first request. */
+  private rest(): void {
+    for (const endpoint of this.all) endpoint.rest();
+    const { starting } = this;
+    this.starting = this.running = undefined;
+    void starting
+      ?.then((reactor) => reactor.stop())
+      .catch((error: unknown) => this.setup.report.failure(error));
+  }
+
+  private notConnected(): GevNotConnectedError {
+    return new GevNotConnectedError(undefined, { cause: this.lastFailure });
+  }
+
+  private arrange(): void {
+    this.balancer.arrange(this.all);
+  }
+
+  private start(): Promise<ClientReactor> {
+    return (this.starting ??= this.startReactor());
+  }
+
+  private async startReactor(): Promise<ClientReactor> {
+    const reactor = this.setup.createReactor(this);
+    try {
+      await reactor.start();
+    } catch (error) {
+      this.starting = undefined;
+      throw error;
+    }
+    this.running = reactor;
+    return reactor;
+  }
+
+  private safely(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.setup.report.failure(error);
+    }
+  }
+}

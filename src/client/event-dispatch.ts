@@ -1,0 +1,71 @@
+import { GevTimeoutError } from '../core/client-errors.js';
+import { isThenable } from '../server/handler-result.js';
+import type { Deadlines } from './deadlines.js';
+import type { GevMetadata, GevRecordOptions } from './gev.record.js';
+import type { Link } from './link.js';
+import { Outgoing } from './outgoing.js';
+import type { PacketText, PacketWriter } from './packet-writer.js';
+
+/** What an {@link EventDispatch} needs. */
+export interface EventDispatchSetup {
+  /** How long an event may wait for a connection, in ms; 0: without end. */
+  readonly requestTimeout: number;
+  readonly deadlines: Deadlines<Outgoing>;
+  readonly writer: PacketWriter;
+  metadataOf(outgoing: Outgoing): GevMetadata | undefined;
+}
+
+/** One event on its way. */
+export class EventDispatch extends Outgoing {
+  private settled = false;
+
+  /**
+   * @param pattern as it goes on the wire
+   * @param settle told once: without an error when the kernel has taken the event
+   */
+  constructor(
+    private readonly setup: EventDispatchSetup,
+    pattern: unknown,
+    data: unknown,
+    options: GevRecordOptions | undefined,
+    private readonly settle: (error?: Error) => void,
+  ) {
+    super(pattern, data, options);
+    setup.deadlines.add(this, this.timeout);
+  }
+
+  override take(link: Link): void {
+    this.setup.deadlines.remove(this);
+    try {
+      const text = this.setup.writer.write(this.pattern, this.data, undefined, this.setup.metadataOf(this));
+      if (!isThenable(text)) this.send(link, text);
+      else text.then((ready) => this.send(link, ready)).then(undefined, (error: unknown) => this.end(error));
+    } catch (error) {
+      this.end(error);
+    }
+  }
+
+  override fail(error: unknown): void {
+    this.setup.deadlines.remove(this);
+    this.end(error);
+  }
+
+  override expire(): void {
+    this.room?.leave(this);
+    this.end(new GevTimeoutError(this.pattern, this.timeout, 'connection for'));
+  }
+
+  private get timeout(): number {
+    return this.options?.timeout ?? this.setup.requestTimeout;
+  }
+
+  private send(link: Link, text: PacketText): void {
+    link.connection.sendFrame(text, (error) => this.end(error));
+  }
+
+  private end(error?: unknown): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.settle(error as Error | undefined);
+  }
+}

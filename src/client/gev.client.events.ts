@@ -1,0 +1,65 @@
+import type { GevConnection } from '../core/connection.js';
+import type { GevConnectionLostError } from '../core/client-errors.js';
+import type { GevError } from '../core/errors.js';
+import type { Reactor } from '../core/reactor.js';
+import type { ResolvedEndpoint } from './gev.client.options.js';
+
+/**
+ * What {@link GevClient.status} emits.
+ *
+ * - `connected`: at least one connection is up
+ * - `disconnected`: the last one is gone, or none could be made
+ * - `reconnecting`: none is up, and attempts in the background go on until one is or the client is closed
+ */
+export type GevClientStatus = 'connected' | 'disconnected' | 'reconnecting';
+
+/**
+ * What one can listen to with {@link GevClient.on}.
+ *
+ * A type and not an interface: Nest asks for an index signature.
+ */
+export type GevClientEvents = {
+  /** A connection is up. */
+  connect: (endpoint: ResolvedEndpoint, connection: GevConnection) => void;
+  /** A connection that was up is gone; not when the client closes it. The error tells how. */
+  disconnect: (endpoint: ResolvedEndpoint, error: GevConnectionLostError) => void;
+  /** The next attempt in the background begins in `delay` ms. */
+  reconnecting: (endpoint: ResolvedEndpoint, delay: number) => void;
+  /** An attempt failed, a peer sent nonsense, or the client itself is in trouble. */
+  error: (error: GevError, endpoint?: ResolvedEndpoint) => void;
+};
+
+/** What is known of one endpoint. */
+export interface GevEndpointStats {
+  /** `host:port` or the path, as configured. */
+  readonly address: string;
+  /** `idle`: not wanted yet; `waiting`: for the next attempt. */
+  readonly state: 'idle' | 'connecting' | 'connected' | 'waiting';
+  readonly connections: number;
+  /** Requests without a final reply. */
+  readonly inFlight: number;
+  /** Left out for a while, for its timeouts. */
+  readonly ejected: boolean;
+}
+
+/** What {@link GevClient.stats} reports. */
+export interface GevClientStats {
+  /** Requests without a final reply. */
+  readonly inFlight: number;
+  /** Requests and events that wait for a connection. */
+  readonly queued: number;
+  /** Requests that got no reply in time, since the client was made. */
+  readonly timeouts: number;
+  /** Replies nobody waited for any more, dropped. */
+  readonly lateReplies: number;
+  /** Connections made again after one was lost. */
+  readonly reconnects: number;
+  readonly endpoints: readonly GevEndpointStats[];
+}
+
+/** What {@link GevClient.unwrap} gives. */
+export interface GevClientInternals {
+  readonly reactor: Reactor;
+  /** Those that are up. */
+  readonly connections: readonly GevConnection[];
+}

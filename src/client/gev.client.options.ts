@@ -1,0 +1,135 @@
+import type { GevDeserializer, GevLogger, GevSerializer } from '../core/options.js';
+
+/** Where a server listens. */
+export type GevEndpoint = GevNetworkEndpoint | GevPathEndpoint;
+
+/** A server on the network. */
+export interface GevNetworkEndpoint {
+  /** Name or address. A name is resolved at each attempt, and its addresses are tried in turn. Default: `'localhost'`. */
+  readonly host?: string;
+  /** Default: 3000. */
+  readonly port?: number;
+}
+
+/** A server on a Unix-domain socket. */
+export interface GevPathEndpoint {
+  readonly path: string;
+}
+
+/** Which connection the next request goes to. */
+export type GevClientBalance = 'round-robin' | 'least-in-flight';
+
+/** How attempts to connect follow each other: a delay is cut by a random part of its `jitter` share. */
+export interface GevReconnectOptions {
+  /** Before the first attempt, and the least time between two. Default: 100 ms. */
+  readonly initialDelay?: number;
+  /** What the delay grows to at most. Default: 5000 ms. */
+  readonly maxDelay?: number;
+  /** By what the delay grows from one attempt to the next. Default: 2. */
+  readonly factor?: number;
+  /** Share of the delay that is left to chance, 0 to 1, so that clients do not come back all at once. Default: 0.5. */
+  readonly jitter?: number;
+}
+
+/** When an endpoint is left out for a while although it is connected. */
+export interface GevEjectionOptions {
+  /** Timeouts in a row, without any reply between them. Default: 5. */
+  readonly failures?: number;
+  /** For how long, in milliseconds. Afterwards one more timeout leaves it out again. Default: 5000. */
+  readonly duration?: number;
+}
+
+/**
+ * Options of a client. All are optional. Sizes are in bytes, times in milliseconds; a time of 0 means "never" where that
+ * makes sense. Wrong values and unknown names are refused with a {@link GevOptionsError}.
+ *
+ * @publicApi
+ */
+export interface GevClientOptions {
+  /** Name or address of the server; a name is resolved at each attempt. Default: `'localhost'`. */
+  readonly host?: string;
+  /** Default: 3000. */
+  readonly port?: number;
+  /** The server's Unix-domain socket, instead of host and port. */
+  readonly path?: string;
+  /** Several servers, instead of `host`, `port` and `path`. */
+  readonly endpoints?: readonly GevEndpoint[];
+  /** Which connection the next request goes to. Default: `'round-robin'`. */
+  readonly balance?: GevClientBalance;
+  /** Connections to each endpoint, 1 to 1024. Requests share them. Default: 1. */
+  readonly connections?: number;
+  /**
+   * How many threads run the reactor's loops, 1 to 64; 0 runs one loop on the JavaScript thread itself.
+   * Default: `'auto'`: as on the server, but no more than there are connections.
+   */
+  readonly loops?: 'auto' | number;
+
+  /** How long one attempt may take, all addresses of a name together. Default: 5000. */
+  readonly connectTimeout?: number;
+  /** How long to wait for the first reply; a stream that has begun is not timed. 0: without end. Default: 30000. */
+  readonly requestTimeout?: number;
+  /** Attempts in the background after a connection was lost; false: only when a request needs one. */
+  readonly reconnect?: GevReconnectOptions | false;
+  /**
+   * How many requests and events may wait while there is no connection and none is being tried. Default: 0: they fail
+   * at once.
+   */
+  readonly offlineQueue?: number;
+  /** When an endpoint is left out although it is connected; false: never. */
+  readonly ejection?: GevEjectionOptions | false;
+
+  /** Nest's: makes of a packet what is then written as JSON. */
+  readonly serializer?: GevSerializer;
+  /** Nest's: makes a reply of the JSON value that was received. */
+  readonly deserializer?: GevDeserializer;
+
+  /** A longer reply, in bytes, ends the connection, reason `protocol`. Default: 4 MiB. */
+  readonly maxFrameLength?: number;
+  /** Nest's name for `maxFrameLength`. */
+  readonly maxBufferSize?: number;
+  /** A reply that stays incomplete for so long ends the connection, reason `protocol`. Default: 30000. */
+  readonly incompleteFrameTimeout?: number;
+  /** Nest's name for `incompleteFrameTimeout`. */
+  readonly incompleteMessageTimeout?: number;
+  /** Requests that wait to be sent above this end the connection, reason `backpressure`. Default: 64 MiB. */
+  readonly maxSendBuffer?: number;
+  /** Nest's name for `maxSendBuffer`. */
+  readonly maxSendBufferSize?: number;
+  /**
+   * Requests that wait to be sent above this pause the reading of replies.
+   * Default: 1 MiB, or `maxSendBuffer` where that is less.
+   */
+  readonly highWaterMark?: number;
+  /** Send small requests at once (TCP_NODELAY). Default: true. */
+  readonly noDelay?: boolean;
+  /** TCP keep-alive; a number is the delay before the first probe. Default: false. */
+  readonly keepAlive?: boolean | number;
+
+  /** Default: a Nest `Logger` named `GevClient`. */
+  readonly logger?: GevLogger;
+}
+
+/** {@link GevEndpoint} with its defaults filled in. */
+export type ResolvedEndpoint = { readonly host: string; readonly port: number } | GevPathEndpoint;
+
+/** {@link GevClientOptions} with every default filled in. */
+export interface ResolvedGevClientOptions {
+  readonly endpoints: readonly ResolvedEndpoint[];
+  readonly balance: GevClientBalance;
+  readonly connections: number;
+  readonly loops: number;
+  readonly connectTimeout: number;
+  readonly requestTimeout: number;
+  readonly reconnect: Required<GevReconnectOptions> | false;
+  readonly offlineQueue: number;
+  readonly ejection: Required<GevEjectionOptions> | false;
+  readonly serializer: GevSerializer | undefined;
+  readonly deserializer: GevDeserializer | undefined;
+  readonly maxFrameLength: number;
+  readonly incompleteFrameTimeout: number;
+  readonly maxSendBuffer: number;
+  readonly highWaterMark: number;
+  readonly noDelay: boolean;
+  readonly keepAlive: boolean | number;
+  readonly logger: GevLogger | undefined;
+}

@@ -1,0 +1,254 @@
+import { Logger } from '@nestjs/common';
+import { ClientProxy, type MsPattern, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import { Observable, Subject, type Subscriber, type TeardownLogic } from 'rxjs';
+import { GevNotConnectedError } from '../core/client-errors.js';
+import { Reactor, type ReactorHandler } from '../core/reactor.js';
+import { ClientReport } from './client-report.js';
+import { systemClock } from './clock.js';
+import { Deadlines } from './deadlines.js';
+import { idleStats } from './endpoint.js';
+import { type ClientReactor, Endpoints } from './endpoints.js';
+import { EventDispatch } from './event-dispatch.js';
+import type { GevClientEvents, GevClientInternals, GevClientStats } from './gev.client.events.js';
+import type { GevClientOptions, ResolvedGevClientOptions } from './gev.client.options.js';
+import { type GevMetadata, GevRecord, type GevRecordOptions } from './gev.record.js';
+import type { Outgoing } from './outgoing.js';
+import { PacketWriter } from './packet-writer.js';
+import { PendingCalls, type PendingCallsSetup } from './pending-calls.js';
+import { reactorOptions } from './reactor-options.js';
+import { ReplyReader } from './reply-reader.js';
+import { validateClientOptions } from './validate-client-options.js';
+
+/**
+ * Nest's client proxy on the native reactor, for a {@link GevServer} or Nest's own TCP server.
+ *
+ * @example
+ * ```ts
+ * ClientsModule.register([
+ *   { name: 'MATH', customClass: GevClient, options: { host: 'math', port: 3000, requestTimeout: 2_000 } },
+ * ]);
+ * ```
+ * @publicApi
+ */
+export class GevClient extends ClientProxy<GevClientEvents, string> {
+  private readonly options: ResolvedGevClientOptions;
+  private readonly report: ClientReport;
+  private readonly setup: PendingCallsSetup;
+  private readonly calls: PendingCalls;
+  private endpoints: Endpoints | undefined;
+  private closing: Promise<void> | undefined;
+
+  /** @throws GevOptionsError for a value an option cannot have, and for unknown options */
+  constructor(options: GevClientOptions = {}) {
+    super();
+    this.options = validateClientOptions(options);
+    const { serializer, deserializer, logger, requestTimeout } = this.options;
+    this.initializeSerializer({ serializer });
+    this.initializeDeserializer({ deserializer });
+    this.report = new ClientReport(logger ?? new Logger(GevClient.name));
+    this.setup = {
+      requestTimeout,
+      deadlines: new Deadlines<Outgoing>(systemClock, (outgoing) => this.expire(outgoing)),
+      writer: new PacketWriter(serializer),
+      reader: new ReplyReader(this.deserializer, deserializer !== undefined),
+      metadataOf: (outgoing) => this.metadataOf(outgoing),
+      serializeError: (error) => this.serializeError(error) as unknown,
+      serializeResponse: (response) => this.serializeResponse(response) as unknown,
+      onMalformed: (link, cause) => this.endpoints?.refuse(link, cause),
+      onFailure: (cause) => this.report.failure(cause),
+    };
+    this.calls = new PendingCalls(this.setup);
+  }
+
+  /**
+   * Connects, unless connected. Not needed: the first request does it. Resolves when a connection to one of the endpoints
+   * is up.
+   *
+   * @throws GevConnectError (as rejection) when none could be reached
+   */
+  override connect(): Promise<void> {
+    return this.session().connectAny();
+  }
+
+  /**
+   * Fails what is in flight or waits with a {@link GevClientClosedError}, flushes what was sent, closes every connection
+   * and stops the reactor. Harmless when repeated; the next request, or `connect()`, begins anew.
+   */
+  override close(): Promise<void> {
+    const { endpoints } = this;
+    if (endpoints === undefined) return this.closing ?? Promise.resolve();
+    this.endpoints = undefined;
+    const closing = Promise.all([this.closing, endpoints.close()]).then(() => {
+      if (this.closing === closing) this.closing = undefined;
+    });
+    return (this.closing = closing);
+  }
+
+  /** Listens to an event of the client. */
+  override on<
+    EventKey extends keyof GevClientEvents = keyof GevClientEvents,
+    EventCallback extends GevClientEvents[EventKey] = GevClientEvents[EventKey],
+  >(event: EventKey, callback: EventCallback): this {
+    this.report.on(event, callback);
+    return this;
+  }
+
+  /**
+   * The {@link Reactor} below and the connections that are up.
+   *
+   * @throws GevNotConnectedError before connect
+   */
+  override unwrap<T = GevClientInternals>(): T {
+    const reactor = this.endpoints?.reactor;
+    if (reactor === undefined) {
+      throw new GevNotConnectedError('Not initialized. Please call the "connect" method first.');
+    }
+    return { reactor, connections: this.endpoints!.connections } as T;
+  }
+
+  /** Counters, and what is known of each endpoint. */
+  stats(): GevClientStats {
+    const { timeouts, lateReplies } = this.calls;
+    const endpoints = this.endpoints?.stats() ?? this.options.endpoints.map(idleStats);
+    return {
+      inFlight: endpoints.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      queued: this.endpoints?.queued ?? 0,
+      timeouts,
+      lateReplies,
+      reconnects: this.report.reconnects,
+      endpoints,
+    };
+  }
+
+  /**
+   * Sends a request with each subscription. Unsubscribing before the last reply frees it and tells a {@link GevServer} to
+   * stop.
+   *
+   * @param data any JSON value, or a {@link GevRecord} with options for this request
+   */
+  override send<TResult = unknown, TInput = unknown>(
+    pattern: unknown,
+    data: TInput | GevRecord<TInput>,
+  ): Observable<TResult> {
+    const options = optionsOf(data);
+    const payload = payloadOf(data);
+    // Nest's own answer to a pattern or data that is nothing.
+    if (isNil(pattern) || isNil(payload)) return super.send<TResult>(null, null);
+    return new Observable<TResult>((subscriber) => this.request(subscriber, pattern, payload, options));
+  }
+
+  /**
+   * Sends an event at once, subscribed or not. Completes when the kernel has taken it.
+   *
+   * @param data any JSON value, or a {@link GevRecord} with options for this event
+   */
+  override emit<TResult = unknown, TInput = unknown>(
+    pattern: unknown,
+    data: TInput | GevRecord<TInput>,
+  ): Observable<TResult> {
+    const options = optionsOf(data);
+    const payload = payloadOf(data);
+    if (isNil(pattern) || isNil(payload)) return super.emit<TResult>(null, null);
+    const result = new Subject<TResult>();
+    this.dispatch(pattern, payload, options, (error) => {
+      if (error === undefined) {
+        result.next(undefined as TResult);
+        result.complete();
+      } else {
+        result.error(error);
+      }
+    });
+    return result.asObservable();
+  }
+
+  /** Nest's way to send a request, which `send()` does not take. */
+  protected override publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
+    const subscription = new Observable((subscriber) =>
+      this.request(subscriber, packet.pattern, packet.data, { metadata: packet.metadata }),
+    ).subscribe({
+      next: (response) => callback({ response }),
+      error: (err: unknown) => callback({ err, isDisposed: true }),
+      complete: () => callback({ isDisposed: true }),
+    });
+    return () => subscription.unsubscribe();
+  }
+
+  /** Nest's way to send an event, which `emit()` does not take. */
+  protected override dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.dispatch(packet.pattern, packet.data, { metadata: packet.metadata }, (error) =>
+        error === undefined ? resolve(undefined as T) : reject(error),
+      );
+    });
+  }
+
+  /** The reactor to connect with; a seam for tests. */
+  protected createReactor(options: ResolvedGevClientOptions, handler: ReactorHandler): ClientReactor {
+    return new Reactor(reactorOptions(options), handler);
+  }
+
+  private request(
+    subscriber: Subscriber<unknown>,
+    pattern: unknown,
+    data: unknown,
+    options: GevRecordOptions | undefined,
+  ): TeardownLogic {
+    const call = this.calls.open(subscriber, pattern, data, options);
+    if (!call.settled) this.session().assign(call);
+    return call;
+  }
+
+  private dispatch(
+    pattern: unknown,
+    data: unknown,
+    options: GevRecordOptions | undefined,
+    settle: (error?: Error) => void,
+  ): void {
+    const route = this.normalizePattern(pattern as MsPattern);
+    this.session().assign(new EventDispatch(this.setup, route, data, options, settle));
+  }
+
+  private session(): Endpoints {
+    return (this.endpoints ??= this.openSession());
+  }
+
+  private openSession(): Endpoints {
+    return new Endpoints({
+      options: this.options,
+      clock: systemClock,
+      report: this.report,
+      createReactor: (handler) => this.createReactor(this.options, handler),
+      onStatus: (status) => this._status$.next(status),
+      onText: (link, text) => this.calls.receive(link, text),
+      onLost: (link, error) => this.calls.failAll(link, error),
+    });
+  }
+
+  /** What travels beside the data: of the record, and what a dispatch hook of Nest 12 adds. */
+  private metadataOf({ pattern, data, options }: Outgoing): GevMetadata | undefined {
+    const own = options?.metadata;
+    if (this.onDispatchHook === undefined) return own;
+    const { metadata } = this.createPacket(pattern, data);
+    return metadata === undefined || own === undefined ? (metadata ?? own) : { ...metadata, ...own };
+  }
+
+  private expire(outgoing: Outgoing): void {
+    try {
+      outgoing.expire();
+    } catch (error) {
+      this.report.failure(error);
+    }
+  }
+}
+
+function payloadOf(data: unknown): unknown {
+  return data instanceof GevRecord ? data.data : data;
+}
+
+function optionsOf(data: unknown): GevRecordOptions | undefined {
+  return data instanceof GevRecord ? data.options : undefined;
+}
+
+function isNil(value: unknown): value is null | undefined {
+  return value === null || value === undefined;
+}

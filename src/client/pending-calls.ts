@@ -1,0 +1,233 @@
+import type { Subscriber } from 'rxjs';
+import { GevAbortedError, GevTimeoutError } from '../core/client-errors.js';
+import { CANCEL_PATTERN, HELLO_PATTERN } from '../protocol/nest-json.js';
+import { isThenable } from '../server/handler-result.js';
+import { Call } from './call.js';
+import { Cancellation } from './cancellation.js';
+import type { Deadlines } from './deadlines.js';
+import type { GevMetadata, GevRecordOptions } from './gev.record.js';
+import type { Link } from './link.js';
+import type { Outgoing } from './outgoing.js';
+import type { PacketText, PacketWriter } from './packet-writer.js';
+import type { Reply, ReplyReader } from './reply-reader.js';
+
+/** What {@link PendingCalls} needs. */
+export interface PendingCallsSetup {
+  /** In ms, until the first reply; 0: without end. */
+  readonly requestTimeout: number;
+  readonly deadlines: Deadlines<Outgoing>;
+  readonly writer: PacketWriter;
+  readonly reader: ReplyReader;
+  metadataOf(outgoing: Outgoing): GevMetadata | undefined;
+  /** Nest's hooks for subclasses: what subscribers get to see. */
+  serializeError(error: unknown): unknown;
+  serializeResponse(response: unknown): unknown;
+  /** The peer sent no JSON. */
+  onMalformed(link: Link, cause: unknown): void;
+  /** A deserializer, or a subscriber, threw. */
+  onFailure(cause: unknown): void;
+}
+
+/** Requests from subscription to the last reply, and what ends them otherwise. */
+export class PendingCalls {
+  timeouts = 0;
+  lateReplies = 0;
+  private lastId = 0;
+
+  constructor(private readonly setup: PendingCallsSetup) {}
+
+  /** Somebody has subscribed: the time runs. */
+  open(
+    subscriber: Subscriber<unknown>,
+    pattern: unknown,
+    data: unknown,
+    options: GevRecordOptions | undefined,
+  ): Call {
+    const call = new Call(this, subscriber, pattern, data, options);
+    this.setup.deadlines.add(call, options?.timeout ?? this.setup.requestTimeout);
+    if (options?.signal !== undefined) this.watch(call, options.signal);
+    return call;
+  }
+
+  send(call: Call, link: Link): void {
+    const id = ++this.lastId;
+    call.id = id;
+    call.link = link;
+    link.calls.set(id, call);
+    const { writer } = this.setup;
+    try {
+      const text = writer.write(call.pattern, call.data, String(id), this.setup.metadataOf(call));
+      if (isThenable(text)) this.sendLater(call, link, text);
+      else link.connection.sendFrame(text);
+    } catch (error) {
+      this.fail(call, error);
+    }
+  }
+
+  fail(call: Call, error: unknown): void {
+    if (call.settled) return;
+    this.settle(call);
+    call.subscriber.error(this.setup.serializeError(error));
+  }
+
+  /** Nobody waits any more: frees the id and tells the server. */
+  abandon(call: Call): void {
+    if (call.settled) return;
+    this.settle(call);
+    if (call.link?.usable === true) this.cancellationOf(call.link).cancel(call.id);
+  }
+
+  expire(call: Call): void {
+    this.timeouts++;
+    call.link?.endpoint.timedOut();
+    this.abandon(call);
+    const ms = call.options?.timeout ?? this.setup.requestTimeout;
+    call.subscriber.error(this.setup.serializeError(new GevTimeoutError(call.pattern, ms)));
+  }
+
+  /** Fails all that is in flight on a connection. */
+  failAll(link: Link, error: unknown): void {
+    for (const call of [...link.calls.values()]) {
+      try {
+        this.fail(call, error);
+      } catch (cause) {
+        this.setup.onFailure(cause);
+      }
+    }
+  }
+
+  /** A frame has come. */
+  receive(link: Link, text: string): void {
+    const { reader } = this.setup;
+    try {
+      if (link.backlog === undefined && reader.readPlain(text)) {
+        const { id, last } = reader.plain;
+        this.deliver(link, id, undefined, reader.plain.take(), last);
+      } else {
+        this.receiveAny(link, text);
+      }
+    } catch (error) {
+      this.setup.onFailure(error);
+    }
+  }
+
+  private receiveAny(link: Link, text: string): void {
+    const { reader } = this.setup;
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      this.setup.onMalformed(link, error);
+      return;
+    }
+    const reply = reader.read(value);
+    if (link.backlog === undefined && !reader.isPromised(reply)) this.deliverReply(link, reply);
+    else this.deliverInTurn(link, reply);
+  }
+
+  private deliverReply(link: Link, { id, err, response, isDisposed }: Reply): void {
+    this.deliver(link, idOf(id), err, response, Boolean(isDisposed || err));
+  }
+
+  private deliver(link: Link, id: number, err: unknown, response: unknown, last: boolean): void {
+    const call = link.calls.get(id);
+    if (call === undefined) {
+      if (link.cancellation?.receive(id, err ? undefined : response, last) !== true) this.lateReplies++;
+      return;
+    }
+    link.endpoint.replied();
+    if (err) {
+      this.fail(call, err);
+    } else if (last) {
+      this.settle(call);
+      if (response === undefined || this.hand(call, response)) call.subscriber.complete();
+    } else {
+      this.setup.deadlines.remove(call);
+      this.hand(call, response);
+    }
+  }
+
+  /** False: there was no making of the response what the subscriber is to see. */
+  private hand(call: Call, response: unknown): boolean {
+    let value: unknown;
+    try {
+      value = this.setup.serializeResponse(response);
+    } catch (error) {
+      this.abandon(call);
+      call.subscriber.error(error);
+      return false;
+    }
+    call.subscriber.next(value);
+    return true;
+  }
+
+  /** A deserializer takes its time: what one connection brings stays in order all the same. */
+  private deliverInTurn(link: Link, reply: Reply | PromiseLike<Reply>): void {
+    const before = link.backlog ?? Promise.resolve();
+    const turn = Promise.all([reply, before])
+      .then(([settled]) => this.deliverReply(link, settled))
+      .catch((error: unknown) => this.setup.onFailure(error))
+      .then(() => {
+        if (link.backlog === turn) link.backlog = undefined;
+      });
+    link.backlog = turn;
+  }
+
+  private sendLater(call: Call, link: Link, text: PromiseLike<PacketText>): void {
+    text
+      .then((ready) => {
+        if (!call.settled) link.connection.sendFrame(ready);
+      })
+      .then(undefined, (error: unknown) => this.fail(call, error));
+  }
+
+  private settle(call: Call): void {
+    call.settled = true;
+    this.setup.deadlines.remove(call);
+    call.link?.calls.delete(call.id);
+    call.room?.leave(call);
+    call.release?.();
+  }
+
+  private watch(call: Call, signal: AbortSignal): void {
+    const abort = (): void => {
+      if (call.settled) return;
+      this.abandon(call);
+      const error = new GevAbortedError({ cause: signal.reason as unknown });
+      call.subscriber.error(this.setup.serializeError(error));
+    };
+    if (signal.aborted) {
+      abort();
+      return;
+    }
+    signal.addEventListener('abort', abort, { once: true });
+    call.release = () => signal.removeEventListener('abort', abort);
+  }
+
+  private cancellationOf(link: Link): Cancellation {
+    return (link.cancellation ??= new Cancellation({
+      ask: () => {
+        const id = ++this.lastId;
+        void this.tell(link, HELLO_PATTERN, { cancel: 1 }, String(id));
+        return id;
+      },
+      tell: (id) => void this.tell(link, CANCEL_PATTERN, String(id), undefined),
+    }));
+  }
+
+  /** Sends what nobody waits for; a connection that breaks meanwhile needs it no more. */
+  private async tell(link: Link, pattern: string, data: unknown, id: string | undefined): Promise<void> {
+    try {
+      const text = await this.setup.writer.write(pattern, data, id, undefined);
+      if (link.usable) link.connection.sendFrame(text);
+    } catch (error) {
+      this.setup.onFailure(error);
+    }
+  }
+}
+
+/** The number that an id stands for; 0, which is nobody's, when it is not written as we write ids. */
+function idOf(id: unknown): number {
+  const number = typeof id === 'string' ? Number(id) : 0;
+  return String(number) === id ? number : 0;
+}

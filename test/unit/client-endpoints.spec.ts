@@ -1,0 +1,460 @@
+import { describe, expect, it } from '@jest/globals';
+import { ClientReport } from '../../src/client/client-report.js';
+import { Endpoints } from '../../src/client/endpoints.js';
+import type { GevClientOptions } from '../../src/client/gev.client.options.js';
+import type { Link } from '../../src/client/link.js';
+import { Outgoing } from '../../src/client/outgoing.js';
+import { validateClientOptions } from '../../src/client/validate-client-options.js';
+import { type FakeClientConnection, FakeClientReactor, turn } from './support/fake-client-reactor.js';
+import { FakeClock } from './support/fake-clock.js';
+
+class Request extends Outgoing {
+  link: Link | undefined;
+  error: any;
+
+  constructor() {
+    super('pattern', 1, undefined);
+  }
+
+  get connection(): FakeClientConnection | undefined {
+    return this.link?.connection as unknown as FakeClientConnection | undefined;
+  }
+
+  take(link: Link): void {
+    this.link = link;
+    link.calls.set(link.calls.size, this as never);
+  }
+
+  fail(error: unknown): void {
+    this.error = error;
+  }
+
+  expire(): void {}
+}
+
+/** Endpoints on fake reactors and a clock that stands still. */
+function setUp(options: GevClientOptions = {}) {
+  const clock = new FakeClock();
+  const reactors: FakeClientReactor[] = [];
+  const statuses: string[] = [];
+  const events: string[] = [];
+  const lines: string[] = [];
+  const write = (line: string): void => void lines.push(line);
+  const report = new ClientReport({ log: write, warn: write, error: write });
+  report.on('connect', () => events.push('connect'));
+  report.on('disconnect', (...[, error]) =>
+    events.push(`disconnect ${(error as { reason: string }).reason}`),
+  );
+  report.on('reconnecting', (_, delay) => events.push(`reconnecting ${delay}`));
+  let answer: string | undefined;
+  let failure: Error | undefined;
+  const endpoints = new Endpoints({
+    options: validateClientOptions({ port: 1, host: '127.0.0.1', ...options }),
+    clock,
+    report,
+    createReactor(handler) {
+      const reactor = new FakeClientReactor(handler);
+      reactor.answer = answer;
+      if (failure !== undefined) reactor.start = () => Promise.reject(failure!);
+      reactors.push(reactor);
+      return reactor;
+    },
+    onStatus: (status) => statuses.at(-1) !== status && statuses.push(status),
+    onText: () => undefined,
+    onLost: (link, error) => {
+      for (const call of link.calls.values()) call.fail(error);
+    },
+  });
+  return {
+    clock,
+    reactors,
+    statuses,
+    events,
+    lines,
+    report,
+    endpoints,
+    get reactor(): FakeClientReactor {
+      return reactors.at(-1)!;
+    },
+    /** From now on dials are answered by themselves. */
+    answer(how: string | undefined) {
+      answer = how;
+      for (const reactor of reactors) reactor.answer = how;
+    },
+    /** Reactors made from now on do not start. */
+    failStart(error: Error | undefined) {
+      failure = error;
+    },
+    request(): Request {
+      const request = new Request();
+      endpoints.assign(request);
+      return request;
+    },
+    async pass(ms: number): Promise<void> {
+      clock.advance(ms);
+      await turn();
+    },
+  };
+}
+
+const three = {
+  host: undefined,
+  port: undefined,
+  endpoints: [1, 2, 3].map((port) => ({ host: '127.0.0.1', port })),
+};
+
+describe('connecting', () => {
+  it('resolves with the first connection of any endpoint', async () => {
+    const client = setUp(three);
+    const connected = client.endpoints.connectAny();
+    await turn();
+    expect(client.reactor.calls).toEqual(['start', ...[1, 2, 3].map((port) => `dial 127.0.0.1:${port}`)]);
+    client.reactor.refuse('ECONNREFUSED', 1);
+    client.reactor.accept(3);
+    await connected;
+    expect(client.statuses).toEqual(['connected']);
+  });
+
+  it('rejects with what the last attempt failed with when all have, and leaves nothing behind', async () => {
+    const client = setUp(three);
+    const connected = client.endpoints.connectAny();
+    await turn();
+    for (const port of [3, 1, 2]) client.reactor.refuse('ECONNREFUSED', port);
+    await expect(connected).rejects.toMatchObject({ name: 'GevConnectError', port: 2 });
+    await turn();
+    expect(client.reactor.stopped).toBe(true);
+    expect(client.clock.timerCount).toBe(0);
+    expect(client.statuses).toEqual(['disconnected']);
+    expect(client.lines).toEqual([]);
+
+    client.answer('accept');
+    await client.endpoints.connectAny();
+    expect(client.reactors).toHaveLength(2);
+    expect(client.statuses).toEqual(['disconnected', 'connected']);
+  });
+
+  it('fails with the error of a reactor that does not start, and may be tried again', async () => {
+    const client = setUp();
+    client.failStart(new Error('no addon'));
+    await expect(client.endpoints.connectAny()).rejects.toThrow('no addon');
+    expect(client.statuses).toEqual(['disconnected']);
+    client.failStart(undefined);
+    client.answer('accept');
+    await client.endpoints.connectAny();
+    expect(client.statuses).toEqual(['disconnected', 'connected']);
+  });
+
+  it('makes so many connections to each endpoint', async () => {
+    const client = setUp({ ...three, connections: 2 });
+    client.answer('accept');
+    await client.endpoints.connectAny();
+    await turn();
+    expect(client.reactor.connections).toHaveLength(6);
+    expect(client.endpoints.stats().map(({ connections }) => connections)).toEqual([2, 2, 2]);
+  });
+});
+
+describe('picking a connection', () => {
+  const ports = (requests: Request[]) => requests.map(({ link }) => link!.endpoint.name.slice(-1)).join('');
+
+  it('takes one endpoint after the other', async () => {
+    const client = setUp({ ...three, connections: 2 });
+    client.answer('accept');
+    await client.endpoints.connectAny();
+    await turn();
+    const requests = Array.from({ length: 12 }, () => client.request());
+    expect(ports(requests)).toMatch(/^(123123123123|231231231231|312312312312)$/);
+    expect(new Set(requests.slice(0, 6).map(({ link }) => link)).size).toBe(6);
+  });
+
+  it('takes the one with the least in flight, equals in turn', async () => {
+    const client = setUp({ ...three, balance: 'least-in-flight' });
+    client.answer('accept');
+    await client.endpoints.connectAny();
+    await turn();
+    const requests = Array.from({ length: 6 }, () => client.request());
+    expect([...ports(requests)].sort().join('')).toBe('112233');
+    requests[0]!.link!.calls.clear();
+    expect(client.request().link).toBe(requests[0]!.link);
+  });
+
+  it('leaves out an endpoint after so many timeouts in a row, until some time has passed', async () => {
+    const client = setUp({ ...three, ejection: { failures: 2, duration: 500 } });
+    client.answer('accept');
+    await client.endpoints.connectAny();
+    await turn();
+    const [bad] = [client.request().link!.endpoint];
+    bad.timedOut();
+    bad.replied();
+    bad.timedOut();
+    expect(bad.ejected).toBe(false);
+    bad.timedOut();
+    expect(bad.stats).toMatchObject({ ejected: true, state: 'connected' });
+    const others = Array.from({ length: 6 }, () => client.request().link!.endpoint);
+    expect(others).not.toContain(bad);
+    await client.pass(500);
+    expect(Array.from({ length: 3 }, () => client.request().link!.endpoint)).toContain(bad);
+    bad.timedOut();
+    expect(bad.ejected).toBe(true);
+  });
+
+  it('takes any when all are left out', async () => {
+    const client = setUp({ ejection: { failures: 1 } });
+    client.answer('accept');
+    await client.endpoints.connectAny();
+    client.request().link!.endpoint.timedOut();
+    expect(client.endpoints.stats()[0]).toMatchObject({ ejected: true });
+    expect(client.request().link).toBeDefined();
+  });
+});
+
+describe('a request without a connection', () => {
+  it('L2: waits for the attempt that it starts', async () => {
+    const client = setUp();
+    const requests = [client.request(), client.request()];
+    expect(client.endpoints.queued).toBe(2);
+    await turn();
+    const connection = client.reactor.accept();
+    await turn();
+    expect(requests.map((request) => request.connection)).toEqual([connection, connection]);
+    expect(client.endpoints.queued).toBe(0);
+  });
+
+  it('L2: fails with that attempt, and those that come too soon after it fail at once', async () => {
+    const client = setUp();
+    client.answer('ECONNREFUSED');
+    const first = client.request();
+    await turn();
+    expect(first.error).toMatchObject({ code: 'ECONNREFUSED' });
+    const second = client.request();
+    expect(second.error).toMatchObject({
+      code: 'ERR_GEV_NOT_CONNECTED',
+      cause: expect.objectContaining({ code: 'ECONNREFUSED' }),
+    });
+    client.clock.advance(100);
+    client.answer('accept');
+    const third = client.request();
+    await turn();
+    expect(third.link).toBeDefined();
+  });
+
+  it('L2: waits in the offline queue, as far as there is room', async () => {
+    const client = setUp({ offlineQueue: 2 });
+    const early = Array.from({ length: 3 }, () => client.request());
+    await turn();
+    client.reactor.refuse();
+    await turn();
+    expect(early.map(({ error }) => error?.code)).toEqual([undefined, undefined, 'ECONNREFUSED']);
+    expect(client.request().error).toMatchObject({ code: 'ERR_GEV_NOT_CONNECTED' });
+    expect(client.endpoints.queued).toBe(2);
+    expect(client.statuses).toEqual(['reconnecting']);
+    await client.pass(100);
+    client.reactor.accept();
+    await turn();
+    expect(early[0]!.link).toBeDefined();
+    expect(early[1]!.link).toBeDefined();
+  });
+
+  it('L2: waits there although nobody was ever connected and nothing was going on', async () => {
+    const client = setUp({ offlineQueue: 1 });
+    client.answer('ECONNREFUSED');
+    await client.endpoints.connectAny().catch(() => undefined);
+    await turn();
+    expect(client.clock.timerCount).toBe(0);
+    const waiting = client.request();
+    expect(client.endpoints.queued).toBe(1);
+    client.answer('accept');
+    await client.pass(200);
+    expect(waiting.link).toBeDefined();
+  });
+});
+
+describe('a connection that is lost', () => {
+  async function connected(options: GevClientOptions = {}) {
+    const client = setUp(options);
+    client.answer('accept');
+    await client.endpoints.connectAny();
+    await turn();
+    client.answer(undefined);
+    return { client, connection: client.reactor.connections[0]! };
+  }
+
+  it('L1: fails what is in flight at once, with the reason', async () => {
+    const { client, connection } = await connected();
+    const request = client.request();
+    connection.drop('reset', 'ECONNRESET');
+    expect(request.error).toMatchObject({
+      code: 'ERR_GEV_CONNECTION_LOST',
+      reason: 'reset',
+      endpoint: '127.0.0.1:1',
+      cause: expect.objectContaining({ code: 'ECONNRESET' }),
+    });
+    expect(client.events).toEqual(['connect', 'disconnect reset', 'reconnecting 100']);
+    expect(client.lines).toEqual(['Lost the connection to 127.0.0.1:1 (reset): ECONNRESET']);
+  });
+
+  it('L1: so does FIN: the server has said its last word', async () => {
+    const { client, connection } = await connected();
+    const request = client.request();
+    connection.end();
+    expect(request.error).toMatchObject({ code: 'ERR_GEV_CONNECTION_LOST', reason: 'peer' });
+    expect(connection.state).toBe('closing');
+    connection.drop('peer');
+    expect(client.events).toEqual(['connect', 'disconnect peer', 'reconnecting 100']);
+  });
+
+  it('L2: is made again after the delay, and the status tells', async () => {
+    const { client, connection } = await connected();
+    connection.drop();
+    expect(client.statuses).toEqual(['connected', 'disconnected', 'reconnecting']);
+    await client.pass(99);
+    expect(client.reactor.dials).toHaveLength(0);
+    await client.pass(1);
+    client.reactor.refuse();
+    await turn();
+    expect(client.events.at(-1)).toBe('reconnecting 200');
+    expect(client.lines.at(-1)).toContain('Cannot connect to 127.0.0.1:1: ECONNREFUSED');
+    await client.pass(200);
+    client.reactor.accept();
+    await turn();
+    expect(client.statuses).toEqual(['connected', 'disconnected', 'reconnecting', 'connected']);
+    expect(client.report.reconnects).toBe(1);
+    expect(client.reactors).toHaveLength(1);
+  });
+
+  it('L2: is made again at once when a request needs it, but not more often than the initial delay allows', async () => {
+    const { client, connection } = await connected();
+    client.clock.advance(1_000);
+    connection.drop();
+    const request = client.request();
+    await turn();
+    expect(client.reactor.dials).toHaveLength(1);
+    client.reactor.refuse();
+    await turn();
+    expect(request.error).toMatchObject({ code: 'ECONNREFUSED' });
+    client.request();
+    await turn();
+    expect(client.reactor.dials).toHaveLength(0);
+    client.clock.advance(99);
+    client.request();
+    await turn();
+    expect(client.reactor.dials).toHaveLength(0);
+  });
+
+  it('is made again only when a request needs it where reconnecting is switched off', async () => {
+    const { client, connection } = await connected({ reconnect: false });
+    connection.drop();
+    expect(client.statuses).toEqual(['connected', 'disconnected']);
+    await client.pass(60_000);
+    expect(client.reactor.dials).toHaveLength(0);
+    const request = client.request();
+    await turn();
+    client.reactor.accept();
+    await turn();
+    expect(request.link).toBeDefined();
+  });
+
+  it('is one of several: the others take the requests', async () => {
+    const { client, connection } = await connected({ connections: 2 });
+    connection.drop();
+    expect(client.statuses).toEqual(['connected']);
+    const others = Array.from({ length: 4 }, () => client.request().connection);
+    expect(others).not.toContain(connection);
+    expect(others).not.toContain(undefined);
+    await client.pass(100);
+    client.reactor.accept();
+    await turn();
+    expect(client.endpoints.stats()[0]).toMatchObject({ connections: 2, state: 'connected' });
+  });
+
+  it('that is about to end takes no more requests: they wait for its end, and for the next', async () => {
+    const { client, connection } = await connected();
+    client.clock.advance(1_000);
+    connection.state = 'closing';
+    const request = client.request();
+    expect(client.endpoints.queued).toBe(1);
+    connection.drop('backpressure');
+    await turn();
+    client.reactor.accept();
+    await turn();
+    expect(request.link).toBeDefined();
+  });
+
+  it('tells a request that was never sent that there is no connection', async () => {
+    const { client, connection } = await connected();
+    connection.state = 'closing';
+    const request = client.request();
+    connection.drop();
+    expect(request.error).toMatchObject({
+      code: 'ERR_GEV_NOT_CONNECTED',
+      cause: expect.objectContaining({ code: 'ERR_GEV_CONNECTION_LOST' }),
+    });
+  });
+
+  it('L2: a server that accepts and hangs up at once is not hammered', async () => {
+    const { client } = await connected();
+    const delays = [];
+    for (let round = 0; round < 6; round++) {
+      client.reactor.connections.at(-1)!.drop('peer');
+      const delay = Number(client.events.at(-1)!.split(' ')[1]);
+      delays.push(delay);
+      await client.pass(delay);
+      client.reactor.accept();
+      await turn();
+    }
+    expect(delays).toEqual([100, 200, 400, 800, 1_600, 3_200]);
+  });
+
+  it('an endpoint that comes back counts as one that answers', async () => {
+    const { client, connection } = await connected({ ejection: { failures: 1 } });
+    client.request().link!.endpoint.timedOut();
+    connection.drop();
+    await client.pass(100);
+    client.reactor.accept();
+    await turn();
+    expect(client.endpoints.stats()[0]).toMatchObject({ ejected: false });
+  });
+});
+
+describe('closing', () => {
+  it('fails what is in flight and what waits, closes what is open, and stops the reactor', async () => {
+    const client = setUp();
+    const waiting = client.request();
+    const connecting = client.endpoints.connectAny();
+    await turn();
+    const closed = client.endpoints.close();
+    expect(waiting.error).toMatchObject({ code: 'ERR_GEV_CLIENT_CLOSED' });
+    await expect(connecting).rejects.toMatchObject({ code: 'ERR_GEV_CLIENT_CLOSED' });
+    await closed;
+    expect(client.reactor.calls.slice(-2)).toEqual(['closeAll', 'stop']);
+    expect(client.clock.timerCount).toBe(0);
+  });
+
+  it('hears of nothing any more', async () => {
+    const client = setUp();
+    client.answer('accept');
+    await client.endpoints.connectAny();
+    const request = client.request();
+    const connection = client.reactor.connections[0]!;
+    const closed = client.endpoints.close();
+    expect(request.error).toMatchObject({ code: 'ERR_GEV_CLIENT_CLOSED' });
+    expect(connection).toMatchObject({ state: 'closing', closeReason: 'local' });
+    connection.drop('local');
+    await closed;
+    expect(client.statuses).toEqual(['connected', 'disconnected']);
+    expect(client.events).toEqual(['connect']);
+    expect(client.request().error).toMatchObject({ code: 'ERR_GEV_CLIENT_CLOSED' });
+  });
+
+  it('while an attempt is under way makes nothing of it', async () => {
+    const client = setUp();
+    client.endpoints.connectAny().catch(() => undefined);
+    await turn();
+    const closed = client.endpoints.close();
+    client.reactor.accept();
+    await closed;
+    await turn();
+    expect(client.statuses).toEqual(['disconnected']);
+    expect(client.events).toEqual([]);
+  });
+});
