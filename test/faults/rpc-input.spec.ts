@@ -58,9 +58,12 @@ describe.each([0, 2])('what peers send to %i loops', (loops) => {
       const client = await FramePeer.connect(port);
       client.write(...requests);
       const packets = await client.packets(20_000, 30_000);
-      expect(packets).toEqual(
-        requests.map(({ data, id }: any) => ({ response: data, isDisposed: true, id })),
-      );
+      const isReply = (packet: any, index: number): boolean => {
+        const { data, id } = requests[index] as { data: number; id: unknown };
+        return packet.response === data && packet.isDisposed === true && packet.id === id;
+      };
+      expect(packets.findIndex((packet, index) => !isReply(packet, index))).toBe(-1);
+      expect(packets).toHaveLength(requests.length);
       expect(client.closed).toBe(false);
     }
   }, 60_000);
@@ -97,22 +100,22 @@ describe.each([0, 2])('what peers send to %i loops', (loops) => {
   }, 40_000);
 
   it('FAULTS 4: long frames for a server that is busy wait at their sender', async () => {
+    const frames = 40;
     const { child, port, pid } = await startServer('rpc', { loops });
     const bystander = await FramePeer.connect(port);
     await expectWell(bystander);
     const before = residentMemory(pid);
     const peers = await Peer.connectAll(4, port);
-    const text = 'x'.repeat(2 * MiB);
+    const long = frame({ pattern: 'nobody', data: 'x'.repeat(2 * MiB), id: '1' });
     child.say('block 2000');
     await child.report('blocked');
     for (const peer of peers) {
-      peer.read(); // and 40 times 2 MiB
-      for (let number = 0; number < 40; number++)
-        peer.write(frame({ pattern: 'nobody', data: text, id: '1' }));
+      peer.read();
+      for (let number = 0; number < frames; number++) peer.write(long);
     }
     await child.report('unblocked');
     if (!sanitized) expect(residentMemory(pid) - before).toBeLessThan(128 * MiB);
-    await until(() => peers.every(({ length }) => length >= 40 * 100), 'all are answered', 30_000);
+    await until(() => peers.every(({ length }) => length >= frames * 100), 'all are answered', 30_000);
     await expectWell(bystander);
   }, 60_000);
 
