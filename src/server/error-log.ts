@@ -45,6 +45,14 @@ export class ErrorLog {
   }
 }
 
+/** Text that a peer had a hand in, for a log line: nobody is to begin a line of his own, or to steer a terminal. */
+export function escapeControls(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (c) => `\\u${c.codePointAt(0)!.toString(16).padStart(4, '0')}`,
+  );
+}
+
 /** What was thrown, in a few words: errors and Nest's error objects by their message. */
 export function describe(thrown: unknown): string {
   if (typeof thrown === 'object' && thrown !== null) {

@@ -3,7 +3,7 @@ import { GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
 import type { GevDeserializer } from '../core/options.js';
 import { CANCEL_PATTERN, CAPABILITIES, HELLO_PATTERN, NO_MESSAGE_HANDLER } from '../protocol/nest-json.js';
-import type { ErrorLog } from './error-log.js';
+import { escapeControls, type ErrorLog } from './error-log.js';
 import type { NestHandler } from './event-handlers.js';
 import { isStream, isThenable } from './handler-result.js';
 import type { OverflowPolicy } from './overflow-gate.js';
@@ -112,7 +112,7 @@ export class RpcDispatcher {
     try {
       packet = JSON.parse(text);
     } catch (error) {
-      this.refuse(rpc.connection, `no JSON: ${(error as Error).message}`);
+      this.refuse(rpc.connection, `no JSON: ${escapeControls((error as Error).message)}`);
       return;
     }
     if (this.setup.deserializer === undefined) this.dispatch(rpc, packet);
@@ -254,8 +254,5 @@ export class RpcDispatcher {
 
 /** A pattern in a log line: quoted, escaped and cut. */
 function show(pattern: string): string {
-  return JSON.stringify(pattern.length > 100 ? `${pattern.slice(0, 100)}…` : pattern).replace(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return escapeControls(JSON.stringify(pattern.length > 100 ? `${pattern.slice(0, 100)}…` : pattern));
 }

@@ -144,8 +144,15 @@ function sendUnserializable(
 ): void {
   onFailure(connection, error);
   if ((error as Partial<GevError> | null)?.code === 'ERR_GEV_CONNECTION_CLOSED') return;
+  let idJson: string;
   try {
-    connection.sendFrame([UNSERIALIZABLE, JSON.stringify(id), '}']);
+    idJson = JSON.stringify(id);
+  } catch {
+    connection.failProtocol(); // nested too deeply to be repeated: no answer would find its caller
+    return;
+  }
+  try {
+    connection.sendFrame([UNSERIALIZABLE, idJson, '}']);
   } catch {
     // Closed meanwhile: nobody is left to be told.
   }

@@ -2,10 +2,12 @@
 import 'reflect-metadata';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Payload } from '@nestjs/microservices';
-import { Conn, GevServer, OnClose, OnConnect, OnMessage, Reason, raw } from 'nestjs-gev';
+import { MessagePattern, Payload } from '@nestjs/microservices';
+import { Conn, GevServer, nestJson, OnClose, OnConnect, OnMessage, Reason, raw } from 'nestjs-gev';
 
-/** As `serve` of test/kit/serve.ts: functions become methods of a controller. */
+/**
+ * As `serve` of test/kit/serve.ts: functions become methods of a controller. With an `echo` it speaks Nest's wire format.
+ */
 export async function application(options, handlers = {}, logger = false) {
   class Connections {
     connect(connection) {
@@ -17,16 +19,20 @@ export async function application(options, handlers = {}, logger = false) {
     close(reason, connection) {
       return handlers.close?.(reason, connection);
     }
+    echo(data) {
+      return handlers.echo(data);
+    }
   }
   if (handlers.connect) decorate(Connections, 'connect', OnConnect(), [Conn()]);
   if (handlers.message) decorate(Connections, 'message', OnMessage(), [Payload(), Conn()]);
   if (handlers.close) decorate(Connections, 'close', OnClose(), [Reason(), Conn()]);
+  if (handlers.echo) decorate(Connections, 'echo', MessagePattern('echo'), [Payload()]);
   Controller()(Connections);
   class AppModule {}
   Module({ controllers: [Connections] })(AppModule);
 
   const server = new GevServer({
-    codec: raw(),
+    codec: handlers.echo ? nestJson() : raw(),
     ...(options.path === undefined ? { host: '127.0.0.1', port: 0 } : {}),
     ...options,
   });

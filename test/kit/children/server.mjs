@@ -1,6 +1,9 @@
 // A Nest application in a process of its own, so that its system calls, CPU time and memory are the server's alone.
 //
 //   node server.mjs <behaviour> <options as JSON>      prints {"port":…,"pid":…} once it listens
+//
+// The line `block <ms>` on its standard input keeps its JavaScript thread busy for so long.
+import { createInterface } from 'node:readline';
 import { application, report } from './application.mjs';
 
 const [, , behaviour, options] = process.argv;
@@ -30,7 +33,16 @@ const behaviours = {
   },
 };
 
-const message = behaviours[behaviour];
-const { app, port } = await application(JSON.parse(options), { message }, ['error']);
+// 'rpc' answers the requests of Nest's clients, with the pattern 'echo'.
+const handlers = behaviour === 'rpc' ? { echo: (data) => data } : { message: behaviours[behaviour] };
+const { app, port } = await application(JSON.parse(options), handlers, ['error']);
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const [, ms] = /^block (\d+)$/.exec(line) ?? [];
+  if (ms === undefined) return;
+  report({ blocked: ms });
+  const end = performance.now() + Number(ms);
+  while (performance.now() < end);
+  report({ unblocked: ms });
+});
 process.once('SIGTERM', () => void app.close());
 report({ port, pid: process.pid });
