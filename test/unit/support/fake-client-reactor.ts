@@ -66,7 +66,7 @@ export class FakeClientConnection {
   }
 
   text(text: string): void {
-    this.reactor.handler.onText(this.real, text);
+    this.reactor.handler.onText(this.real, text, 0, 0, 0);
   }
 
   /** The server says FIN. */
