@@ -177,6 +177,7 @@ export class Reactor implements ReactorLoopOwner {
     connection.pause();
   }
 
+  /** Goes on reading from a connection. */
   resume(connection: GevConnection): void {
     connection.resume();
   }
@@ -251,6 +252,7 @@ export class Reactor implements ReactorLoopOwner {
     return this.requireTimers().start(ms, ms, options?.overlap ?? false, fn);
   }
 
+  /** Counters since listen. */
   stats(): ReactorStats {
     const stats = this.native?.stats() ?? { accepted: 0, refused: 0, connections: [] };
     return {
