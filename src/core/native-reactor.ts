@@ -11,7 +11,7 @@ import { GevNativeError } from './errors.js';
 import type { AcceptOptions, GevLoadBalance, ReactorOptions } from './options.js';
 import type { LoopMemory } from './reactor-loop.js';
 
-const INBOUND_SLABS = 8;
+const INBOUND_SLABS = 4;
 const OUTBOUND_SLABS = 5; // one of them the staging slab
 const LOAD_BALANCES: readonly GevLoadBalance[] = [
   'round-robin',

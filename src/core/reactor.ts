@@ -332,7 +332,9 @@ export class Reactor implements ReactorLoopOwner {
 
   private createNative(): NativeReactor {
     const { options } = this;
-    const { native, memory } = createNativeReactor(options, (loop, slab) => this.loops[loop]!.read(slab));
+    const { native, memory } = createNativeReactor(options, (loop, slab, from, to) =>
+      this.loops[loop]!.read(slab, from, to),
+    );
     const scheduleFlush = (): void => this.scheduleFlush();
     memory.forEach((each, index) => {
       this.loops.push(new ReactorLoop(index, this, native, each, options, scheduleFlush));
