@@ -58,6 +58,7 @@ bool EventLoop::Turn(int max_wait_ms) {
   timers_.Emit(handler_);
   connector_.Emit(handler_);
   EmitQuiesced();
+  EmitFailures();
   handler_.EndEvents();
   return HasWork();
 }
@@ -251,7 +252,14 @@ void EventLoop::ReportFailure(LoopFailure failure, int error) {
   Nanoseconds& last = last_failure_[static_cast<std::size_t>(failure)];
   if (last != 0 && now_ - last < kFailureInterval) return;
   last = now_;
-  handler_.OnFailure(failure, error);
+  owed_failures_[static_cast<std::size_t>(failure)] = error;
+}
+
+void EventLoop::EmitFailures() {
+  for (std::size_t kind = 0; kind < owed_failures_.size(); ++kind) {
+    const int error = std::exchange(owed_failures_[kind], 0);
+    if (error != 0) handler_.OnFailure(static_cast<LoopFailure>(kind), error);
+  }
 }
 
 std::span<std::byte> EventLoop::scratch() noexcept {

@@ -119,6 +119,7 @@ class EventLoop {
   void OnConnectionClosed() noexcept;
   void CountReceived(std::size_t bytes) noexcept { received_ += bytes; }
   void OnFinalReadDone() noexcept { --final_reads_; }
+  /// Told to the handler at the end of a turn: a failure may come from a task, outside its events.
   void ReportFailure(LoopFailure failure, int error);
   void CountShed() noexcept { shed_.fetch_add(1, std::memory_order_relaxed); }
 
@@ -129,6 +130,7 @@ class EventLoop {
   void ServeReady();
   void BeginFinalRead(Connection& connection);
   void EmitQuiesced();
+  void EmitFailures();
   [[nodiscard]] bool OwesQuiesced() const noexcept {
     return quiescing_ && !quiesced_ && final_reads_ == 0;
   }
@@ -150,6 +152,7 @@ class EventLoop {
   bool quiescing_ = false;
   bool quiesced_ = false;
   std::array<Nanoseconds, 2> last_failure_{};
+  std::array<int, 2> owed_failures_{};  // errno by kind; 0: none
 
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> stopped_{false};
