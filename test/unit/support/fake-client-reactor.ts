@@ -19,6 +19,7 @@ interface PendingDial {
 export class FakeClientConnection {
   state: GevConnection['state'] = 'open';
   scope: unknown;
+  congested = false;
   closeReason: CloseReason | undefined;
   closeError: GevError | undefined;
   /** What was sent, as values. */
