@@ -20,6 +20,7 @@ export class FakeClientConnection {
   state: GevConnection['state'] = 'open';
   scope: unknown;
   congested = false;
+  bufferedBytes = 0;
   closeReason: CloseReason | undefined;
   closeError: GevError | undefined;
   /** What was sent, as values. */
