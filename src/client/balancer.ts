@@ -24,21 +24,26 @@ export class Balancer {
     this.available = answering.length > 0 ? answering : all;
   }
 
-  /** Undefined when no connection can take a request. */
+  /**
+   * Undefined when no connection can take a request. One whose output is above the high-water mark is passed over while
+   * there is another.
+   */
   pick(): Link | undefined {
     const { available } = this;
     const { length } = available;
     let best: Link | undefined;
+    let congested: Link | undefined;
     for (let step = 0; step < length; step++) {
       if (++this.turn >= length) this.turn = 0;
       const link = available[this.turn]!;
       if (!link.usable) continue;
-      if (!this.leastInFlight) return link;
-      if (best === undefined || link.calls.size < best.calls.size) best = link;
+      if (link.connection.congested) congested ??= link;
+      else if (!this.leastInFlight) return link;
+      else if (best === undefined || link.calls.size < best.calls.size) best = link;
     }
     // The one after the last taken comes first the next time: equals take turns.
     if (best !== undefined) this.turn = available.indexOf(best);
-    return best;
+    return best ?? congested;
   }
 }
 

@@ -29,8 +29,10 @@ export interface EndpointsSetup {
   onLost(link: Link, error: GevError): void;
 }
 
-/** How long output may take to be flushed when the client closes. */
+/** How long output may take to be flushed when the client closes, and the server to say FIN. */
 const CLOSE_MS = 1_000;
+/** How long, where nothing is left to be flushed: a server that still owes replies holds its FIN back for them. */
+const LINGER_MS = 100;
 
 /** Somebody who waits in `connect()`. */
 interface Connecting {
@@ -104,13 +106,14 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     this.arrange();
     this.setup.onStatus('disconnected');
     const error = new GevClientClosedError();
+    const flushed = links.every(({ connection }) => connection.bufferedBytes === 0);
     for (const link of links) {
       link.connection.close();
       this.setup.onLost(link, error);
     }
     this.dismiss(error, 0);
     const reactor = await this.starting?.catch(() => undefined);
-    await reactor?.closeAll(CLOSE_MS);
+    await reactor?.closeAll(flushed ? LINGER_MS : CLOSE_MS);
     await reactor?.stop();
   }
 

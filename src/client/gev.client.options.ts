@@ -96,7 +96,7 @@ export interface GevClientOptions {
   /** Nest's name for `maxSendBuffer`. */
   readonly maxSendBufferSize?: number;
   /**
-   * Requests that wait to be sent above this pause the reading of replies.
+   * A connection with more than this waiting to be sent is passed over while there is another.
    * Default: 1 MiB, or `maxSendBuffer` where that is less.
    */
   readonly highWaterMark?: number;

@@ -18,6 +18,7 @@ export function reactorOptions(options: ResolvedGevClientOptions): ReactorOption
     receiveBufferSize: undefined,
     sendBufferSize: undefined,
     highWaterMark: options.highWaterMark,
+    alwaysRead: true,
     lowWaterMark: Math.floor(options.highWaterMark / 4),
     maxSendBuffer: options.maxSendBuffer,
     idleTimeout: 0,

@@ -70,7 +70,8 @@ function toNative(options: ReactorOptions & AcceptOptions): NativeReactorOptions
     keepAliveSeconds: Math.ceil(keepAliveMs / 1000),
     receiveBufferSize: options.receiveBufferSize ?? 0,
     sendBufferSize: options.sendBufferSize ?? 0,
-    highWaterMark: options.highWaterMark,
+    // To the loop this is where reading pauses, and nothing else.
+    highWaterMark: options.alwaysRead === true ? options.maxSendBuffer : options.highWaterMark,
     lowWaterMark: options.lowWaterMark,
     maxSendBuffer: options.maxSendBuffer,
     idleTimeout: options.idleTimeout,

@@ -162,7 +162,13 @@ export type ReactorOptions = Omit<
   | 'drainTimeout'
   | 'logger'
 > &
-  Partial<AcceptOptions>;
+  Partial<AcceptOptions> & {
+    /**
+     * Read on while output waits above `highWaterMark`. A client must: while it waited for its server to read, the server
+     * might wait for it. Default: false.
+     */
+    readonly alwaysRead?: boolean;
+  };
 
 /** {@link GevServerOptions} with every default filled in. */
 export interface ResolvedGevServerOptions {

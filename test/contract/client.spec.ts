@@ -72,6 +72,16 @@ describe.each<[ServerKind, number]>([
       expect(await Promise.all(requests)).toEqual(Array.from({ length: 10_000 }, (_, index) => index));
     });
 
+    it('P2: sends more at once than either side buffers, and neither waits for the other', async () => {
+      const { client } = await setUp();
+      const text = 'x'.repeat(1024 * 1024);
+      const requests = Array.from({ length: 24 }, (_, index) =>
+        firstValueFrom(client.send(echo, `${index}${text}`)),
+      );
+      const replies = (await Promise.all(requests)) as string[];
+      expect(replies.map((reply, index) => reply === `${index}${text}`)).toEqual(replies.map(() => true));
+    });
+
     it('P2: attaches metadata that handlers can read', async () => {
       const { client } = await setUp();
       const data = new GevRecordBuilder(1).setMetadata({ tenant: 'a' }).build();

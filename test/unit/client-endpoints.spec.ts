@@ -178,6 +178,21 @@ describe('picking a connection', () => {
     expect(client.request().link).toBe(requests[0]!.link);
   });
 
+  it.each(['round-robin', 'least-in-flight'] as const)(
+    'passes over one that has too much to send while there is another (%s)',
+    async (balance) => {
+      const client = setUp({ ...three, balance });
+      client.answer('accept');
+      await client.endpoints.connectAny();
+      await turn();
+      const [first, second, third] = client.reactor.connections;
+      first!.congested = second!.congested = true;
+      for (let request = 0; request < 3; request++) expect(client.request().connection).toBe(third);
+      third!.congested = true;
+      expect(client.request().connection).toBeDefined();
+    },
+  );
+
   it('leaves out an endpoint after so many timeouts in a row, until some time has passed', async () => {
     const client = setUp({ ...three, ejection: { failures: 2, duration: 500 } });
     client.answer('accept');

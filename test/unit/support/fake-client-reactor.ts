@@ -19,6 +19,8 @@ interface PendingDial {
 export class FakeClientConnection {
   state: GevConnection['state'] = 'open';
   scope: unknown;
+  congested = false;
+  bufferedBytes = 0;
   closeReason: CloseReason | undefined;
   closeError: GevError | undefined;
   /** What was sent, as values. */
