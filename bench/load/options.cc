@@ -65,6 +65,12 @@ Options ParseOptions(int argc, char** argv) {
       options.connections = ParseNumber<uint32_t>(name, value, 1, kMaxConnections);
     } else if (name == "depth") {
       options.depth = ParseNumber<uint32_t>(name, value, 1, kMaxDepth);
+    } else if (name == "pattern") {
+      if (value != "string" && value != "object") {
+        throw std::invalid_argument("--pattern: '" + std::string(value) +
+                                    "' is not string or object");
+      }
+      options.string_pattern = value == "string";
     } else if (name == "size") {
       options.size = ParseNumber<uint32_t>(name, value, 1, kMaxSize);
     } else if (name == "warm-up") {

@@ -16,12 +16,13 @@ struct Options {
   std::string host = "127.0.0.1";  // loopback only
   uint16_t port = 0;
   uint32_t connections = 64;
-  uint32_t depth = 1;          // outstanding messages a connection
-  uint32_t size = 64;          // echo: bytes a message
-  double warm_up_seconds = 1;  // echo, rpc: not measured
-  double seconds = 2;          // echo, rpc: the measured window; accept: the deadline
-  pid_t server_pid = 0;        // whose CPU time is sampled; 0: nobody's
-  int cpu = -1;                // the core this process must be pinned to; -1: not checked
+  uint32_t depth = 1;           // outstanding messages a connection
+  uint32_t size = 64;           // echo: bytes a message
+  double warm_up_seconds = 1;   // echo, rpc: not measured
+  double seconds = 2;           // echo, rpc: the measured window; accept: the deadline
+  bool string_pattern = false;  // rpc: 'sum-of-five' instead of { cmd: 'sum' }
+  pid_t server_pid = 0;         // whose CPU time is sampled; 0: nobody's
+  int cpu = -1;                 // the core this process must be pinned to; -1: not checked
 
   [[nodiscard]] size_t BytesOutstanding() const { return size_t{depth} * size; }
 };

@@ -24,9 +24,11 @@ RpcConnection::RpcConnection(ConnectionSocket socket, const SummandTable& summan
       next_summands_(SummandTable::StartOf(socket_.Number())) {
   slots_.reserve(options.depth);
   free_.reserve(options.depth);
+  const std::string_view pattern =
+      options.string_pattern ? RpcRequest::kStringPattern : RpcRequest::kObjectPattern;
   unsent_.reserve(options.depth * RpcRequest::kBytes);
   for (uint32_t slot = 0; slot < options.depth; ++slot) {
-    slots_.push_back({.request = RpcRequest(socket_.Number(), slot)});
+    slots_.push_back({.request = RpcRequest(socket_.Number(), slot, pattern)});
     free_.push_back(slot);
   }
 }

@@ -40,8 +40,10 @@ SummandTable::SummandTable() : entries_(kPeriod) {
   }
 }
 
-RpcRequest::RpcRequest(uint32_t connection, uint32_t slot) {
+RpcRequest::RpcRequest(uint32_t connection, uint32_t slot, std::string_view pattern) {
   std::string text = std::to_string(kJsonBytes) + '#';
+  text += kBeforePattern;
+  text += pattern;
   text += kBeforeData;
   text.append(Summands::kBytes, ' ');
   text += kBeforeId;

@@ -42,7 +42,8 @@ class SummandTable {
 // its id.
 class RpcRequest {
  public:
-  RpcRequest(uint32_t connection, uint32_t slot);
+  // `pattern`: JSON text of kPatternBytes.
+  RpcRequest(uint32_t connection, uint32_t slot, std::string_view pattern);
 
   // The next request: a new id, and these numbers.
   void Renew(const Summands& summands);
@@ -53,17 +54,26 @@ class RpcRequest {
   // The slot in an id, or one that no connection has when this is not an id of ours.
   static uint32_t SlotOf(std::string_view id);
 
-  static constexpr std::string_view kBeforeData = "{\"pattern\":{\"cmd\":\"sum\"},\"data\":";
+  // The two ways a Nest application writes patterns, equally long.
+  static constexpr std::string_view kObjectPattern = "{\"cmd\":\"sum\"}";
+  static constexpr std::string_view kStringPattern = "\"sum-of-five\"";
+  static constexpr size_t kPatternBytes = kObjectPattern.size();
+  static_assert(kStringPattern.size() == kPatternBytes);
+
+  static constexpr std::string_view kBeforePattern = "{\"pattern\":";
+  static constexpr std::string_view kBeforeData = ",\"data\":";
   static constexpr std::string_view kBeforeId = ",\"id\":\"";
   static constexpr std::string_view kAfterId = "\"}";
   static constexpr size_t kIdBytes = 21;
-  static constexpr size_t kJsonBytes =
-      kBeforeData.size() + Summands::kBytes + kBeforeId.size() + kIdBytes + kAfterId.size();
+  static constexpr size_t kJsonBytes = kBeforePattern.size() + kPatternBytes + kBeforeData.size() +
+                                       Summands::kBytes + kBeforeId.size() + kIdBytes +
+                                       kAfterId.size();
   static constexpr size_t kPrefixBytes = 3;  // "NN#"
   static constexpr size_t kBytes = kPrefixBytes + kJsonBytes;
 
  private:
-  static constexpr size_t kDataOffset = kPrefixBytes + kBeforeData.size();
+  static constexpr size_t kDataOffset =
+      kPrefixBytes + kBeforePattern.size() + kPatternBytes + kBeforeData.size();
   static constexpr size_t kIdOffset = kDataOffset + Summands::kBytes + kBeforeId.size();
 
   std::array<char, kBytes> text_;

@@ -37,6 +37,14 @@ export const gevInlinePayload = {
   env: { LOOPS: '0', PARAMETERS: 'decorated' },
 };
 
+/** With `raw({ copy: false })`: handlers see the reactor's own memory for the length of a turn. @type {Contender} */
+export const gevInlineBorrowed = {
+  id: 'gev-inline-borrowed',
+  label: 'nestjs-gev inline, copy: false',
+  command: node('nest-gev.mjs'),
+  env: { LOOPS: '0', COPY: 'false' },
+};
+
 /** @type {Contender} */
 export const rawRpc = { id: 'raw-rpc', label: 'raw C epoll', command: [binary('raw_rpc')] };
 

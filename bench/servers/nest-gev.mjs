@@ -2,7 +2,8 @@
 // JavaScript, so the decorators are applied by hand, exactly as compiled TypeScript applies them.
 //
 // Environment: HOST, PORT, LOOPS (0: inline, n: that many threads), PARAMETERS=decorated (`@Payload() data`, which
-// sends each message through Nest's parameter pipeline, instead of a bare `data`).
+// sends each message through Nest's parameter pipeline, instead of a bare `data`), COPY=false (handlers borrow the
+// reactor's memory).
 import 'reflect-metadata';
 import process from 'node:process';
 import { Controller, Module } from '@nestjs/common';
@@ -29,7 +30,7 @@ const server = new GevServer({
   host: process.env.HOST ?? '127.0.0.1',
   port: Number(process.env.PORT ?? 0),
   loops: Number(process.env.LOOPS ?? 0),
-  codec: raw(),
+  codec: raw({ copy: process.env.COPY !== 'false' }),
 });
 const app = await NestFactory.createMicroservice(AppModule, { strategy: server, logger: ['fatal', 'error'] });
 await app.listen();

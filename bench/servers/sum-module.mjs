@@ -12,7 +12,15 @@ class SumController {
   }
 }
 const { prototype } = SumController;
-MessagePattern({ cmd: 'sum' })(prototype, 'sum', Object.getOwnPropertyDescriptor(prototype, 'sum'));
+prototype.sumOfFive = function sumOfFive(data) {
+  return this.sum(data);
+};
+for (const [name, pattern] of [
+  ['sum', { cmd: 'sum' }],
+  ['sumOfFive', 'sum-of-five'],
+]) {
+  MessagePattern(pattern)(prototype, name, Object.getOwnPropertyDescriptor(prototype, name));
+}
 Controller()(SumController);
 
 export class SumModule {}

@@ -1,4 +1,11 @@
-import { gevInline, gevInlinePayload, gevThreaded, nodeNet, rawEpoll } from '../runner/contenders.mjs';
+import {
+  gevInline,
+  gevInlineBorrowed,
+  gevInlinePayload,
+  gevThreaded,
+  nodeNet,
+  rawEpoll,
+} from '../runner/contenders.mjs';
 
 /**
  * Echo: each connection keeps `depth` messages outstanding, and every byte is compared. The yardsticks are what Node
@@ -65,6 +72,13 @@ const targets = {
       over: rawEpoll.id,
       atMost: 1.3,
     },
+    {
+      title: 'server CPU per message, inline, copy: false, to raw C',
+      contender: gevInlineBorrowed.id,
+      metric: serverCpu,
+      over: rawEpoll.id,
+      atMost: 1.3,
+    },
   ],
 };
 
@@ -86,7 +100,7 @@ export const workload = {
     shapes.map(({ id, size, depth }) => ({
       id,
       title: `echo · ${formatSize(size)} × ${connections} connections × depth ${depth}`,
-      contenders: [rawEpoll, nodeNet, gevInline, gevInlinePayload, gevThreaded],
+      contenders: [rawEpoll, nodeNet, gevInline, gevInlineBorrowed, gevInlinePayload, gevThreaded],
       load: { mode: 'echo', connections, size, depth, seconds, 'warm-up': warmUp },
       columns,
       targets: targets[id],

@@ -3,7 +3,8 @@ import { workload as client } from './rpc-client.mjs';
 
 /**
  * Nest RPC: each connection keeps `depth` requests outstanding, `sum` of five numbers in Nest's wire format; the
- * controller is the same for all. The yardsticks are Nest's own transport and the best that plain JavaScript does with
+ * controller is the same for all, and its pattern a string or an object, which Nest's own transport finds out the hard
+ * way. The yardsticks are Nest's own transport and the best that plain JavaScript does with
  * Nest's handlers. The client's side, rpc-client.mjs, is the last case.
  */
 
@@ -51,8 +52,10 @@ const targets = (timesNestTcp) => [
 ];
 
 const shapes = [
-  { id: 'depth-1', depth: 1, timesNestTcp: 2.8 },
-  { id: 'depth-16', depth: 16, timesNestTcp: 7 },
+  { id: 'depth-1', depth: 1, pattern: 'string', timesNestTcp: 2.8 },
+  { id: 'depth-16', depth: 16, pattern: 'string', timesNestTcp: 7 },
+  { id: 'depth-1-object', depth: 1, pattern: 'object', timesNestTcp: 2.8 },
+  { id: 'depth-16-object', depth: 16, pattern: 'object', timesNestTcp: 7 },
 ];
 
 /** @type {import('../runner/workload.mjs').Workload} */
@@ -62,14 +65,15 @@ export const workload = {
   seconds: 2,
   quickSeconds: 0.5,
   cases: (settings) => [
-    ...shapes.map(({ id, depth, timesNestTcp }) => ({
+    ...shapes.map(({ id, depth, pattern, timesNestTcp }) => ({
       id,
-      title: `rpc · ${settings.connections} connections × depth ${depth}`,
+      title: `rpc · ${settings.connections} connections × depth ${depth} · ${pattern} pattern`,
       contenders: [rawRpc, nestTcp, nodeNetRpc, gevRpcInline, gevRpcThreaded],
       load: {
         mode: 'rpc',
         connections: settings.connections,
         depth,
+        pattern,
         seconds: settings.seconds,
         'warm-up': settings.warmUp,
       },

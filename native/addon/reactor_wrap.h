@@ -55,7 +55,8 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   bool Run(const Starter& start);
   std::vector<std::byte*> HoldBuffers(const Napi::Array& buffers, std::size_t first,
                                       std::size_t count);
-  void CallBatch(std::uint32_t loop, std::int32_t slab);
+  bool DeliverSlab(std::uint32_t loop, std::int32_t slab);
+  void CallBatch(std::uint32_t loop, std::int32_t slab, std::uint32_t first, std::uint32_t end);
   void LeaveAsyncContext() noexcept;
   void PublishLoop(std::size_t loop);
   void PublishAll();

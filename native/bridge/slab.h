@@ -6,7 +6,7 @@
 //   inbound slab (loop → JavaScript)             outbound slab (JavaScript → loop)
 //   0      int32  descriptors in use             0     int32  bytes in use, this header included
 //   64     descriptors, 32 bytes each            64    records: 16 bytes and a payload each,
-//   32832  data they point into                        padded to 4 bytes
+//   8256   data they point into                        padded to 4 bytes
 //
 //   descriptor: kind, slot, generation, offset, length, a, b, c      (offset: from the slab's
 //   start) record:     operation | argument << 8, slot, generation, length, payload…
@@ -23,7 +23,7 @@ inline constexpr std::size_t kSlabSize = 256 * 1024;
 inline constexpr std::size_t kSlabHeader = 64;
 
 inline constexpr std::size_t kDescriptorSize = 32;
-inline constexpr std::size_t kDescriptorCapacity = 1024;
+inline constexpr std::size_t kDescriptorCapacity = 256;
 inline constexpr std::size_t kInboundData = kSlabHeader + kDescriptorCapacity * kDescriptorSize;
 
 inline constexpr std::size_t kRecordHeader = 16;

@@ -112,7 +112,8 @@ TEST(AcceptorTest, S9_ALoopWithoutDescriptorsSleeps) {
   for (int i = 0; i < 5; ++i) clients.emplace_back(harness.address);
   const DescriptorLimit limit(0);
   // A slow machine may reach the next try within a turn, so that there is work once more.
-  EXPECT_TRUE(harness.TurnUntil([&] { return harness.loop.shed() > 0 && !harness.loop.HasWork(); }));
+  EXPECT_TRUE(
+      harness.TurnUntil([&] { return harness.loop.shed() > 0 && !harness.loop.HasWork(); }));
   EXPECT_TRUE(harness.loop.NextDeadline()) << "it tries again by itself";
 }
 

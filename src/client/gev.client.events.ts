@@ -35,6 +35,7 @@ export interface GevEndpointStats {
   readonly address: string;
   /** `idle`: not wanted yet; `waiting`: for the next attempt. */
   readonly state: 'idle' | 'connecting' | 'connected' | 'waiting';
+  /** Those that are up. */
   readonly connections: number;
   /** Requests without a final reply. */
   readonly inFlight: number;
@@ -54,11 +55,13 @@ export interface GevClientStats {
   readonly lateReplies: number;
   /** Connections made again after one was lost. */
   readonly reconnects: number;
+  /** In the order of the option `endpoints`. */
   readonly endpoints: readonly GevEndpointStats[];
 }
 
 /** What {@link GevClient.unwrap} gives. */
 export interface GevClientInternals {
+  /** The native loops. */
   readonly reactor: Reactor;
   /** Those that are up. */
   readonly connections: readonly GevConnection[];

@@ -41,6 +41,7 @@ export class GevRecordBuilder<Data = unknown> {
 
   constructor(private data?: Data) {}
 
+  /** The data, where the constructor was not given it. */
   setData(data: Data): this {
     this.data = data;
     return this;
@@ -55,6 +56,11 @@ export class GevRecordBuilder<Data = unknown> {
     return this;
   }
 
+  /**
+   * Travels beside the data; handlers read it with `GevContext.getMetadata()`.
+   *
+   * @throws GevOptionsError
+   */
   setMetadata(metadata: GevMetadata): this {
     if (typeof metadata !== 'object' || metadata === null) {
       throw refuse('metadata', metadata, 'an object of strings');
@@ -63,12 +69,18 @@ export class GevRecordBuilder<Data = unknown> {
     return this;
   }
 
+  /**
+   * Ends the request with a {@link GevAbortedError} when it aborts.
+   *
+   * @throws GevOptionsError
+   */
   setSignal(signal: AbortSignal): this {
     if (typeof signal?.addEventListener !== 'function') throw refuse('signal', signal, 'an AbortSignal');
     this.options = { ...this.options, signal };
     return this;
   }
 
+  /** What to give `send()` or `emit()` in place of the data. */
   build(): GevRecord<Data> {
     return new GevRecord(this.data as Data, this.options);
   }

@@ -17,6 +17,13 @@ export type GevContextArgs = [
  * While a connection's messages are handled one at a time they share one context: keep what belongs to one message
  * elsewhere, and what belongs to the connection in `connection.data`.
  *
+ * @example
+ * ```ts
+ * @MessagePattern('report')
+ * async report(@Payload() month: string, @Ctx() { signal }: GevContext): Promise<Report> {
+ *   return this.reports.build(month, { signal }); // stops when nobody waits for it any more
+ * }
+ * ```
  * @publicApi
  */
 export class GevContext extends BaseRpcContext<GevContextArgs> {

@@ -56,10 +56,12 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   readonly id = nextId++;
   /** The peer's numeric address; undefined for Unix sockets. An IPv4 peer of a dual-stack server shows as IPv4. */
   readonly remoteAddress: string | undefined;
+  /** Undefined for Unix sockets. */
   readonly remotePort: number | undefined;
   readonly remoteFamily: 'IPv4' | 'IPv6' | 'Unix';
   /** This side's numeric address; the path for Unix sockets. */
   readonly localAddress: string | undefined;
+  /** Undefined for Unix sockets. */
   readonly localPort: number | undefined;
   /** Index of the reactor loop it lives on. */
   readonly loop: number;

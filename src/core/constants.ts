@@ -1,4 +1,7 @@
-/** The transport id of every gev server and of every handler that only a gev server may take. */
+/**
+ * The transport id of every gev server and of every handler that only a gev server may take:
+ * `@MessagePattern('sum', GEV_TRANSPORT)`.
+ */
 export const GEV_TRANSPORT = Symbol('GEV');
 
 /** Defaults of {@link GevServerOptions}; sizes in bytes, times in milliseconds. */

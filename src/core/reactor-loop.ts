@@ -59,9 +59,9 @@ export class ReactorLoop implements InboundListener {
     this.outbound = new Outbound(reactor, index, memory.outbound, memory.control, scheduleFlush);
   }
 
-  /** Reads one slab of events. */
-  read(slab: number): void {
-    this.inbound.read(slab);
+  /** Reads some of a slab's events. */
+  read(slab: number, from: number, to: number): void {
+    this.inbound.read(slab, from, to);
   }
 
   bytesWritten(slot: number, generation: number): number {

@@ -177,6 +177,7 @@ export class Reactor implements ReactorLoopOwner {
     connection.pause();
   }
 
+  /** Goes on reading from a connection. */
   resume(connection: GevConnection): void {
     connection.resume();
   }
@@ -251,6 +252,7 @@ export class Reactor implements ReactorLoopOwner {
     return this.requireTimers().start(ms, ms, options?.overlap ?? false, fn);
   }
 
+  /** Counters since listen. */
   stats(): ReactorStats {
     const stats = this.native?.stats() ?? { accepted: 0, refused: 0, connections: [] };
     return {
@@ -330,7 +332,9 @@ export class Reactor implements ReactorLoopOwner {
 
   private createNative(): NativeReactor {
     const { options } = this;
-    const { native, memory } = createNativeReactor(options, (loop, slab) => this.loops[loop]!.read(slab));
+    const { native, memory } = createNativeReactor(options, (loop, slab, from, to) =>
+      this.loops[loop]!.read(slab, from, to),
+    );
     const scheduleFlush = (): void => this.scheduleFlush();
     memory.forEach((each, index) => {
       this.loops.push(new ReactorLoop(index, this, native, each, options, scheduleFlush));

@@ -1,11 +1,12 @@
 import { connectionEvent } from './connection-event.decorator.js';
 
 /**
- * Runs the method for each message of a connection; with `raw()` a message is the chunk of bytes one read brought. The
- * plain first argument, or `@Payload()`, is a Buffer that is the method's to keep.
+ * Runs the method for each message of a connection. With `raw()` a message is the chunk of bytes one read brought; with
+ * `nestJson()` it is the JSON text of a frame, every packet included, beside the handlers of patterns. The plain first
+ * argument, or `@Payload()`, is a Buffer that is the method's to keep, unless the codec is `raw({ copy: false })`.
  *
  * A Buffer, Uint8Array or string that the method returns, promises or emits is written to the connection; undefined and
- * null write nothing. With the default `concurrency` of 1 the next message waits until the promise has settled. An
+ * null write nothing. With a `concurrency` of 1, as `raw()` has it, the next message waits until the promise has settled. An
  * Observable does not hold up the next message, unless an interceptor is bound: then its first value or its end does. It is
  * unsubscribed when the connection closes.
  *

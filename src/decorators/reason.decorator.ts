@@ -5,6 +5,11 @@ import type { CloseReason } from '../core/close-reason.js';
 /**
  * Gives a parameter of an `@OnClose()` method the {@link CloseReason}; undefined in other handlers.
  *
+ * @example
+ * ```ts
+ * @OnClose()
+ * left(@Reason() reason: CloseReason): void {}
+ * ```
  * @publicApi
  */
 export const Reason: () => ParameterDecorator = createParamDecorator(

@@ -8,6 +8,13 @@ import type { RunAfterOptions } from '../timers/gev-timer.interfaces.js';
  * {@link GevModule}. What the method throws is logged; no enhancers run.
  *
  * @throws GevTimerError unless the delay is a whole number of milliseconds from 1 to 2147483647
+ * @example
+ * ```ts
+ * @RunAfter(5_000)
+ * warmUp(): Promise<void> {
+ *   return this.cache.fill();
+ * }
+ * ```
  * @publicApi
  */
 export function RunAfter(delay: number | RunAfterOptions): MethodDecorator {

@@ -47,8 +47,11 @@ export interface NativeStats {
   readonly connections: readonly number[];
 }
 
-/** Called once for each inbound slab; the slab goes back to its loop when this returns. */
-export type BatchListener = (loop: number, slab: number) => void;
+/**
+ * Called for each inbound slab in turn, with a few of its descriptors at a time: those from `from` on and before `to`. The
+ * slab goes back to its loop after the last of them.
+ */
+export type BatchListener = (loop: number, slab: number, from: number, to: number) => void;
 
 /** The loops of a server or client and the memory they share with JavaScript (native/addon/reactor_wrap.h). */
 export interface NativeReactor {

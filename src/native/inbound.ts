@@ -86,24 +86,26 @@ export class Inbound {
     if (delivery === 'borrowed') for (const slab of slabs) markAsUntransferable(slab);
   }
 
-  read(slab: number): void {
+  /** Reads the descriptors from `from` on and before `to`. */
+  read(slab: number, from: number, to: number): void {
     const words = this.words[slab]!;
     const bytes = this.bytes[slab]!;
-    const first = SLAB_HEADER >> 2;
-    const end = first + words[0]! * DESCRIPTOR_WORDS;
+    const first = (SLAB_HEADER >> 2) + from * DESCRIPTOR_WORDS;
+    const end = (SLAB_HEADER >> 2) + to * DESCRIPTOR_WORDS;
     if (this.delivery === 'text') this.readTexts(words, bytes, first, end);
     else this.readMessages(words, bytes, first, end);
   }
 
   private readMessages(words: Int32Array, bytes: Buffer, first: number, end: number): void {
+    const dataStart = this.dataStart(words, first, end);
     const dataEnd = this.dataEnd(words, first, end);
     let shift = 0;
     const borrowed = this.delivery === 'borrowed';
-    const shared = !borrowed && dataEnd - INBOUND_DATA <= MAX_BATCH_COPY;
-    if (shared && dataEnd > INBOUND_DATA) {
-      const start = this.take(dataEnd - INBOUND_DATA);
-      bytes.copy(this.pool, start, INBOUND_DATA, dataEnd);
-      shift = start - INBOUND_DATA;
+    const shared = !borrowed && dataEnd - dataStart <= MAX_BATCH_COPY;
+    if (shared && dataEnd > dataStart) {
+      const start = this.take(dataEnd - dataStart);
+      bytes.copy(this.pool, start, dataStart, dataEnd);
+      shift = start - dataStart;
     }
     const { listener } = this;
     for (let word = first; word < end; word += DESCRIPTOR_WORDS) {
@@ -129,10 +131,11 @@ export class Inbound {
   /** Text needs no copy: a string is one. ASCII frames of a batch are pieces of one string, made by one call. */
   private readTexts(words: Int32Array, bytes: Buffer, first: number, end: number): void {
     const { listener } = this;
+    const batchStart = this.dataStart(words, first, end);
     const dataEnd = this.dataEnd(words, first, end);
     const batch =
-      end - first > DESCRIPTOR_WORDS && dataEnd - INBOUND_DATA <= MAX_BATCH_COPY
-        ? bytes.toString('latin1', INBOUND_DATA, dataEnd)
+      end - first > DESCRIPTOR_WORDS && dataEnd - batchStart <= MAX_BATCH_COPY
+        ? bytes.toString('latin1', batchStart, dataEnd)
         : undefined;
     for (let word = first; word < end; word += DESCRIPTOR_WORDS) {
       try {
@@ -146,7 +149,7 @@ export class Inbound {
               ? bytes.toString('utf8', start, stop)
               : batch === undefined
                 ? bytes.toString('latin1', start, stop)
-                : batch.substring(start - INBOUND_DATA, stop - INBOUND_DATA);
+                : batch.substring(start - batchStart, stop - batchStart);
           const route = words[word + 5]!;
           const dataStart = words[word + 7]!;
           listener.onText(words[word + 1]!, words[word + 2]!, text, length, route, dataStart, b >> 1);
@@ -206,6 +209,14 @@ export class Inbound {
         listener.onFailure(a, b);
         break;
     }
+  }
+
+  /** Where the first message's data begins. */
+  private dataStart(words: Int32Array, first: number, end: number): number {
+    for (let word = first; word < end; word += DESCRIPTOR_WORDS) {
+      if (words[word] === EventKind.Message) return words[word + 3]!;
+    }
+    return INBOUND_DATA;
   }
 
   /** Where the last message's data ends; data lies in the order of the descriptors. */

@@ -7,7 +7,7 @@ export const SLAB_SIZE = 256 * 1024;
 export const SLAB_HEADER = 64;
 
 export const DESCRIPTOR_WORDS = 8;
-export const DESCRIPTOR_CAPACITY = 1024;
+export const DESCRIPTOR_CAPACITY = 256;
 export const INBOUND_DATA = SLAB_HEADER + DESCRIPTOR_CAPACITY * DESCRIPTOR_WORDS * 4;
 
 export const RECORD_HEADER = 16;

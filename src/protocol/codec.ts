@@ -26,6 +26,6 @@ export interface GevCodec {
    * says otherwise. 1 keeps replies in the order of the messages.
    */
   readonly concurrency: number;
-  /** False: messages are views of the reactor's memory, valid until the turn ends. Default: true. */
+  /** With `raw` only. False: messages are views of the reactor's memory, valid until the turn ends. Default: true. */
   readonly copy?: boolean;
 }

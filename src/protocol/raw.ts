@@ -22,6 +22,7 @@ export interface RawOptions {
  * @example
  * ```ts
  * new GevServer({ port: 1833, codec: raw() });
+ * new GevServer({ port: 1833, codec: raw({ copy: false }) }); // for what is passed on or hashed at once
  * ```
  * @publicApi
  */

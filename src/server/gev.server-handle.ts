@@ -35,20 +35,24 @@ export class GevServerHandle implements Iterable<GevConnection> {
     return this.reactor.address();
   }
 
+  /** Goes over the open connections. */
   [Symbol.iterator](): IterableIterator<GevConnection> {
     return this.reactor.connections.values();
   }
 
+  /** As {@link GevServer.on}. */
   on<Event extends keyof GevServerEvents>(event: Event, listener: GevServerEvents[Event]): this {
     this.emitter.on(event, listener as (...args: unknown[]) => void);
     return this;
   }
 
+  /** As {@link GevServerHandle.on}, for the next time only. */
   once<Event extends keyof GevServerEvents>(event: Event, listener: GevServerEvents[Event]): this {
     this.emitter.once(event, listener as (...args: unknown[]) => void);
     return this;
   }
 
+  /** Takes a listener away again. */
   off<Event extends keyof GevServerEvents>(event: Event, listener: GevServerEvents[Event]): this {
     this.emitter.off(event, listener as (...args: unknown[]) => void);
     return this;

@@ -39,14 +39,16 @@ interface Running {
 }
 
 /**
- * Nest's microservice strategy on the native reactor: takes connections to `@OnConnect`, `@OnMessage` and `@OnClose`
- * handlers of controllers, and writes back what those return.
+ * Nest's microservice strategy on the native reactor. With `nestJson()`, the default codec, it runs `@MessagePattern` and
+ * `@EventPattern` handlers for clients of Nest's `Transport.TCP` and for {@link GevClient}; with every codec it takes
+ * connections to `@OnConnect`, `@OnMessage` and `@OnClose` handlers, and writes back what those return.
  *
  * @example
  * ```ts
  * const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, {
- *   strategy: new GevServer({ host: '0.0.0.0', port: 1833 }),
+ *   strategy: new GevServer({ host: '0.0.0.0', port: 3000 }),
  * });
+ * app.enableShutdownHooks();
  * await app.listen();
  * ```
  * @publicApi
@@ -55,6 +57,7 @@ export class GevServer
   extends Server<GevServerEvents, GevServerStatus>
   implements CustomTransportStrategy, Iterable<GevConnection>
 {
+  /** {@link GEV_TRANSPORT}: handlers that name another transport are not registered here. */
   override transportId: Transport | symbol = GEV_TRANSPORT;
   protected override readonly logger: LoggerService;
 
@@ -92,6 +95,7 @@ export class GevServer
     return this.running?.reactor.connections ?? NO_CONNECTIONS;
   }
 
+  /** Goes over {@link GevServer.connections}. */
   [Symbol.iterator](): IterableIterator<GevConnection> {
     return this.connections.values();
   }
@@ -156,6 +160,7 @@ export class GevServer
 
   /**
    * Sends the same data to every open connection, or to those the filter picks. The data is shared, not copied for each.
+   * With `nestJson()` it is the content of one frame, so JSON text.
    *
    * @returns how many connections it goes to; 0 while the server does not listen
    */

@@ -161,7 +161,7 @@ export class RpcConnection implements ReplyTarget {
     // A handler that answers at once comes back here from within handle().
     if (this.draining) return;
     this.draining = true;
-    while (this.waiting.length > 0 && this.hasRoom()) {
+    while (this.waiting.length > 0 && (this.expired || this.hasRoom())) {
       if (this.connection.state !== 'open') {
         this.dropWaiting();
         break;

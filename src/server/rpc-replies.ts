@@ -44,7 +44,8 @@ export class PlainReplies implements Replies {
 
   send({ connection }: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean {
     try {
-      connection.sendFrame(packet(kind, kind === 'end' ? undefined : jsonOf(value), id));
+      const key = kind === 'error' ? 'err' : 'response';
+      connection.sendFrame(packet(kind, kind === 'end' ? undefined : jsonOf(key, value), id));
       return true;
     } catch (error) {
       sendUnserializable(connection, id, error, this.onFailure);
@@ -130,10 +131,14 @@ function packetObject(kind: ReplyKind, value: unknown, id: unknown): Record<stri
   }
 }
 
-function jsonOf(value: unknown): string | undefined {
+/** What JSON.stringify makes of a value that stands under `key`; undefined for what JSON does not know. */
+function jsonOf(key: string, value: unknown): string | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? String(value) : 'null';
-  // Typed as a string, but undefined for what JSON does not know.
-  return JSON.stringify(value);
+  if (typeof (value as { toJSON?: unknown } | null | undefined)?.toJSON !== 'function') {
+    return JSON.stringify(value);
+  }
+  const text = JSON.stringify({ [key]: value }); // toJSON is told the key
+  return text === '{}' ? undefined : text.slice(key.length + '{"":'.length, -1);
 }
 
 function sendUnserializable(

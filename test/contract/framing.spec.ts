@@ -162,24 +162,27 @@ describe.each([0, 2])('the wire format of Nest on %i loops', (loops) => {
     expect(readByNest([stream])).toMatchObject({ failed: true, messages: [{ id: '1' }] });
   });
 
-  it.each(malformed)('R3: %s ends that connection only, reason protocol', async (name, stream, options) => {
-    const service = await serveEcho({ loops, ...options });
-    const bystander = await FramePeer.connect(service.port);
-    bystander.write({ pattern: 'echo', data: 'before', id: '1' });
-    expect(await bystander.packets(1)).toMatchObject([{ response: 'before' }]);
+  it.each(malformed)(
+    'R3: %s ends that connection only, reason protocol',
+    async (...[name, stream, options]: (typeof malformed)[number]) => {
+      const service = await serveEcho({ loops, ...options });
+      const bystander = await FramePeer.connect(service.port);
+      bystander.write({ pattern: 'echo', data: 'before', id: '1' });
+      expect(await bystander.packets(1)).toMatchObject([{ response: 'before' }]);
 
-    const bad = await Peer.connect(service.port);
-    const connection = await service.connection(1);
-    bad.read().write(stream);
-    await until(() => bad.closed && connection.state === 'closed', `${name} is refused`);
-    expect(connection.closeReason).toBe('protocol');
-    expect(bad.length).toBe(0);
-    expect(service.notes).toEqual([]);
+      const bad = await Peer.connect(service.port);
+      const connection = await service.connection(1);
+      bad.read().write(stream);
+      await until(() => bad.closed && connection.state === 'closed', `${name} is refused`);
+      expect(connection.closeReason).toBe('protocol');
+      expect(bad.length).toBe(0);
+      expect(service.notes).toEqual([]);
 
-    bystander.write({ pattern: 'echo', data: 'after', id: '2' });
-    expect(await bystander.packets(1)).toEqual([{ response: 'after', isDisposed: true, id: '2' }]);
-    expect(service.server.connections.size).toBe(1);
-  });
+      bystander.write({ pattern: 'echo', data: 'after', id: '2' });
+      expect(await bystander.packets(1)).toEqual([{ response: 'after', isDisposed: true, id: '2' }]);
+      expect(service.server.connections.size).toBe(1);
+    },
+  );
 
   it('R3: a frame of exactly maxFrameLength is taken, one byte more is not', async () => {
     for (const [filler, over] of [

@@ -6,6 +6,7 @@ import { until } from './until.js';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 const scenarios = fileURLToPath(new URL('children/scenario.mjs', import.meta.url));
+const rpc = fileURLToPath(new URL('children/rpc-service.mjs', import.meta.url));
 
 export interface ChildSetup {
   /** A command, with its arguments, that starts node. */
@@ -41,6 +42,11 @@ export class Child {
   /** Starts a scenario of children/scenario.mjs, which loads dist/. */
   static scenario(name: string, options: object = {}, setup?: ChildSetup): Child {
     return Child.start([scenarios, name, JSON.stringify(options)], setup);
+  }
+
+  /** Starts children/rpc-service.mjs, which loads dist/. */
+  static rpc(options: object, behaviour: object = {}): Child {
+    return Child.start([rpc, JSON.stringify(options), JSON.stringify(behaviour)]);
   }
 
   get pid(): number {

@@ -41,7 +41,7 @@ export async function application(options, handlers = {}, logger = false) {
   return { app, server, port: server.address().port };
 }
 
-function decorate({ prototype }, name, decorator, parameters) {
+export function decorate({ prototype }, name, decorator, parameters) {
   parameters.forEach((parameter, index) => parameter(prototype, name, index));
   Reflect.defineMetadata(
     'design:paramtypes',
