@@ -2,12 +2,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <random>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "bridge/slab.h"
@@ -250,6 +254,62 @@ TEST(NestTcpBridgeTest, R3_HoldsFewLargeFramesForAReceiverThatIsBusy) {
   client.join();
   ASSERT_EQ(server.frames.size(), kFrames);
   for (const std::string& text : server.frames) ASSERT_EQ(text.size(), kMiB);
+}
+
+TEST(NestTcpBridgeTest, KeepsEachConnectionItsFramesWhateverThePaceOfTheReceiver) {
+  constexpr std::size_t kConnections = 4;
+  constexpr std::size_t kFrames = 300;
+  const auto frame_of = [](std::size_t connection, std::size_t index) {
+    std::mt19937 random(static_cast<unsigned>(connection * kFrames + index));
+    static constexpr std::array<std::size_t, 6> kSizes = {20, 200, 5'000, 70'000, 300'000, kMiB};
+    const std::size_t size = random() % kSizes[random() % (index % 10 == 0 ? 6 : 4)];
+    return std::to_string(index) + std::string(size, static_cast<char>('a' + random() % 26));
+  };
+  const protocol::NestTcpFramer framer(kLimit);
+  BridgeConsumer consumer(framer);
+  std::vector<std::thread> clients;
+  for (std::size_t connection = 0; connection < kConnections; ++connection) {
+    clients.emplace_back([&, connection] {
+      const ClientSocket socket(consumer.address());
+      std::mt19937 random(static_cast<unsigned>(connection));
+      std::string waiting = Framed(1, std::to_string(connection));
+      for (std::size_t index = 0; index < kFrames; ++index) {
+        const std::string text = frame_of(connection, index);
+        waiting += Framed(text.size(), text);
+        if (random() % 3 != 0) continue;
+        const std::size_t part = random() % (waiting.size() + 1);  // the rest comes with the next
+        ASSERT_TRUE(socket.Write(std::string_view(waiting).substr(0, part)));
+        waiting.erase(0, part);
+      }
+      ASSERT_TRUE(socket.Write(waiting));
+      socket.ShutdownWrite();
+      std::string rest;
+      EXPECT_EQ(socket.ReadToEnd(rest), test::EndOfStream::kFin);
+    });
+  }
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::string>> frames;
+  std::size_t closed = 0;
+  std::mt19937 random(1);
+  EXPECT_TRUE(consumer.ReadUntil(
+      [&] { return closed == kConnections; },
+      [&](std::size_t loop, const Descriptor& event, std::string data) {
+        if (event.kind == EventKind::kMessage || event.kind == EventKind::kLarge) {
+          frames[{event.slot, event.generation}].push_back(std::move(data));
+        }
+        if (event.kind == EventKind::kEnd) consumer.Close(loop, event);
+        if (event.kind == EventKind::kClose) ++closed;
+        if (random() % 16 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }));
+  for (std::thread& client : clients) client.join();
+  ASSERT_EQ(frames.size(), kConnections);
+  for (const auto& [name, received] : frames) {
+    ASSERT_EQ(received.size(), kFrames + 1);
+    const auto connection = static_cast<std::size_t>(received[0][0] - '0');
+    for (std::size_t index = 0; index < kFrames; ++index) {
+      ASSERT_TRUE(received[index + 1] == frame_of(connection, index))
+          << connection << ": " << index;
+    }
+  }
 }
 
 }  // namespace
