@@ -1,10 +1,5 @@
 import { NestFactory } from '@nestjs/core';
-import {
-  type CustomTransportStrategy,
-  type MessageHandler,
-  type MicroserviceOptions,
-  type Server,
-} from '@nestjs/microservices';
+import { type CustomTransportStrategy, type MicroserviceOptions, type Server } from '@nestjs/microservices';
 import { connect } from 'node:net';
 import { onCleanup } from '../../kit/cleanup.js';
 import { Deframer, frame } from '../../kit/rpc.js';
