@@ -1,3 +1,4 @@
+import { take, type Subscription } from 'rxjs';
 import { type GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
 import type { ConnectionScope } from './connection-scope.js';
@@ -11,19 +12,24 @@ import type { ReplyKind, ReplyTarget } from './rpc-replies.js';
 /** How many cancellations of requests that wait are remembered. */
 const MAX_CANCELLED = 1024;
 
+/** Packets that have waited and are handled in one turn: only their replies tell whether the peer keeps up. */
+const MAX_A_TURN = 32;
+
 /** What the RPC side keeps of one connection: its calls in flight, and the packets that wait for one of them to end. */
 export class RpcConnection implements ReplyTarget {
   /** The routes of this connection's loop, by number; null: to be looked up by the pattern each time. */
   readonly routes: (Route | null)[];
   private readonly calls = new CallList();
-  /** Packets that came while the connection had as many calls in flight as it may. */
+  /** Packets that came while as many calls were in flight as may be, or output was above the high-water mark. */
   private readonly waiting: MessageQueue<string>;
   /** Ids of requests among them that the client has cancelled meanwhile. */
   private readonly cancelled = new Set<unknown>();
   private preparing = 0;
   private abandoned = 0;
+  private relief: Subscription | undefined;
   private paused = false;
   private draining = false;
+  private goesOn = false;
   /** What requests are told now that the time for answers is over. */
   private expiry: unknown;
 
@@ -146,12 +152,16 @@ export class RpcConnection implements ReplyTarget {
   }
 
   private hasRoom(): boolean {
-    return this.calls.length + this.preparing + this.abandoned < this.dispatcher.concurrency;
+    return (
+      !this.connection.congested &&
+      this.calls.length + this.preparing + this.abandoned < this.dispatcher.concurrency
+    );
   }
 
   private enqueue(text: string): void {
     this.waiting.push(text);
     this.scope.begin();
+    this.awaitRelief();
     if (this.paused || !this.waiting.full) return;
     this.paused = true;
     this.scope.pauseReading();
@@ -159,21 +169,45 @@ export class RpcConnection implements ReplyTarget {
 
   private drain(): void {
     // A handler that answers at once comes back here from within handle().
-    if (this.draining) return;
+    if (this.draining || (this.goesOn && !this.expired)) return;
     this.draining = true;
-    while (this.waiting.length > 0 && (this.expired || this.hasRoom())) {
+    const { waiting } = this;
+    for (let count = 0; waiting.length > 0 && (this.expired || this.hasRoom()); count++) {
       if (this.connection.state !== 'open') {
         this.dropWaiting();
         break;
       }
-      this.dispatcher.handle(this, this.waiting.shift());
+      if (count === MAX_A_TURN && !this.expired) {
+        this.goOn();
+        break;
+      }
+      this.dispatcher.handle(this, waiting.shift());
       this.scope.complete();
     }
     this.draining = false;
-    if (this.waiting.length === 0) this.cancelled.clear();
-    if (!this.paused || !this.waiting.low) return;
+    if (waiting.length > 0) this.awaitRelief();
+    else this.cancelled.clear();
+    if (!this.paused || !waiting.low) return;
     this.paused = false;
     this.scope.resumeReading();
+  }
+
+  /** Drains on in the next turn. */
+  private goOn(): void {
+    this.goesOn = true;
+    setImmediate(() => {
+      this.goesOn = false;
+      this.drain();
+    });
+  }
+
+  /** Replies to packets that wait would only add to output that the peer has yet to read. */
+  private awaitRelief(): void {
+    if (this.relief !== undefined || !this.connection.congested) return;
+    this.relief = this.connection.drain$.pipe(take(1)).subscribe(() => {
+      this.relief = undefined;
+      this.drain();
+    });
   }
 
   private dropWaiting(): void {

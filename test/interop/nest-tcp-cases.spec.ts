@@ -259,22 +259,25 @@ describe.each([0, 2])("the cases of Nest's own tests on %i loops", (loops) => {
     );
     const peer = await RpcPeer.connect(port);
     peer.peer.pause();
-    for (let id = 0; id < 20; id++) peer.send({ pattern: 'text', data: 400 * KiB, id });
+    peer.send(...Array.from({ length: 20 }, (_, id) => ({ pattern: 'text', data: 400 * KiB, id })));
     await until(() => connections[0]?.state === 'closed');
     expect(connections[0]!.closeReason).toBe('backpressure');
   });
 
   it('W4: a client that asks for more than maxSendBuffer at once, and reads, gets all of it', async () => {
-    const { port, connections } = await serveRpc({ loops }, Microservice);
+    const { port, connections } = await serveRpc(
+      { loops, highWaterMark: 64 * KiB, maxSendBuffer: 2048 * KiB },
+      Microservice,
+    );
     const client = nestClient(port);
     await client.connect();
     const lengths = await Promise.all(
-      Array.from({ length: 10_000 }, async () => {
-        const text = await lastValueFrom(client.send<string>('text', 10_000)); // 100 MB, of 64 MiB
+      Array.from({ length: 5_000 }, async () => {
+        const text = await lastValueFrom(client.send<string>('text', 10_000)); // 50 MB in all
         return text.length;
       }),
     );
-    expect(new Set(lengths)).toEqual(new Set([10_000]));
+    expect(lengths.filter((length) => length === 10_000)).toHaveLength(5_000);
     expect(connections).toHaveLength(1);
   });
 });
