@@ -8,7 +8,6 @@ namespace addon {
 namespace {
 
 constexpr int kTurnsACallback = 32;  // then other JavaScript work has its turn
-constexpr int kBatchesACallback = 64;
 
 template <typename Handle>
 InlineDriver* DriverOf(Handle* handle) noexcept {
@@ -41,7 +40,7 @@ InlineDriver::InlineDriver(ReactorWrap& wrap, reactor::EventLoop& loop)
 void InlineDriver::OnReady() {
   ReactorWrap& wrap = wrap_;
   turning_ = true;
-  int budget = kBatchesACallback;
+  int budget = ReactorWrap::kBatchesACallback;
   for (int turn = 0; turn < kTurnsACallback && budget > 0; ++turn) {
     loop_.Turn(0);
     const bool delivered = wrap.DeliverBatches(budget);

@@ -32,6 +32,9 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   [[nodiscard]] bool IsRunning() const noexcept { return group_ != nullptr; }
   [[nodiscard]] bool threaded() const noexcept { return !host_driven_; }
 
+  /// What one callback of libuv delivers; then other JavaScript work has its turn.
+  static constexpr int kBatchesACallback = 64;
+
   /// Calls JavaScript once for each slab that waits, at most `budget` times (which it lowers), and
   /// hands over what JavaScript wrote. True when there was any.
   bool DeliverBatches(int& budget);

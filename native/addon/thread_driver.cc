@@ -8,11 +8,6 @@
 #include "reactor/error.h"
 
 namespace addon {
-namespace {
-
-constexpr int kBatchesACallback = 64;  // then other JavaScript work has its turn
-
-}  // namespace
 
 ThreadDriver::ThreadDriver(Environment& environment) : environment_(environment) { Resume(); }
 
@@ -38,7 +33,7 @@ void ThreadDriver::Retire() noexcept { watch_.reset(); }
 
 void ThreadDriver::OnReadable() {
   poller_.Wait(0, [](reactor::PollToken, reactor::Ready) {});  // takes the wake-up back
-  int budget = kBatchesACallback;
+  int budget = ReactorWrap::kBatchesACallback;
   do {
     BeginRound();
     bool any = true;

@@ -12,7 +12,7 @@ namespace {
 constexpr int kAcceptsATurn = 128;
 constexpr int kFinalAccepts = 65536;
 constexpr int kShedsATry = 256;
-constexpr Nanoseconds kRetryDelay = FromMilliseconds(100);
+constexpr Nanoseconds kAcceptRetryDelay = FromMilliseconds(100);
 
 }  // namespace
 
@@ -79,7 +79,7 @@ void Acceptor::OnExhausted(int error) {
     }
   }
   if (!spare_.valid()) spare_ = Descriptor(SocketOps::OpenSpare());
-  loop_.ArmTimer(retry_, loop_.now() + kRetryDelay);
+  loop_.ArmTimer(retry_, loop_.now() + kAcceptRetryDelay);
 }
 
 void Acceptor::OnDeadline() { ready_ = true; }
