@@ -48,6 +48,7 @@ void InlineDriver::OnReady() {
     if (!delivered && !loop_.HasWork()) break;
   }
   turning_ = false;
+  if (budget <= 0) loop_.WakeAlways();  // the slabs that wait are nobody's work but ours
   Rearm();
 }
 
