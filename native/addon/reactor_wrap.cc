@@ -19,6 +19,10 @@ namespace {
 // on the way while it turns to the next.
 constexpr std::uint32_t kEventsACall = 32;
 
+// How long replies may wait for more of them while events are left. Each hand-over wakes somebody, a
+// loop or a client, which costs as much as a request does; the first of a callback goes out at once.
+constexpr reactor::Nanoseconds kHandOverEvery = 400'000;
+
 double NumberOf(const Napi::Object& options, const char* name) {
   return options.Get(name).As<Napi::Number>().DoubleValue();
 }
@@ -216,6 +220,7 @@ void ReactorWrap::LeaveAsyncContext() noexcept {
 
 bool ReactorWrap::DeliverBatches(int& budget) {
   bool any = false;
+  handed_over_at_ = 0;
   for (std::uint32_t i = 0; i < loop_count_ && IsRunning(); ++i) {
     while (budget > 0) {
       const std::int32_t slab = bridges_[i]->inbound().Take();
@@ -229,6 +234,7 @@ bool ReactorWrap::DeliverBatches(int& budget) {
       if (bridges_[i]->inbound().Release(slab)) group_->loop(i).Wake();
     }
   }
+  if (any) PublishAll();
   return any;
 }
 
@@ -241,6 +247,9 @@ bool ReactorWrap::DeliverSlab(std::uint32_t loop, std::int32_t slab) {
     CallBatch(loop, slab, first, std::min(first + kEventsACall, count));
     control_[0] = 0;
     if (!IsRunning()) return false;
+    const reactor::Nanoseconds now = reactor::MonotonicNow();
+    if (now - handed_over_at_ < kHandOverEvery) continue;
+    handed_over_at_ = now;
     PublishAll();
   }
   return true;

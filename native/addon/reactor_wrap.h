@@ -73,6 +73,7 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   std::vector<std::unique_ptr<bridge::LoopBridge>> bridges_;
   std::unique_ptr<reactor::LoopGroup> group_;
   std::unique_ptr<InlineDriver> inline_driver_;
+  reactor::Nanoseconds handed_over_at_ = 0;  // 0: not yet in this round
   // int32 words shared with JavaScript: [0] 1 while a batch is delivered, [1 + loop] the loop's
   // open outbound slab.
   std::int32_t* control_ = nullptr;
