@@ -1,5 +1,6 @@
 import { type Observable, of, Subject } from 'rxjs';
 import { Operation, SendFlag } from '../native/layout.js';
+import type { FramePiece } from '../native/outbound.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
 import {
   GevBackpressureError,
@@ -230,7 +231,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    *
    * @internal
    */
-  sendFrame(pieces: readonly string[], callback?: SendCallback): boolean {
+  sendFrame(pieces: readonly FramePiece[], callback?: SendCallback): boolean {
     if (!this.canSend) return this.refuse(callback);
     const { identity, owner } = this;
     const flags = callback === undefined ? 0 : SendFlag.NotifyFlushed;

@@ -1,4 +1,5 @@
 import type { NativeReactor } from './binding.js';
+import { FIXED_TEXT_EXCESS, type FixedText } from './fixed-text.js';
 import {
   CONTROL_IN_BATCH,
   CONTROL_OPEN_SLAB,
@@ -19,6 +20,9 @@ const HASH = 0x23;
 /** A broadcast's payload up to this is shared by many receivers in one record. */
 export const MAX_SHARED_PAYLOAD = 64 * 1024;
 
+/** What frames are made of. */
+export type FramePiece = string | FixedText;
+
 /** Asks for a flush after all promise jobs and ticks of the current turn have run. */
 export type FlushScheduler = () => void;
 
@@ -29,9 +33,11 @@ export type FlushScheduler = () => void;
 export class Outbound {
   private readonly words: readonly Int32Array[];
   private readonly bytes: readonly Buffer[];
+  private readonly views: readonly DataView[];
   private index = -1;
   private openWords!: Int32Array;
   private openBytes!: Buffer;
+  private openView!: DataView;
   // The last record, if it is a send that the next send to the same connection may continue.
   private lastRecord = 0;
   private lastSlot = -1;
@@ -48,6 +54,7 @@ export class Outbound {
   ) {
     this.words = slabs.map((slab) => new Int32Array(slab));
     this.bytes = slabs.map((slab) => Buffer.from(slab));
+    this.views = slabs.map((slab) => new DataView(slab));
   }
 
   /** Copies `data` for a connection. `flags`: bits of SendFlag. */
@@ -84,10 +91,10 @@ export class Outbound {
    *
    * @returns the bytes of it all
    */
-  sendFrame(slot: number, generation: number, pieces: readonly string[], flags: number): number {
+  sendFrame(slot: number, generation: number, pieces: readonly FramePiece[], flags: number): number {
     let units = 0;
     for (let i = 0; i < pieces.length; i++) units += pieces[i]!.length;
-    const most = MAX_FRAME_HEADER + 3 * units; // UTF-8 takes three bytes a unit at most
+    const most = MAX_FRAME_HEADER + 3 * units + FIXED_TEXT_EXCESS; // UTF-8 takes three bytes a unit at most
     if (most > MAX_PIECE) {
       const data = Buffer.from(`${units}#${pieces.join('')}`);
       this.send(slot, generation, data, flags);
@@ -95,7 +102,10 @@ export class Outbound {
     }
     const start = this.reserveSend(slot, generation, most);
     let at = this.writeFrameHeader(units, start);
-    for (let i = 0; i < pieces.length; i++) at = this.writePiece(pieces[i]!, at);
+    for (let i = 0; i < pieces.length; i++) {
+      const piece = pieces[i]!;
+      at = typeof piece === 'string' ? this.writePiece(piece, at) : piece.write(this.openView, at);
+    }
     this.commitSend(slot, generation, start, at - start, flags);
     return at - start;
   }
@@ -232,6 +242,7 @@ export class Outbound {
       this.index = index;
       this.openWords = this.words[index]!;
       this.openBytes = this.bytes[index]!;
+      this.openView = this.views[index]!;
     }
     return this.openWords[0]!;
   }

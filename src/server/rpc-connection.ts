@@ -65,7 +65,7 @@ export class RpcConnection implements ReplyTarget {
       this.reply(id, 'error', this.expiry);
       return;
     }
-    if (this.scope.closed || this.cancelled.delete(id)) return;
+    if (this.scope.closed || (this.cancelled.size > 0 && this.cancelled.delete(id))) return;
     const call = new RpcCall(this, id, context);
     this.calls.add(call);
     this.scope.begin();

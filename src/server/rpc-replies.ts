@@ -1,6 +1,8 @@
 import type { GevConnection } from '../core/connection.js';
 import type { GevError } from '../core/errors.js';
 import type { GevSerializer } from '../core/options.js';
+import { FixedText } from '../native/fixed-text.js';
+import type { FramePiece } from '../native/outbound.js';
 import { isThenable } from './handler-result.js';
 
 /**
@@ -101,19 +103,28 @@ export class SerializedReplies implements Replies {
   }
 }
 
-function packet(kind: ReplyKind, json: string | undefined, id: unknown): string[] {
-  const head = kind === 'error' ? '{"err":' : '{"response":';
-  const plain = typeof id === 'string' && PLAIN_ID.test(id);
-  const idJson = plain ? id : JSON.stringify(id);
-  const end = plain ? '"}' : '}';
+const RESPONSE = new FixedText('{"response":');
+const ERROR = new FixedText('{"err":');
+/** What stands before an id: behind a reply, behind the last one, without a reply, and with no reply but the end. */
+const keysOfId = (quote: '"' | '') => ({
+  value: new FixedText(`,"id":${quote}`),
+  last: new FixedText(`,"isDisposed":true,"id":${quote}`),
+  nothing: new FixedText(`{"id":${quote}`),
+  end: new FixedText(`{"isDisposed":true,"id":${quote}`),
+  close: new FixedText(`${quote}}`),
+});
+const PLAIN = keysOfId('"');
+const JSON_ID = keysOfId('');
+
+function packet(kind: ReplyKind, json: string | undefined, id: unknown): FramePiece[] {
   if (kind === 'unhandled') return [`{"id":${JSON.stringify(id)},"status":"error","err":${json}}`];
-  if (json === undefined) {
-    // Nothing to say, as JSON.stringify leaves out what it cannot show.
-    if (kind === 'value') return [plain ? '{"id":"' : '{"id":', idJson, end];
-    return [plain ? '{"isDisposed":true,"id":"' : '{"isDisposed":true,"id":', idJson, end];
-  }
-  if (kind === 'value') return [head, json, plain ? ',"id":"' : ',"id":', idJson, end];
-  return [head, json, plain ? ',"isDisposed":true,"id":"' : ',"isDisposed":true,"id":', idJson, end];
+  const plain = typeof id === 'string' && PLAIN_ID.test(id);
+  const keys = plain ? PLAIN : JSON_ID;
+  const idJson = plain ? id : JSON.stringify(id);
+  // Nothing to say, as JSON.stringify leaves out what it cannot show.
+  if (json === undefined) return [kind === 'value' ? keys.nothing : keys.end, idJson, keys.close];
+  const head = kind === 'error' ? ERROR : RESPONSE;
+  return [head, json, kind === 'value' ? keys.value : keys.last, idJson, keys.close];
 }
 
 function packetObject(kind: ReplyKind, value: unknown, id: unknown): Record<string, unknown> {
