@@ -35,6 +35,7 @@ export {
   GevConnectError,
   GevConnectionClosedError,
   GevConnectionError,
+  GevProtocolError,
   GevDuplicateTimerError,
   GevError,
   GevHandlerError,

@@ -175,7 +175,8 @@ ReadVerdict LoopBridge::ParseSlab(Connection& connection, std::size_t available)
       return ParsePartial(connection);
     }
     const FrameResult frame = framer_.Next(input, slot.frame);
-    if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kProtocolError;
+    if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kInvalidFrame;
+    if (frame.status == FrameResult::Status::kTooLong) return ReadVerdict::kFrameTooLong;
     if (frame.status == FrameResult::Status::kIncomplete) break;
     slot.frame = {};
     AppendMessage(connection,
@@ -193,7 +194,8 @@ ReadVerdict LoopBridge::ParsePartial(Connection& connection) {
   while (!slot.partial.empty()) {
     const std::span<const std::byte> input = slot.partial.bytes();
     const FrameResult frame = framer_.Next(input, slot.frame);
-    if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kProtocolError;
+    if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kInvalidFrame;
+    if (frame.status == FrameResult::Status::kTooLong) return ReadVerdict::kFrameTooLong;
     if (frame.status == FrameResult::Status::kIncomplete) break;
     if (!DeliverCopy(connection, input.subspan(frame.payload_offset, frame.payload_length),
                      frame.ascii)) {

@@ -15,7 +15,7 @@ struct FrameState {
 };
 
 struct FrameResult {
-  enum class Status : std::uint8_t { kFrame, kIncomplete, kInvalid };
+  enum class Status : std::uint8_t { kFrame, kIncomplete, kInvalid, kTooLong };
 
   Status status = Status::kIncomplete;
   std::size_t consumed = 0;        // kFrame: bytes of the frame with its envelope

@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t kMaxDigits = 10;
 constexpr FrameResult kInvalid{.status = FrameResult::Status::kInvalid};
+constexpr FrameResult kTooLong{.status = FrameResult::Status::kTooLong};
 constexpr FrameResult kIncomplete{.status = FrameResult::Status::kIncomplete};
 
 }  // namespace
@@ -23,13 +24,14 @@ FrameResult NestTcpFramer::Next(std::span<const std::byte> input,
     length = length * 10 + digit;
   }
   if (input[digits] != std::byte{'#'} || digits == 0) return kInvalid;
-  if (length > max_frame_length_) return kInvalid;
+  if (length > max_frame_length_) return kTooLong;
 
   const std::size_t header = digits + 1;
   const std::span<const std::byte> text = input.subspan(header);
   if (text.size() < length) return kIncomplete;  // a code unit takes a byte at least
   const TextMeasure measure = MeasureUtf8(text, length, {state.scanned, state.count, state.ascii});
-  if (measure.bytes > max_frame_length_ || measure.units > length) return kInvalid;
+  if (measure.bytes > max_frame_length_) return kTooLong;
+  if (measure.units > length) return kInvalid;
   state = {measure.bytes, measure.units, measure.ascii};
   if (measure.units < length) return kIncomplete;
   return {FrameResult::Status::kFrame, header + measure.bytes, header, measure.bytes,

@@ -120,8 +120,11 @@ bool Connection::Read() {
       case ReadVerdict::kNoRoom:
         unparsed_ = true;
         return false;
-      case ReadVerdict::kProtocolError:
-        Abort(CloseReason::kProtocol);
+      case ReadVerdict::kInvalidFrame:
+        Abort(CloseReason::kProtocol, EBADMSG);
+        return true;
+      case ReadVerdict::kFrameTooLong:
+        Abort(CloseReason::kProtocol, EMSGSIZE);
         return true;
     }
     budget -= std::min(budget, count);
@@ -485,7 +488,7 @@ void Connection::OnDeadline() {
     if (unread) last_activity_ = frame_started_ = now;
     if (frame_incomplete_ && limits.incomplete_frame_timeout != 0 &&
         now >= frame_started_ + limits.incomplete_frame_timeout) {
-      Finish(CloseReason::kProtocol, 0);
+      Finish(CloseReason::kProtocol, ETIMEDOUT);
       return;
     }
     if (limits.idle_timeout != 0 && now >= last_activity_ + limits.idle_timeout) {

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { type GevConnectionLostError, GevInvalidReplyError } from '../core/client-errors.js';
-import { type GevError, GevHandlerError } from '../core/errors.js';
+import { type GevError, GevHandlerError, GevProtocolError } from '../core/errors.js';
 import type { GevLogger } from '../core/options.js';
 import { ErrorLog } from '../server/error-log.js';
 import type { Endpoint } from './endpoint.js';
@@ -29,7 +29,8 @@ export class ClientReport {
 
   disconnected({ endpoint }: Link, error: GevConnectionLostError): void {
     const cause = error.cause as GevError | undefined;
-    this.log.report('lost', 'warn', `Lost the connection to ${endpoint.name} (${error.reason})`, cause?.code);
+    const why = cause instanceof GevProtocolError ? cause.message : cause?.code;
+    this.log.report('lost', 'warn', `Lost the connection to ${endpoint.name} (${error.reason})`, why);
     this.emit('disconnect', endpoint.target, error);
   }
 

@@ -6,6 +6,7 @@ import {
   GevBackpressureError,
   GevConnectionClosedError,
   GevConnectionError,
+  GevProtocolError,
   type GevError,
 } from './errors.js';
 import type { ReactorLoop } from './reactor-loop.js';
@@ -87,7 +88,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   private awaitsDrain = false;
   private reason: CloseReason | undefined;
   private errno = 0;
-  private error: GevConnectionError | undefined;
+  private error: GevError | undefined;
   private bag: Data | undefined;
   private flushes: PendingFlush[] | undefined;
   private messages: Subject<Buffer> | undefined;
@@ -155,12 +156,10 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     return this.reason;
   }
 
-  /** The system's error behind `reset` and `error`; undefined otherwise. */
+  /** The system's error behind `reset` and `error`, what was wrong with a frame behind `protocol`; undefined otherwise. */
   get closeError(): GevError | undefined {
     // Made when it is asked for: a storm of resets must not pay for as many stack traces.
-    if (this.errno !== 0) {
-      this.error ??= new GevConnectionError(systemErrorName(this.errno), undefined, { errno: this.errno });
-    }
+    if (this.errno !== 0) this.error ??= this.makeCloseError();
     return this.error;
   }
 
@@ -365,6 +364,12 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.drains?.complete();
     this.ended?.next(reason);
     this.ended?.complete();
+  }
+
+  private makeCloseError(): GevError {
+    const { errno } = this;
+    if (this.reason === 'protocol') return new GevProtocolError(errno);
+    return new GevConnectionError(systemErrorName(errno), undefined, { errno });
   }
 
   private get canSend(): boolean {

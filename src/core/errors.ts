@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { formatAddress } from './address.js';
 import type { CloseReason } from './close-reason.js';
 
@@ -221,6 +222,25 @@ export class GevNativeError extends GevError {
 export class GevConnectionError extends GevError {
   constructor(code: string, message = `The connection failed: ${code}`, details?: GevErrorDetails) {
     super(code, message, details);
+  }
+}
+
+const PROTOCOL_MESSAGES = new Map<number, string>([
+  [constants.errno.EMSGSIZE, 'A frame was longer than maxFrameLength: raise it if such frames are meant'],
+  [constants.errno.ETIMEDOUT, 'A frame had begun and was not complete within incompleteFrameTimeout'],
+]);
+
+/**
+ * The peer sent what is no frame, one that is too long, or one that never ended: see the message. `errno` is `EBADMSG`,
+ * `EMSGSIZE` or `ETIMEDOUT`.
+ *
+ * @publicApi
+ */
+export class GevProtocolError extends GevError {
+  constructor(errno: number) {
+    super('ERR_GEV_PROTOCOL', PROTOCOL_MESSAGES.get(errno) ?? 'What came is no frame of the codec', {
+      errno,
+    });
   }
 }
 

@@ -107,6 +107,7 @@ export class ConnectionEvents implements ReactorHandler {
     const scope = connection.scope as ConnectionScope;
     this.scopes.delete(scope);
     scope.close();
+    if (connection.closeReason === 'protocol') this.reportProtocol(connection);
     if (this.setup.closeHandlers.length > 0) void this.disconnect(scope);
   }
 
@@ -124,6 +125,13 @@ export class ConnectionEvents implements ReactorHandler {
   /** A handler threw. Nest's own filter has logged the stack already, unless a filter of the application answered. */
   reportFailure(connection: GevConnection, handler: EventHandler, error: unknown): void {
     this.setup.log.report(handler.label, 'error', `${handler.label} failed on ${nameOf(connection)}`, error);
+  }
+
+  /** What the loops found; the rest has been reported with what it was. */
+  private reportProtocol(connection: GevConnection): void {
+    const { closeError } = connection;
+    if (closeError === undefined) return;
+    this.setup.log.report('protocol', 'warn', `${nameOf(connection)} is closed`, closeError);
   }
 
   reportUnsendable(connection: GevConnection, handler: EventHandler, value: unknown): void {

@@ -2,9 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import { ClientTCP } from '@nestjs/microservices';
 import { JsonSocket } from '@nestjs/microservices/helpers/json-socket.js';
 import fc from 'fast-check';
-import type { GevServerOptions } from 'nestjs-gev';
+import { GevProtocolError, type GevServerOptions } from 'nestjs-gev';
 import { EventEmitter } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { constants } from 'node:os';
 import { setImmediate as turn } from 'node:timers/promises';
 import { firstValueFrom } from 'rxjs';
 import { onCleanup } from '../kit/cleanup.js';
@@ -175,6 +176,11 @@ describe.each([0, 2])('the wire format of Nest on %i loops', (loops) => {
       bad.read().write(stream);
       await until(() => bad.closed && connection.state === 'closed', `${name} is refused`);
       expect(connection.closeReason).toBe('protocol');
+      expect(service.lines).toEqual([
+        expect.stringMatching(
+          /^connection \d+ \(127\.0\.0\.1:\d+\) is closed: (it sent|What came|A frame was)/,
+        ),
+      ]);
       expect(bad.length).toBe(0);
       expect(service.notes).toEqual([]);
 
@@ -190,7 +196,7 @@ describe.each([0, 2])('the wire format of Nest on %i loops', (loops) => {
       ['é', 'éx'],
       ['漢', '漢x'],
     ] as const) {
-      const { port, notes } = await serveEcho({ loops, maxFrameLength: 1000 });
+      const { port, notes, connection } = await serveEcho({ loops, maxFrameLength: 1000 });
       const packet = (data: string): string => `{"pattern":"note","data":"${data}"}`;
       const rest = 1000 - Buffer.byteLength(packet(''));
       const fill = 'x'.repeat(rest - Buffer.byteLength(filler));
@@ -201,6 +207,10 @@ describe.each([0, 2])('the wire format of Nest on %i loops', (loops) => {
       client.write(packet(fill + over));
       await until(() => client.closed);
       expect(notes).toHaveLength(1);
+      const { closeError } = await connection();
+      expect(closeError).toBeInstanceOf(GevProtocolError);
+      expect(closeError).toMatchObject({ code: 'ERR_GEV_PROTOCOL', errno: constants.errno.EMSGSIZE });
+      expect(closeError!.message).toContain('maxFrameLength');
     }
   });
 
@@ -217,7 +227,9 @@ describe.each([0, 2])('the wire format of Nest on %i loops', (loops) => {
       client.peer.write(beginning);
       await until(() => client.closed, `"${beginning.toString()}" has its end`);
       expect(performance.now() - started).toBeGreaterThanOrEqual(timeout - 1);
-      expect((await connection(1)).closeReason).toBe('protocol');
+      const { closeReason, closeError } = await connection(1);
+      expect(closeReason).toBe('protocol');
+      expect(closeError).toMatchObject({ code: 'ERR_GEV_PROTOCOL', errno: constants.errno.ETIMEDOUT });
       idle.write({ pattern: 'echo', data: 2, id: '2' });
       expect(await idle.packets(1)).toMatchObject([{ response: 2 }]);
     }

@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
+import { constants } from 'node:os';
 import { ClientReport } from '../../src/client/client-report.js';
 import { Endpoints } from '../../src/client/endpoints.js';
 import type { GevClientOptions } from '../../src/client/gev.client.options.js';
 import type { Link } from '../../src/client/link.js';
 import { Outgoing } from '../../src/client/outgoing.js';
+import { GevProtocolError } from '../../src/core/errors.js';
 import { validateClientOptions } from '../../src/client/validate-client-options.js';
 import { type FakeClientConnection, FakeClientReactor, turn } from './support/fake-client-reactor.js';
 import { FakeClock } from './support/fake-clock.js';
@@ -306,6 +308,14 @@ describe('a connection that is lost', () => {
     });
     expect(client.events).toEqual(['connect', 'disconnect reset', 'reconnecting 100']);
     expect(client.lines).toEqual(['Lost the connection to 127.0.0.1:1 (reset): ECONNRESET']);
+  });
+
+  it('says what was wrong with a frame', async () => {
+    const { client, connection } = await connected();
+    connection.drop('protocol', new GevProtocolError(constants.errno.EMSGSIZE));
+    expect(client.lines).toEqual([
+      'Lost the connection to 127.0.0.1:1 (protocol): A frame was longer than maxFrameLength: raise it if such frames are meant',
+    ]);
   });
 
   it('L1: so does FIN: the server has said its last word', async () => {

@@ -30,7 +30,8 @@ class FrameReader {
       const auto input = std::as_bytes(std::span(kept_.data(), kept_.size()));
       const protocol::FrameResult frame = framer_.Next(input, state_);
       if (frame.status == protocol::FrameResult::Status::kIncomplete) return;
-      if (frame.status == protocol::FrameResult::Status::kInvalid) {
+      if (frame.status == protocol::FrameResult::Status::kInvalid ||
+          frame.status == protocol::FrameResult::Status::kTooLong) {
         invalid_ = true;
         return;
       }

@@ -135,7 +135,7 @@ ReadVerdict RecordingHandler::CommitRead(Connection& connection, std::size_t cou
     if (!TakeRoom()) return ReadVerdict::kNoRoom;
     std::string piece = kept.substr(0, size);
     kept.erase(0, size);
-    if (!Deliver(connection, std::move(piece))) return ReadVerdict::kProtocolError;
+    if (!Deliver(connection, std::move(piece))) return ReadVerdict::kInvalidFrame;
   }
   return ReadVerdict::kContinue;
 }

@@ -77,11 +77,11 @@ export class FakeClientConnection {
   }
 
   /** It is gone. */
-  drop(reason: CloseReason = 'reset', code?: string): void {
+  drop(reason: CloseReason = 'reset', code?: string | GevError): void {
     if (this.state === 'closed') return;
     this.state = 'closed';
     this.closeReason = reason;
-    if (code !== undefined) this.closeError = new GevConnectionError(code);
+    if (code !== undefined) this.closeError = typeof code === 'string' ? new GevConnectionError(code) : code;
     const error = new GevConnectionClosedError(reason);
     for (const settle of this.unsettled.splice(0)) settle(error);
     this.reactor.handler.onClose(this.real);
