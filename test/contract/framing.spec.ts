@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ClientTCP } from '@nestjs/microservices';
 import { JsonSocket } from '@nestjs/microservices/helpers/json-socket.js';
 import fc from 'fast-check';
-import { GevProtocolError, type GevServerOptions } from 'nestjs-gev';
+import { type GevConnection, GevProtocolError, type GevServerOptions } from 'nestjs-gev';
 import { EventEmitter } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { constants } from 'node:os';
@@ -15,6 +15,13 @@ import { random } from '../kit/random.js';
 import { eventually, pause, until } from '../kit/until.js';
 
 const MiB = 1024 * 1024;
+
+/** The connection, once the server knows that it has closed: its client may see that first. */
+async function closed(accepted: Promise<GevConnection>): Promise<GevConnection> {
+  const connection = await accepted;
+  await until(() => connection.state === 'closed', 'the connection is closed');
+  return connection;
+}
 
 /** What Nest's own socket class makes of a stream: its messages, and whether it gave up on it. */
 function readByNest(chunks: readonly Buffer[]): { messages: unknown[]; failed: boolean } {
@@ -159,7 +166,7 @@ describe.each([0, 2])('the wire format of Nest on %i loops', (loops) => {
     client.peer.write(stream);
     await until(() => client.closed);
     expect(messages).toEqual(['{"pattern":"echo","data":1,"id":"1"}', '']);
-    expect((await connection()).closeReason).toBe('protocol');
+    expect((await closed(connection())).closeReason).toBe('protocol');
     expect(readByNest([stream])).toMatchObject({ failed: true, messages: [{ id: '1' }] });
   });
 
@@ -207,7 +214,7 @@ describe.each([0, 2])('the wire format of Nest on %i loops', (loops) => {
       client.write(packet(fill + over));
       await until(() => client.closed);
       expect(notes).toHaveLength(1);
-      const { closeError } = await connection();
+      const { closeError } = await closed(connection());
       expect(closeError).toBeInstanceOf(GevProtocolError);
       expect(closeError).toMatchObject({ code: 'ERR_GEV_PROTOCOL', errno: constants.errno.EMSGSIZE });
       expect(closeError!.message).toContain('maxFrameLength');
@@ -227,7 +234,7 @@ describe.each([0, 2])('the wire format of Nest on %i loops', (loops) => {
       client.peer.write(beginning);
       await until(() => client.closed, `"${beginning.toString()}" has its end`);
       expect(performance.now() - started).toBeGreaterThanOrEqual(timeout - 1);
-      const { closeReason, closeError } = await connection(1);
+      const { closeReason, closeError } = await closed(connection(1));
       expect(closeReason).toBe('protocol');
       expect(closeError).toMatchObject({ code: 'ERR_GEV_PROTOCOL', errno: constants.errno.ETIMEDOUT });
       idle.write({ pattern: 'echo', data: 2, id: '2' });
@@ -317,7 +324,7 @@ describe('stricter than Nest', () => {
     const client = await FramePeer.connect(port);
     client.peer.write(stream);
     await until(() => client.closed);
-    expect((await connection()).closeReason).toBe('protocol');
+    expect((await closed(connection())).closeReason).toBe('protocol');
   });
 });
 
