@@ -202,15 +202,14 @@ void ReactorWrap::Stop() noexcept {
   bridges_.clear();
   environment_->Unregister(*this);
   if (!host_driven_) environment_->ReleaseThreadDriver();
-  if (environment_->ending()) return;  // the references end with the environment
   const Napi::HandleScope scope(Env());
   if (control_[0] == 0)
     LeaveAsyncContext();  // else the batch that is being delivered still uses it
-  Unref();
+  if (!environment_->ending()) Unref();  // the references end with the environment
 }
 
 void ReactorWrap::LeaveAsyncContext() noexcept {
-  if (async_context_ == nullptr || environment_->ending()) return;
+  if (async_context_ == nullptr) return;
   const Napi::HandleScope scope(Env());
   napi_async_destroy(Env(), std::exchange(async_context_, nullptr));
 }

@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { GevConnectionLostError, GevRecordBuilder, type GevClientOptions } from 'nestjs-gev';
+import {
+  GevConnectionLostError,
+  GevRecordBuilder,
+  type GevClientOptions,
+  type GevServerOptions,
+} from 'nestjs-gev';
 import { firstValueFrom, lastValueFrom, retry, take, toArray } from 'rxjs';
 import { descriptors, warmThreadPool } from '../kit/process-stats.js';
 import { Relay } from '../kit/relay.js';
@@ -24,8 +29,8 @@ describe.each<[ServerKind, number]>([
   ['ServerTCP', 1],
 ])('a client of a %s, on %i loop threads', (kind, loops) => {
   /** A service, a relay before it and a client of that. */
-  async function setUp(options: GevClientOptions = {}) {
-    const service = await serveRpc(kind);
+  async function setUp(options: GevClientOptions = {}, server: GevServerOptions = {}) {
+    const service = await serveRpc(kind, server);
     const relay = await Relay.to(service.port);
     const client = clientOf({ port: relay.port, loops, ...options });
     const statuses: string[] = [];
@@ -70,6 +75,15 @@ describe.each<[ServerKind, number]>([
       const requests = Array.from({ length: 10_000 }, (_, index) => firstValueFrom(client.send(echo, index)));
       expect(client.stats().inFlight).toBe(10_000);
       expect(await Promise.all(requests)).toEqual(Array.from({ length: 10_000 }, (_, index) => index));
+    });
+
+    it('P2: sends and receives 16 MiB with maxFrameLength raised', async () => {
+      const { client } = await setUp(
+        { maxFrameLength: 17 * 1024 * 1024 },
+        { maxFrameLength: 17 * 1024 * 1024 },
+      );
+      const text = 'x'.repeat(16 * 1024 * 1024);
+      expect((await firstValueFrom(client.send(echo, text))) === text).toBe(true);
     });
 
     it('P2: sends more at once than either side buffers, and neither waits for the other', async () => {

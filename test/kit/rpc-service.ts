@@ -9,7 +9,7 @@ import {
   ServerTCP,
   type MicroserviceOptions,
 } from '@nestjs/microservices';
-import { GevServer, type GevContext, type GevNetworkAddress } from 'nestjs-gev';
+import { GevServer, type GevServerOptions, type GevContext, type GevNetworkAddress } from 'nestjs-gev';
 import type { AddressInfo, Server } from 'node:net';
 import { finalize, interval, map, NEVER, of, Subject, takeUntil, type Observable } from 'rxjs';
 import { onCleanup } from './cleanup.js';
@@ -31,8 +31,12 @@ export interface RpcService {
   close(): Promise<void>;
 }
 
-/** A Nest application with handlers of every kind, on a free port of 127.0.0.1. It ends with the test. */
-export async function serveRpc(kind: ServerKind): Promise<RpcService> {
+/**
+ * A Nest application with handlers of every kind, on a free port of 127.0.0.1. It ends with the test.
+ *
+ * @param options of ours
+ */
+export async function serveRpc(kind: ServerKind, options: GevServerOptions = {}): Promise<RpcService> {
   const lines: string[] = [];
   const events: unknown[] = [];
   let streams = 0;
@@ -117,7 +121,7 @@ export async function serveRpc(kind: ServerKind): Promise<RpcService> {
   const logger: LoggerService = { log: () => undefined, warn: write, error: write };
   const server =
     kind === 'GevServer'
-      ? new GevServer({ host: '127.0.0.1', port: 0, logger })
+      ? new GevServer({ host: '127.0.0.1', port: 0, logger, ...options })
       : new ServerTCP({ host: '127.0.0.1', port: 0 });
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(RpcModule, {
     strategy: server,

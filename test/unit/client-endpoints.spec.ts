@@ -328,6 +328,20 @@ describe('a connection that is lost', () => {
     expect(client.events).toEqual(['connect', 'disconnect peer', 'reconnecting 100']);
   });
 
+  it('L1: its late end touches nothing of the connection that has taken its place', async () => {
+    const { client, connection } = await connected();
+    connection.end();
+    client.answer('accept');
+    await client.pass(100);
+    await turn();
+    const request = client.request();
+    expect(request.connection).toBe(client.reactor.connections[1]);
+    connection.drop('reset', 'ECONNRESET');
+    expect(request.error).toBeUndefined();
+    expect(client.request().connection).toBe(client.reactor.connections[1]);
+    expect(client.events).toEqual(['connect', 'disconnect peer', 'reconnecting 100', 'connect']);
+  });
+
   it('L2: is made again after the delay, and the status tells', async () => {
     const { client, connection } = await connected();
     connection.drop();
