@@ -121,7 +121,7 @@ export async function serveRpc(kind: ServerKind, options: GevServerOptions = {})
   const logger: LoggerService = { log: () => undefined, warn: write, error: write };
   const server =
     kind === 'GevServer'
-      ? new GevServer({ host: '127.0.0.1', port: 0, logger, ...options })
+      ? new GevServer({ host: '127.0.0.1', port: 0, logger, drainTimeout: 100, ...options })
       : new ServerTCP({ host: '127.0.0.1', port: 0 });
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(RpcModule, {
     strategy: server,
