@@ -19,8 +19,9 @@ namespace {
 // on the way while it turns to the next.
 constexpr std::uint32_t kEventsACall = 32;
 
-// How long replies may wait for more of them while events are left. Each hand-over wakes somebody, a
-// loop or a client, which costs as much as a request does; the first of a callback goes out at once.
+// How long replies may wait for more of them while events are left. Each hand-over wakes somebody,
+// a loop or a client, which costs as much as a request does; the first of a callback goes out at
+// once.
 constexpr reactor::Nanoseconds kHandOverEvery = 400'000;
 
 double NumberOf(const Napi::Object& options, const char* name) {
@@ -203,8 +204,8 @@ void ReactorWrap::Stop() noexcept {
   environment_->Unregister(*this);
   if (!host_driven_) environment_->ReleaseThreadDriver();
   const Napi::HandleScope scope(Env());
-  if (control_[0] == 0)
-    LeaveAsyncContext();  // else the batch that is being delivered still uses it
+  // The batch that is being delivered still uses it.
+  if (control_[0] == 0) LeaveAsyncContext();
   if (!environment_->ending()) Unref();  // the references end with the environment
 }
 

@@ -18,10 +18,10 @@ inline constexpr DialToken kMaxDialToken = 0xffffff;
 
 /// What the handler made of received bytes.
 enum class ReadVerdict : std::uint8_t {
-  kContinue,       // all taken; room for more may be asked for
-  kNoRoom,         // kept, but nothing more can be taken until room is made
-  kInvalidFrame,   // what came is no frame: end this connection
-  kFrameTooLong,   // the same, as the frame is longer than is taken
+  kContinue,      // all taken; room for more may be asked for
+  kNoRoom,        // kept, but nothing more can be taken until room is made
+  kInvalidFrame,  // what came is no frame: end this connection
+  kFrameTooLong,  // the same, as the frame is longer than is taken
 };
 
 /// Failures that belong to no connection, reported for a log line.
