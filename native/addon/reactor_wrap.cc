@@ -204,7 +204,7 @@ void ReactorWrap::Stop() noexcept {
   environment_->Unregister(*this);
   if (!host_driven_) environment_->ReleaseThreadDriver();
   const Napi::HandleScope scope(Env());
-  // The batch that is being delivered still uses it.
+  // A batch that is being delivered still needs it, and leaves it when it is done.
   if (control_[0] == 0) LeaveAsyncContext();
   if (!environment_->ending()) Unref();  // the references end with the environment
 }
