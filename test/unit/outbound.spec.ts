@@ -11,6 +11,7 @@ import {
   SLAB_HEADER,
   SLAB_SIZE,
 } from '../../src/native/layout.js';
+import { FixedText } from '../../src/native/fixed-text.js';
 import { Outbound } from '../../src/native/outbound.js';
 
 const MAX_PIECE = SLAB_SIZE / 2;
@@ -111,6 +112,32 @@ describe('sendFrame', () => {
     expect(loop.outbound.sendFrame(1, 1, ['\ud83d', '\ude00'], 0)).toBe(8);
     loop.publish();
     expect(loop.sent(1).toString()).toBe('2#\ufffd\ufffd');
+  });
+
+  it('writes fixed text of any length byte-exact, at any place of a slab up to its end', () => {
+    const loop = new FakeLoop();
+    const frames: Buffer[] = [];
+    const ascii = Array.from({ length: 0x80 }, (_, code) => String.fromCharCode(code)).join('');
+    for (let turn = 0; turn < 60; turn++) {
+      for (let length = 0; length < ascii.length; length++) {
+        const texts = [ascii.slice(0, length), 'é'.repeat(turn % 9), ascii.slice(ascii.length - length)];
+        const [head, body, tail] = texts as [string, string, string];
+        loop.outbound.sendFrame(1, 1, [new FixedText(head), body, new FixedText(tail)], 0);
+        frames.push(expected(texts));
+      }
+    }
+    loop.publish();
+    const bytes = Buffer.concat(frames);
+    expect(bytes.length).toBeGreaterThan(3 * SLAB_SIZE);
+    expectBytes(loop.sent(1), bytes);
+    const long = new FixedText('x'.repeat(SLAB_SIZE));
+    loop.outbound.sendFrame(2, 1, [long, 'é'], 0);
+    loop.publish();
+    expectBytes(loop.sent(2), expected([String(long), 'é']));
+  });
+
+  it('takes no fixed text but ASCII', () => {
+    expect(() => new FixedText('caf\u00e9')).toThrow(RangeError);
   });
 
   it('writes pieces byte-exact up to and beyond what a loop copies, of any characters', () => {
