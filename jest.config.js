@@ -8,7 +8,12 @@ export default {
     '^nestjs-gev$': '<rootDir>/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/sample/dist/', '<rootDir>/native/build/'],
+  modulePathIgnorePatterns: [
+    '<rootDir>/dist/',
+    '<rootDir>/sample/dist/',
+    '<rootDir>/native/build/',
+    '<rootDir>/.cache/',
+  ],
   testTimeout: 20_000,
   maxWorkers: 2,
   collectCoverageFrom: ['src/**/*.ts', '!src/index.ts'],
