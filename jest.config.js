@@ -1,3 +1,5 @@
+import { slowness } from './test/kit/slowness.js';
+
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
@@ -14,7 +16,8 @@ export default {
     '<rootDir>/native/build/',
     '<rootDir>/.cache/',
   ],
-  testTimeout: 20_000,
+  // For promises that never settle: `until` of test/kit gives up before, and says what it waited for.
+  testTimeout: Math.ceil(60_000 * slowness()),
   maxWorkers: 2,
   collectCoverageFrom: ['src/**/*.ts', '!src/index.ts'],
   coverageProvider: 'v8',
