@@ -115,7 +115,7 @@ function netcat(port: number, input: Buffer): Buffer {
       const started = performance.now();
       await until(() => pushes()[0]! >= before[0]! + 5, 'five more pushes');
       const took = performance.now() - started;
-      await pause(300);
+      await until(() => pushes().every((count, index) => count >= before[index]! + 5), 'all have them');
       expect(pushes()).toEqual(before.map((count) => count + 5));
       expect(Math.abs(took - 4_700)).toBeLessThan(600);
     });
