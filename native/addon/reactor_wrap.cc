@@ -135,7 +135,7 @@ std::vector<std::byte*> ReactorWrap::HoldBuffers(const Napi::Array& buffers, std
 template <typename Starter>
 bool ReactorWrap::Run(const Starter& start) {
   const Napi::Env env = Env();
-  if (IsRunning() || environment_->ending()) {
+  if (IsRunning() || control_ == nullptr || environment_->ending()) {
     Napi::Error::New(env, "NativeReactor: listen() or start() once only")
         .ThrowAsJavaScriptException();
     return false;
@@ -160,12 +160,14 @@ bool ReactorWrap::Run(const Starter& start) {
     group_.reset();
     bridges_.clear();
     if (!host_driven_) environment_->ReleaseThreadDriver();
+    ReleaseJavaScript();
     ThrowAsJavaScript(env, error);
     return false;
   }
   napi_async_init(env, Value(), Napi::String::New(env, "GevReactor"), &async_context_);
   environment_->Register(*this);
   Ref();
+  holds_itself_ = true;
   return true;
 }
 
@@ -196,23 +198,31 @@ Napi::Value ReactorWrap::Start(const Napi::CallbackInfo& info) {
 }
 
 void ReactorWrap::Stop() noexcept {
-  if (!IsRunning()) return;
-  inline_driver_.reset();  // before the loop's descriptor closes
-  group_->Stop();
-  group_.reset();
-  bridges_.clear();
-  environment_->Unregister(*this);
-  if (!host_driven_) environment_->ReleaseThreadDriver();
-  const Napi::HandleScope scope(Env());
-  // A batch that is being delivered still needs it, and leaves it when it is done.
-  if (control_[0] == 0) LeaveAsyncContext();
-  if (!environment_->ending()) Unref();  // the references end with the environment
+  if (IsRunning()) {
+    inline_driver_.reset();  // before the loop's descriptor closes
+    group_->Stop();
+    group_.reset();
+    bridges_.clear();
+    environment_->Unregister(*this);
+    if (!host_driven_) environment_->ReleaseThreadDriver();
+  }
+  // A batch that is being delivered still needs all of it, and lets go when it is done.
+  const bool in_batch = control_ != nullptr && control_[0] != 0;
+  if (!in_batch) ReleaseJavaScript();
 }
 
-void ReactorWrap::LeaveAsyncContext() noexcept {
-  if (async_context_ == nullptr) return;
+void ReactorWrap::ReleaseJavaScript() noexcept {
   const Napi::HandleScope scope(Env());
-  napi_async_destroy(Env(), std::exchange(async_context_, nullptr));
+  if (async_context_ != nullptr) {
+    napi_async_destroy(Env(), std::exchange(async_context_, nullptr));
+  }
+  if (environment_->ending()) return;  // the references end with it
+  control_ = nullptr;
+  inbound_.clear();
+  outbound_.clear();
+  buffers_.clear();
+  on_batch_.Reset();
+  if (std::exchange(holds_itself_, false)) Unref();
 }
 
 // --- batches: loop → JavaScript
@@ -228,7 +238,7 @@ bool ReactorWrap::DeliverBatches(int& budget) {
       any = true;
       --budget;
       if (!DeliverSlab(i, slab)) {
-        LeaveAsyncContext();
+        ReleaseJavaScript();
         return true;
       }
       if (bridges_[i]->inbound().Release(slab)) group_->loop(i).Wake();

@@ -115,6 +115,7 @@ export class Reactor implements ReactorLoopOwner {
     try {
       this.bound = toAddress(native.listen(host, path === undefined ? port : -1));
     } catch (error) {
+      this.loops.length = 0;
       const { code, errno, syscall } = error as NodeJS.ErrnoException;
       throw new GevListenError(
         code ?? 'EUNKNOWN',
@@ -313,6 +314,7 @@ export class Reactor implements ReactorLoopOwner {
     try {
       native.start();
     } catch (error) {
+      this.loops.length = 0;
       const { errno, syscall, message } = error as NodeJS.ErrnoException;
       throw new GevNativeError(`The loops do not start: ${message}`, {
         cause: error,
