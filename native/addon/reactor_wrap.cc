@@ -75,9 +75,13 @@ ReactorWrap::ReactorWrap(const Napi::CallbackInfo& info)
   const auto inbound = info[1].As<Napi::Array>();
   const auto outbound = info[2].As<Napi::Array>();
   auto control = info[3].As<Napi::ArrayBuffer>();
-  if (inbound.Length() < 2 * loop_count_ || outbound.Length() < 2 * loop_count_ ||
+  const auto fits = [this](const Napi::Array& slabs, std::size_t most) {
+    return slabs.Length() >= 2 * loop_count_ && slabs.Length() <= most * loop_count_;
+  };
+  if (!fits(inbound, bridge::InboundStream::kMaxSlabs) ||
+      !fits(outbound, bridge::Mailbox::kMaxSlabs) ||
       control.ByteLength() < (1 + loop_count_) * sizeof(std::int32_t)) {
-    Napi::RangeError::New(env, "NativeReactor: too few slabs or control words")
+    Napi::RangeError::New(env, "NativeReactor: too few or too many slabs, or too few control words")
         .ThrowAsJavaScriptException();
     return;
   }
@@ -86,6 +90,7 @@ ReactorWrap::ReactorWrap(const Napi::CallbackInfo& info)
     const std::size_t out = outbound.Length() / loop_count_;
     inbound_.push_back(HoldBuffers(inbound, i * in, in));
     outbound_.push_back(HoldBuffers(outbound, i * out, out));
+    if (env.IsExceptionPending()) return;
   }
   control_ = static_cast<std::int32_t*>(control.Data());
   buffers_.push_back(Napi::Persistent(control));
@@ -126,6 +131,11 @@ std::vector<std::byte*> ReactorWrap::HoldBuffers(const Napi::Array& buffers, std
   std::vector<std::byte*> out;
   for (std::size_t i = first; i < first + count; ++i) {
     auto buffer = buffers.Get(static_cast<std::uint32_t>(i)).As<Napi::ArrayBuffer>();
+    if (buffer.ByteLength() < bridge::kSlabSize) {
+      Napi::RangeError::New(Env(), "NativeReactor: a slab is too small")
+          .ThrowAsJavaScriptException();
+      return out;
+    }
     out.push_back(static_cast<std::byte*>(buffer.Data()));
     buffers_.push_back(Napi::Persistent(buffer));
   }
@@ -310,7 +320,8 @@ bool ReactorWrap::CheckRunning(Napi::Env env) const {
 }
 
 Napi::Value ReactorWrap::Publish(const Napi::CallbackInfo& info) {
-  if (CheckRunning(info.Env())) PublishLoop(info[0].As<Napi::Number>().Uint32Value());
+  const std::size_t loop = info[0].As<Napi::Number>().Uint32Value();
+  if (CheckRunning(info.Env()) && loop < loop_count_) PublishLoop(loop);
   return info.Env().Undefined();
 }
 
@@ -323,18 +334,18 @@ Napi::Value ReactorWrap::Flush(const Napi::CallbackInfo& info) {
 // -------------------------------------------------------------------------------------------
 
 Napi::Value ReactorWrap::BytesWritten(const Napi::CallbackInfo& info) {
-  if (!IsRunning()) return Napi::Number::New(info.Env(), -1);
-  const auto written = group_->loop(info[0].As<Napi::Number>().Uint32Value())
-                           .BytesWritten(info[1].As<Napi::Number>().Uint32Value(),
-                                         info[2].As<Napi::Number>().Uint32Value());
+  const std::size_t loop = info[0].As<Napi::Number>().Uint32Value();
+  if (!IsRunning() || loop >= loop_count_) return Napi::Number::New(info.Env(), -1);
+  const auto written = group_->loop(loop).BytesWritten(info[1].As<Napi::Number>().Uint32Value(),
+                                                       info[2].As<Napi::Number>().Uint32Value());
   return Napi::Number::New(info.Env(), written ? static_cast<double>(*written) : -1);
 }
 
 Napi::Value ReactorWrap::TakeLarge(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (!CheckRunning(env)) return env.Undefined();
-  const auto frame = bridges_[info[0].As<Napi::Number>().Uint32Value()]->TakeLarge(
-      info[1].As<Napi::Number>().Uint32Value());
+  const std::size_t loop = info[0].As<Napi::Number>().Uint32Value();
+  if (!CheckRunning(env) || loop >= loop_count_) return env.Undefined();
+  const auto frame = bridges_[loop]->TakeLarge(info[1].As<Napi::Number>().Uint32Value());
   napi_value copy = nullptr;
   napi_create_buffer_copy(env, frame.size, frame.bytes.get(), nullptr, &copy);
   return {env, copy};

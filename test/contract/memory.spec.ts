@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { GevClient, GevConnectError, GevListenError, GevServer, type GevEndpoint } from 'nestjs-gev';
 import { fileURLToPath } from 'node:url';
 import { Child } from '../kit/child.js';
+import { onCleanup } from '../kit/cleanup.js';
 
 const script = fileURLToPath(new URL('../kit/children/leaks.mjs', import.meta.url));
 
@@ -41,4 +43,37 @@ describe.each([0, 2])('memory that is given back, on %i loops', (loops) => {
     },
     180_000,
   );
+});
+
+describe.each([0, 1])('addresses longer than any, on %i loops', (loops) => {
+  const lengths = [1025, 256 * 1024 - 92, 256 * 1024, 4e7];
+
+  it.each(lengths)('M6: a path of %i characters is refused, by clients and servers', async (length) => {
+    const path = 'x'.repeat(length);
+    await expectRefused({ loops, path }, 'ENAMETOOLONG');
+  });
+
+  it.each(lengths)('M6: a scope of %i characters is refused, by clients and servers', async (length) => {
+    await expectRefused({ loops, host: `fe80::1%${'x'.repeat(length)}`, port: 3 }, 'EINVAL');
+  });
+
+  it.each([108, 200, 1024])('M6: and so is what only this system finds too long: %i', async (length) => {
+    await expectRefused({ loops, path: 'x'.repeat(length) }, 'ENAMETOOLONG');
+  });
+
+  async function expectRefused(options: GevEndpoint & { loops: number }, code: string): Promise<void> {
+    const client = new GevClient({ ...options, reconnect: false });
+    const server = new GevServer(options);
+    onCleanup(() => Promise.all([client.close(), server.close()]));
+    const refusals = [
+      await client.connect().catch((error: unknown) => error),
+      await new Promise((resolve) => server.listen((error) => resolve(error))),
+    ] as Error[];
+    expect(refusals[0]).toBeInstanceOf(GevConnectError);
+    expect(refusals[1]).toBeInstanceOf(GevListenError);
+    for (const refusal of refusals) {
+      expect(refusal).toMatchObject({ code });
+      expect(refusal.message.length).toBeLessThan(1000);
+    }
+  }
 });
