@@ -67,7 +67,7 @@ describe.each([0, 1])('addresses longer than any, on %i loops', (loops) => {
     onCleanup(() => Promise.all([client.close(), server.close()]));
     const refusals = [
       await client.connect().catch((error: unknown) => error),
-      await new Promise((resolve) => server.listen((error) => resolve(error))),
+      await new Promise<Error | undefined>((resolve) => server.listen(resolve)),
     ] as Error[];
     expect(refusals[0]).toBeInstanceOf(GevConnectError);
     expect(refusals[1]).toBeInstanceOf(GevListenError);
