@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { NativeAddress, NativeReactor } from '../native/binding.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 import { Operation } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
 import type { GevAddress } from './address.js';
@@ -113,7 +114,8 @@ export class Reactor implements ReactorLoopOwner {
     if (this.stopped) throw new GevListenError('ECANCELED', { address: host, port, path });
     const native = this.createNative();
     try {
-      this.bound = toAddress(native.listen(host, path === undefined ? port : -1));
+      // The addon keeps the context it is started in: nobody's.
+      this.bound = toAddress(inFreshScope(() => native.listen(host, path === undefined ? port : -1)));
     } catch (error) {
       this.loops.length = 0;
       const { code, errno, syscall } = error as NodeJS.ErrnoException;
@@ -312,7 +314,7 @@ export class Reactor implements ReactorLoopOwner {
     }
     const native = this.createNative();
     try {
-      native.start();
+      inFreshScope(() => native.start());
     } catch (error) {
       this.loops.length = 0;
       const { errno, syscall, message } = error as NodeJS.ErrnoException;
