@@ -333,8 +333,6 @@ export class GevServer
       overflow: events.overflow,
       concurrency,
       deserializer,
-      hooked: () => this.hooked,
-      handleEvent: (pattern, packet, context) => this.handleEvent(pattern, packet, context),
       work: events.work,
       log,
       describe: nameOf,

@@ -253,3 +253,48 @@ describe.each([0, 1])('a Reactor on %i loops', (loops) => {
     expect(reactor.connections.size).toBe(0);
   });
 });
+
+describe.each([0, 2])('sending without care, on %i loops', (loops) => {
+  it('U3: trySend() never throws: false says that the connection is gone, and is counted', async () => {
+    const { server, port, connection } = await serve({ loops, maxSendBuffer: 1 << 20, highWaterMark: 1024 });
+    const peer = await Peer.connect(port);
+    const conn = await connection();
+    expect(conn.trySend('hello')).toBe(true);
+    expect(conn.trySend(Buffer.alloc(4096))).toBe(true); // above the high-water mark, and sent
+    expect((await peer.read().take(4101)).toString('latin1').slice(0, 5)).toBe('hello');
+    expect([conn.messagesSent, server.stats().refusedSends]).toEqual([2, 0]);
+    conn.close();
+    expect(conn.trySend('late')).toBe(false);
+    await until(() => conn.state === 'closed');
+    expect(conn.trySend('later')).toBe(false);
+    expect(() => conn.send('later')).toThrow(expect.objectContaining({ code: 'ERR_GEV_CONNECTION_CLOSED' }));
+    expect([conn.bytesSent, conn.messagesSent, server.stats().refusedSends]).toEqual([4101, 2, 2]);
+
+    await Peer.connect(port);
+    const other = await connection(1);
+    expect(other.trySend(Buffer.alloc((1 << 20) + 1))).toBe(false);
+    expect([other.bytesSent, server.stats().refusedSends]).toEqual([0, 3]);
+    await until(() => other.state === 'closed');
+    expect(other.closeReason).toBe('backpressure');
+  });
+
+  it('W2: a broadcast above the high-water mark makes writable false, and drain$ follows', async () => {
+    const { server, port, connection } = await serve({ loops, highWaterMark: 1024, lowWaterMark: 512 });
+    const peer = await Peer.connect(port);
+    const conn = await connection();
+    let drains = 0;
+    conn.drain$.subscribe(() => drains++);
+    server.broadcast(Buffer.alloc(1024));
+    expect(conn.writable).toBe(true); // at the mark, not above it
+    for (const size of [4096, 8 * 1024 * 1024]) {
+      const before = drains;
+      server.broadcast(Buffer.alloc(size));
+      expect(conn.writable).toBe(false);
+      peer.read();
+      await until(() => drains > before);
+      expect(conn.writable).toBe(true);
+      peer.pause();
+    }
+    expect(drains).toBe(2);
+  });
+});
