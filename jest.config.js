@@ -1,3 +1,5 @@
+import { slowness } from './test/kit/slowness.js';
+
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
@@ -8,8 +10,14 @@ export default {
     '^nestjs-gev$': '<rootDir>/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/sample/dist/', '<rootDir>/native/build/'],
-  testTimeout: 20_000,
+  modulePathIgnorePatterns: [
+    '<rootDir>/dist/',
+    '<rootDir>/sample/dist/',
+    '<rootDir>/native/build/',
+    '<rootDir>/.cache/',
+  ],
+  // For promises that never settle: `until` of test/kit gives up before, and says what it waited for.
+  testTimeout: Math.ceil(60_000 * slowness()),
   maxWorkers: 2,
   collectCoverageFrom: ['src/**/*.ts', '!src/index.ts'],
   coverageProvider: 'v8',

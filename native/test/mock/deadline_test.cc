@@ -122,7 +122,7 @@ TEST(DeadlineTest, I1_APeerThatSendsAndNeverReadsIsIdleInTheEnd) {
   EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kIdle);
 }
 
-TEST(DeadlineTest, F18_AJumpOfTheClockExpiresEachDeadlineOnce) {
+TEST(DeadlineTest, I1_AJumpOfTheClockExpiresEachDeadlineOnce) {
   MockHarness harness(IdleAfter(5000));
   std::vector<MockPeer> peers;
   for (int i = 0; i < 50; ++i) {

@@ -46,7 +46,7 @@ struct FaultCase {
 
 class EchoUnderFaultsTest : public testing::TestWithParam<FaultCase> {};
 
-TEST_P(EchoUnderFaultsTest, F9_TheResultIsIdentical) {
+TEST_P(EchoUnderFaultsTest, W3_TheResultIsIdentical) {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     MockHarness harness;
     harness.handler.echo = true;
@@ -144,7 +144,7 @@ TEST(IoFaultsTest, ShortOfMemoryItWaitsInsteadOfSpinningOrClosing) {
   }
 }
 
-TEST(IoFaultsTest, F21_PauseAndCloseInsideACallbackHoldAtOnce) {
+TEST(IoFaultsTest, W6_PauseAndCloseInsideACallbackHoldAtOnce) {
   MockHarness harness;
   harness.handler.read_size = 10;
   MockPeer peer = harness.Connect();
@@ -196,7 +196,7 @@ struct StateCase {
 
 class ResetTest : public testing::TestWithParam<StateCase> {};
 
-TEST_P(ResetTest, F11_EndsTheConnectionOnceWithoutSpinning) {
+TEST_P(ResetTest, C5_EndsTheConnectionOnceWithoutSpinning) {
   MockHarness harness;
   harness.handler.close_on_end = false;
   MockPeer peer = harness.Connect();
@@ -244,7 +244,7 @@ INSTANTIATE_TEST_SUITE_P(
                   CloseReason::kLocal}),
     [](const auto& instance) { return std::string(instance.param.name); });
 
-TEST(IoFaultsTest, F11_AResetBeforeTheFirstReadGivesOpenAndClose) {
+TEST(IoFaultsTest, C5_AResetBeforeTheFirstReadGivesOpenAndClose) {
   MockHarness harness;
   MockPeer peer = harness.kernel.Dial(harness.port);
   peer.Reset();
@@ -254,7 +254,7 @@ TEST(IoFaultsTest, F11_AResetBeforeTheFirstReadGivesOpenAndClose) {
   EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kReset);
 }
 
-TEST(IoFaultsTest, F11_BrokenPipesAndResetsOfACallEndTheConnection) {
+TEST(IoFaultsTest, C5_BrokenPipesAndResetsOfACallEndTheConnection) {
   for (const int error : {EPIPE, ECONNRESET, ETIMEDOUT, EHOSTUNREACH}) {
     MockHarness harness;
     MockPeer peer = harness.Connect();

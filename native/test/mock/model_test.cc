@@ -312,7 +312,7 @@ class World {
 
 class ModelTest : public testing::TestWithParam<std::uint64_t> {};
 
-TEST_P(ModelTest, F21_HoldsItsInvariantsWhateverHappens) {
+TEST_P(ModelTest, S10_HoldsItsInvariantsWhateverHappens) {
   World world(GetParam());
   world.Run(3000);
 }
