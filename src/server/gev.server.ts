@@ -334,6 +334,7 @@ export class GevServer
       concurrency,
       deserializer,
       work: events.work,
+      turns: events.turns,
       log,
       describe: nameOf,
     });
