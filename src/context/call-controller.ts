@@ -43,9 +43,9 @@ export function createCallController(report: FailureReport): AbortController {
     onabort: {
       get: () => onabort,
       set(listener: AbortListener | null) {
-        if (onabort !== null) signal.removeEventListener('abort', onabort as Bound);
+        if (onabort !== null) signal.removeEventListener('abort', onabort);
         onabort = listener;
-        if (listener !== null) signal.addEventListener('abort', listener as Bound);
+        if (listener !== null) signal.addEventListener('abort', listener);
       },
     },
   });

@@ -381,7 +381,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
 
   /** @internal A function of the application that was called for this connection has thrown. */
   reportFailure(culprit: string, error: unknown): void {
-    this.owner.reportFailure(culprit, error, this as GevConnection<object>);
+    this.owner.reportFailure(culprit, error, this);
   }
 
   private makeCloseError(): GevError {

@@ -115,15 +115,15 @@ class BoundObserver<T> extends AsyncResource implements Observer<T> {
   }
 
   next(value: T): void {
-    this.runInAsyncScope(this.subscriber.next, this.subscriber, value);
+    this.runInAsyncScope(() => this.subscriber.next(value));
   }
 
   error(error: unknown): void {
-    this.runInAsyncScope(this.subscriber.error, this.subscriber, error);
+    this.runInAsyncScope(() => this.subscriber.error(error));
   }
 
   complete(): void {
-    this.runInAsyncScope(this.subscriber.complete, this.subscriber);
+    this.runInAsyncScope(() => this.subscriber.complete());
   }
 }
 
