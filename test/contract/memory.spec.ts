@@ -41,7 +41,6 @@ describe.each([0, 2])('memory that is given back, on %i loops', (loops) => {
         expect([second, third, fourth, last].filter((left) => left![each] >= ceiling)).toEqual([]);
       }
     },
-    180_000,
   );
 });
 
