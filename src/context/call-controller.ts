@@ -1,4 +1,4 @@
-import { bindCallback, type FailureReport } from '../core/callback.js';
+import { bindOnce, type FailureReport } from '../core/callback.js';
 
 type AbortListener = ((this: AbortSignal, event: Event) => unknown) | { handleEvent(event: Event): unknown };
 type Bound = (event: Event) => void;
@@ -23,7 +23,7 @@ export function createCallController(report: FailureReport): AbortController {
     if (known !== undefined) return known;
     const call = (event: Event): unknown =>
       typeof listener === 'function' ? listener.call(signal, event) : listener.handleEvent(event);
-    const made = bindCallback(call, CULPRIT, report);
+    const made = bindOnce(call, CULPRIT, report);
     bound.set(listener, made);
     return made;
   };
@@ -43,9 +43,9 @@ export function createCallController(report: FailureReport): AbortController {
     onabort: {
       get: () => onabort,
       set(listener: AbortListener | null) {
-        if (onabort !== null) signal.removeEventListener('abort', onabort as Bound);
+        if (onabort !== null) signal.removeEventListener('abort', onabort);
         onabort = listener;
-        if (listener !== null) signal.addEventListener('abort', listener as Bound);
+        if (listener !== null) signal.addEventListener('abort', listener);
       },
     },
   });

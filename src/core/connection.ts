@@ -2,7 +2,7 @@ import type { Observable, Subscriber, Subscription } from 'rxjs';
 import { Operation, SendFlag } from '../native/layout.js';
 import type { FramePiece } from '../native/outbound.js';
 import { formatAddress } from './address.js';
-import { bindCallback, type FailureReport } from './callback.js';
+import { bindOnce, type FailureReport } from './callback.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
 import { ContainedObservable, EventSource } from './contained-observable.js';
 import {
@@ -75,8 +75,6 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
 
   /** @internal Replies that handlers still owe; kept by the server layer. */
   pendingReplies = 0;
-  /** @internal The server layer's cached context. */
-  context: unknown;
   /** @internal The server layer's state of this connection. */
   scope: unknown;
 
@@ -204,7 +202,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   send(data: GevData, callback?: SendCallback): boolean {
     return this.transmit(
       data,
-      callback === undefined ? undefined : bindCallback(callback, 'A send() callback', this.reporter),
+      callback === undefined ? undefined : bindOnce(callback, 'A send() callback', this.reporter),
     );
   }
 
@@ -381,7 +379,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
 
   /** @internal A function of the application that was called for this connection has thrown. */
   reportFailure(culprit: string, error: unknown): void {
-    this.owner.reportFailure(culprit, error, this as GevConnection<object>);
+    this.owner.reportFailure(culprit, error, this);
   }
 
   private makeCloseError(): GevError {

@@ -1,7 +1,6 @@
-import { AsyncResource } from 'node:async_hooks';
 import { Observable, type Observer, type Operator, Subject, Subscriber, type Subscription } from 'rxjs';
 import type { TeardownLogic } from 'rxjs';
-import type { FailureReport } from './callback.js';
+import { type FailureReport, Registrar } from './callback.js';
 
 /**
  * An Observable that we hand to the application. What a subscriber's function throws is reported; RxJS would throw it in a
@@ -109,21 +108,21 @@ class ContainedObserver<T> implements Observer<T> {
 }
 
 /** Runs a subscriber in the async context in which this was made. */
-class BoundObserver<T> extends AsyncResource implements Observer<T> {
-  constructor(private readonly subscriber: Subscriber<T>) {
-    super('GevSubscription');
-  }
+class BoundObserver<T> implements Observer<T> {
+  private readonly registrar = new Registrar();
+
+  constructor(private readonly subscriber: Subscriber<T>) {}
 
   next(value: T): void {
-    this.runInAsyncScope(this.subscriber.next, this.subscriber, value);
+    this.registrar.call(() => this.subscriber.next(value));
   }
 
   error(error: unknown): void {
-    this.runInAsyncScope(this.subscriber.error, this.subscriber, error);
+    this.registrar.call(() => this.subscriber.error(error));
   }
 
   complete(): void {
-    this.runInAsyncScope(this.subscriber.complete, this.subscriber);
+    this.registrar.call(() => this.subscriber.complete());
   }
 }
 

@@ -1,4 +1,5 @@
 import type { NativeReactor } from '../native/binding.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 import { Inbound, type InboundListener } from '../native/inbound.js';
 import { type FlushScheduler, Outbound } from '../native/outbound.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
@@ -192,7 +193,8 @@ export class ReactorLoop implements InboundListener {
     const connections = this.slots.splice(0);
     for (const connection of connections) connection?.handleLost();
     for (const connection of connections) {
-      if (connection !== undefined) this.finish(connection, 'shutdown', 0);
+      if (connection === undefined) continue;
+      inFreshScope(() => this.finish(connection, 'shutdown', 0));
     }
     this.quiesced?.();
   }

@@ -1,6 +1,6 @@
-import { AsyncResource } from 'node:async_hooks';
 import { MAX_TIMER_ID, Operation } from '../native/layout.js';
 import type { Outbound } from '../native/outbound.js';
+import { Registrar } from './callback.js';
 import { isThenable } from './values.js';
 
 /** A running timer of a {@link Reactor}. */
@@ -56,19 +56,18 @@ export class ReactorTimers {
 }
 
 /** Runs its function in the async context in which it was made. */
-class NativeTimer extends AsyncResource implements ReactorTimerHandle {
+class NativeTimer implements ReactorTimerHandle {
   runs = 0;
   skipped = 0;
   active = true;
+  private readonly registrar = new Registrar();
 
   constructor(
     private readonly fn: () => unknown,
     readonly repeats: boolean,
     private readonly overlap: boolean,
     private readonly onCancel: () => void,
-  ) {
-    super('GevTimer');
-  }
+  ) {}
 
   cancel(): void {
     this.end();
@@ -85,7 +84,7 @@ class NativeTimer extends AsyncResource implements ReactorTimerHandle {
     if (!this.repeats) this.active = false;
     let result: unknown;
     try {
-      result = this.runInAsyncScope(this.fn);
+      result = this.registrar.call(this.fn);
     } catch (error) {
       onError(error);
     }

@@ -1,6 +1,7 @@
 import { take, type Subscription } from 'rxjs';
 import { type GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 import type { ConnectionScope } from './connection-scope.js';
 import type { NestHandler } from './event-handlers.js';
 import { MessageQueue } from './message-queue.js';
@@ -213,7 +214,8 @@ export class RpcConnection implements ReplyTarget, TurnTaker {
     if (this.connection.state !== 'open') this.dropWaiting();
     else {
       const { text, route, dataStart, idLength } = this.waiting.shift();
-      this.handle(text, route, dataStart, idLength);
+      // Not in the context of the call that has made room.
+      inFreshScope(() => this.handle(text, route, dataStart, idLength));
       this.scope.complete();
     }
     this.starting = false;

@@ -1,5 +1,5 @@
-import { AsyncResource } from 'node:async_hooks';
 import { onAbort } from '../core/abort-listeners.js';
+import { Registrar } from '../core/callback.js';
 import type { Reactor, ReactorTimerHandle } from '../core/reactor.js';
 import {
   assertInterval,
@@ -67,9 +67,10 @@ interface TimerOwner {
 }
 
 /** Runs its function in the async context in which it was set, which may be long before it starts. */
-class ServerTimer extends AsyncResource implements EndingTimer {
+class ServerTimer implements EndingTimer {
   private handle: ReactorTimerHandle | undefined;
   private cancelled = false;
+  private readonly registrar = new Registrar();
   private stopListening: (() => void) | undefined;
   private readonly told: (() => void)[] = [];
 
@@ -79,7 +80,6 @@ class ServerTimer extends AsyncResource implements EndingTimer {
     private readonly begin: Begin,
     private readonly owner: TimerOwner,
   ) {
-    super('GevTimer');
     const { signal } = options;
     if (signal?.aborted) this.cancelled = true;
     else if (signal !== undefined) this.stopListening = onAbort(signal, this.cancel);
@@ -115,7 +115,7 @@ class ServerTimer extends AsyncResource implements EndingTimer {
   private readonly run = (): unknown => {
     let result: unknown;
     try {
-      result = this.runInAsyncScope(this.fn);
+      result = this.registrar.call(this.fn);
     } catch (error) {
       this.fail(error);
     }
