@@ -281,7 +281,6 @@ export class GevServer
       borrowed: codec.copy === false,
       closeTimeout,
       overflow: { overflow, overflowLimit, onDropped: (count) => (this.droppedValues += count) },
-      contextPerMessage: concurrency > 1 || this.hooked,
       createRpc: codec.framing === 'raw' ? undefined : (events) => this.createRpc(events),
       log: this.log,
       onConnection: (connection) => {
