@@ -159,16 +159,12 @@ export class RpcDispatcher {
   }
 
   private dispatch(rpc: RpcConnection, value: unknown): void {
-    if (typeof value !== 'object' || value === null) {
-      this.refuse(rpc.connection, 'no packet: an object with "pattern" and "data" was expected');
-      return;
-    }
-    const packet = value as IncomingPacket;
+    // JSON that is no packet is an event without a name, as Nest takes it.
+    const packet: IncomingPacket = typeof value === 'object' && value !== null ? value : {};
     const pattern = patternText(packet.pattern);
     const { id } = packet;
-    if (id !== undefined) this.request(rpc, pattern, packet, id);
-    else if (packet.pattern !== undefined) this.event(rpc, pattern, packet);
-    else this.refuse(rpc.connection, 'a packet with neither pattern nor id');
+    if (id === undefined) this.event(rpc, pattern, packet);
+    else this.request(rpc, pattern, packet, id);
   }
 
   private request(rpc: RpcConnection, pattern: string, packet: IncomingPacket, id: unknown): void {
