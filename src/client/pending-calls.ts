@@ -1,4 +1,5 @@
 import type { Subscriber } from 'rxjs';
+import { onAbort } from '../core/abort-listeners.js';
 import { GevAbortedError, GevTimeoutError } from '../core/client-errors.js';
 import { CANCEL_PATTERN, HELLO_PATTERN } from '../protocol/nest-json.js';
 import { isThenable } from '../server/handler-result.js';
@@ -88,11 +89,7 @@ export class PendingCalls {
   /** Fails all that is in flight on a connection. */
   failAll(link: Link, error: unknown): void {
     for (const call of [...link.calls.values()]) {
-      try {
-        this.fail(call, error);
-      } catch (cause) {
-        this.setup.onFailure(cause);
-      }
+      this.safely(() => this.fail(call, error));
     }
   }
 
@@ -200,8 +197,15 @@ export class PendingCalls {
       abort();
       return;
     }
-    signal.addEventListener('abort', abort, { once: true });
-    call.release = () => signal.removeEventListener('abort', abort);
+    call.release = onAbort(signal, () => this.safely(abort));
+  }
+
+  private safely(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.setup.onFailure(error);
+    }
   }
 
   private cancellationOf(link: Link): Cancellation {

@@ -1,8 +1,7 @@
 import { lastValueFrom, type Observable } from 'rxjs';
 import { GevContext } from '../context/gev.context.js';
-import { formatAddress } from '../core/address.js';
 import type { CloseReason } from '../core/close-reason.js';
-import type { GevConnection } from '../core/connection.js';
+import { type GevConnection, nameOf } from '../core/connection.js';
 import { type GevError, GevHandlerError } from '../core/errors.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
 import { inFreshScope } from '../native/fresh-scope.js';
@@ -119,13 +118,19 @@ export class ConnectionEvents implements ReactorHandler {
   }
 
   onError(error: GevError): void {
-    this.setup.log.report(error.code, 'error', error.message, error.cause);
+    const kind = error instanceof GevHandlerError ? error.culprit : error.code;
+    this.setup.log.report(kind, 'error', error.message, error.cause);
     this.setup.onError(error);
   }
 
   /** A handler threw. Nest's own filter has logged the stack already, unless a filter of the application answered. */
   reportFailure(connection: GevConnection, handler: EventHandler, error: unknown): void {
     this.setup.log.report(handler.label, 'error', `${handler.label} failed on ${nameOf(connection)}`, error);
+  }
+
+  reportTeardown(connection: GevConnection, error: unknown): void {
+    const message = `The teardown of an Observable failed on ${nameOf(connection)}`;
+    this.setup.log.report('teardown', 'error', message, error);
   }
 
   /** What the loops found; the rest has been reported with what it was. */
@@ -236,12 +241,4 @@ class ConnectStream extends ReplyStream {
   }
 
   protected override ended(): void {}
-}
-
-/** A connection in a log line. */
-export function nameOf(connection: GevConnection): string {
-  const { id, remoteAddress, remotePort } = connection;
-  const peer =
-    remoteAddress === undefined ? '' : ` (${formatAddress({ address: remoteAddress, port: remotePort })})`;
-  return `connection ${id}${peer}`;
 }

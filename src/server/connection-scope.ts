@@ -5,7 +5,7 @@ import { inFreshScope } from '../native/fresh-scope.js';
 import type { ConnectionEvents } from './connection-events.js';
 import type { EventHandler } from './event-handlers.js';
 import { patternOf } from './handler-marker.js';
-import { isData } from './handler-result.js';
+import { isData, unsubscribe } from './handler-result.js';
 import { MessageLane } from './message-lane.js';
 import { MessageQueue } from './message-queue.js';
 import { RpcConnection } from './rpc-connection.js';
@@ -101,7 +101,7 @@ export class ConnectionScope {
   hold(subscription: Subscription): void {
     if (subscription.closed) return;
     if (this.closed) {
-      subscription.unsubscribe();
+      this.unsubscribe(subscription);
       return;
     }
     const subscriptions = (this.subscriptions ??= new Set());
@@ -131,7 +131,16 @@ export class ConnectionScope {
     this.closed = true;
     this.dropQueue();
     this.rpc?.close();
-    for (const subscription of [...(this.subscriptions ?? [])]) subscription.unsubscribe();
+    for (const subscription of [...(this.subscriptions ?? [])]) this.unsubscribe(subscription);
+  }
+
+  /** The teardown of an Observable that a handler returned has thrown. */
+  reportTeardown(error: unknown): void {
+    this.events.reportTeardown(this.connection, error);
+  }
+
+  private unsubscribe(subscription: Subscription): void {
+    unsubscribe(subscription, (error) => this.reportTeardown(error));
   }
 
   private get waiting(): number {

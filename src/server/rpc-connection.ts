@@ -111,6 +111,10 @@ export class RpcConnection implements ReplyTarget {
     this.dispatcher.reportFailure(this.connection, context.getPattern(), error);
   }
 
+  reportTeardown(error: unknown): void {
+    this.scope.reportTeardown(error);
+  }
+
   openGate(send: (value: unknown) => void): OverflowGate {
     return new OverflowGate(this.connection, this.dispatcher.overflow, send);
   }

@@ -14,6 +14,7 @@ export class Relay {
   private server: Server | undefined;
   private listening = 0;
   private readonly clients = new Set<Socket>();
+  private stalled = false;
 
   private constructor(private readonly target: number) {
     onCleanup(() => this.stop());
@@ -60,8 +61,9 @@ export class Relay {
     for (const client of this.clients) client.end();
   }
 
-  /** Reads nothing from the clients any more: the network is gone, as far as they can tell. */
+  /** Reads nothing from any client any more: the network is gone, as far as they can tell. */
   stall(): void {
+    this.stalled = true;
     for (const client of this.clients) client.unpipe().pause();
   }
 
@@ -69,8 +71,10 @@ export class Relay {
     this.accepted++;
     this.clients.add(client);
     const server = connect(this.target, '127.0.0.1');
-    client.on('data', (data) => (this.requests += data.toString()));
-    client.pipe(server).pipe(client);
+    if (!this.stalled) {
+      client.on('data', (data) => (this.requests += data.toString()));
+      client.pipe(server).pipe(client);
+    }
     client.on('close', () => {
       this.clients.delete(client);
       server.destroy();
