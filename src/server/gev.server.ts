@@ -353,6 +353,7 @@ export class GevServer
         ? (pattern, packet, context) => this.handleEvent(pattern, packet, context)
         : undefined,
       work: events.work,
+      turns: events.turns,
       log,
       describe: nameOf,
     });
