@@ -68,7 +68,7 @@ export class PendingCalls {
   fail(call: Call, error: unknown): void {
     if (call.settled) return;
     this.settle(call);
-    call.subscriber.error(this.setup.serializeError(error));
+    call.subscriber.error(this.shown(error));
   }
 
   /** Nobody waits any more: frees the id and tells the server. */
@@ -83,7 +83,7 @@ export class PendingCalls {
     call.link?.endpoint.timedOut();
     this.abandon(call);
     const ms = call.options?.timeout ?? this.setup.requestTimeout;
-    call.subscriber.error(this.setup.serializeError(new GevTimeoutError(call.pattern, ms)));
+    call.subscriber.error(this.shown(new GevTimeoutError(call.pattern, ms)));
   }
 
   /** Fails all that is in flight on a connection. */
@@ -191,13 +191,23 @@ export class PendingCalls {
       if (call.settled) return;
       this.abandon(call);
       const error = new GevAbortedError({ cause: signal.reason as unknown });
-      call.subscriber.error(this.setup.serializeError(error));
+      call.subscriber.error(this.shown(error));
     };
     if (signal.aborted) {
       abort();
       return;
     }
     call.release = onAbort(signal, () => this.safely(abort));
+  }
+
+  /** What a subscriber is to see of an error; the error itself, where the hook for that fails. */
+  private shown(error: unknown): unknown {
+    try {
+      return this.setup.serializeError(error);
+    } catch (cause) {
+      this.setup.onFailure(cause);
+      return error;
+    }
   }
 
   private safely(run: () => void): void {
