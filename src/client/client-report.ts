@@ -7,7 +7,10 @@ import type { Endpoint } from './endpoint.js';
 import type { GevClientEvents } from './gev.client.events.js';
 import type { Link } from './link.js';
 
-/** Takes what happens to a client's connections to its log and to the listeners of its events. */
+/**
+ * Takes what happens to a client's connections to its log and to the listeners of its events. Those are called in the
+ * context in which they were added, not in that of the request that happens to bring it about.
+ */
 export class ClientReport {
   reconnects = 0;
   private readonly listeners = new Listeners<GevClientEvents>('client', (culprit, error) =>

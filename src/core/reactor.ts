@@ -27,8 +27,17 @@ import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 export type { DialTarget } from './reactor-dials.js';
 export type { ReactorTimerHandle } from './reactor-timers.js';
 
+/** What bounds the time that handlers of messages take between two turns of Node's loop. */
+export interface ReactorTurns {
+  onEvents(count: number): void;
+  /** Messages are only queued until Node's loop has gone round. */
+  readonly spent: boolean;
+}
+
 /** What a {@link Reactor} tells whoever uses it. Of one connection: open, messages, end, close, in this order. */
 export interface ReactorHandler {
+  /** Told of the number of events before each call that brings some. */
+  readonly turns?: ReactorTurns;
   /** After accept, or when a dial has connected. With `gateConnections` nothing is read from it until {@link Reactor.admit}. */
   onOpen(connection: GevConnection): void;
   /** One chunk or frame; the Buffer is the receiver's to keep. */
@@ -394,9 +403,12 @@ export class Reactor implements ReactorLoopOwner {
 
   private createNative(): NativeReactor {
     const { options } = this;
-    const { native, memory } = createNativeReactor(options, (loop, slab, from, to) =>
-      this.loops[loop]!.read(slab, from, to),
-    );
+    const { native, memory } = createNativeReactor(options, (loop, slab, from, to) => {
+      const { turns } = this.handler;
+      turns?.onEvents(to - from);
+      this.loops[loop]!.read(slab, from, to);
+      return turns?.spent ?? false;
+    });
     const scheduleFlush = (): void => this.scheduleFlush();
     memory.forEach((each, index) => {
       this.loops.push(new ReactorLoop(index, this, native, each, options, scheduleFlush));

@@ -14,6 +14,7 @@ import type { OverflowPolicy } from './overflow-gate.js';
 import { ReplyStream } from './reply-stream.js';
 import type { RpcDispatcher } from './rpc-dispatcher.js';
 import { Tally, within } from './tally.js';
+import { Turns } from './turns.js';
 
 /** What the handlers' side asks of the reactor. */
 export type ConnectionGate = Pick<Reactor, 'admit' | 'finish' | 'refuse' | 'pause' | 'resume'>;
@@ -49,6 +50,8 @@ export class ConnectionEvents implements ReactorHandler {
   reactor!: ConnectionGate;
   /** Connect and message handlers that are at work, and messages that wait for one. */
   readonly work = new Tally();
+  /** Who starts handlers, and when. */
+  readonly turns = new Turns();
   /** Connections whose `@OnClose` handlers are at work. */
   readonly closing = new Tally();
   readonly messageHandlers: readonly EventHandler[];

@@ -335,6 +335,7 @@ export class GevServer
       concurrency,
       deserializer,
       work: events.work,
+      turns: events.turns,
       log,
       describe: nameOf,
     });

@@ -11,6 +11,7 @@ import type { RpcConnection } from './rpc-connection.js';
 import type { Replies } from './rpc-replies.js';
 import { patternText, type RouteTable } from './rpc-routes.js';
 import type { Tally } from './tally.js';
+import type { Turns } from './turns.js';
 
 /** A packet as Nest's clients send it. Nothing of it is to be trusted. */
 interface IncomingPacket {
@@ -43,6 +44,7 @@ export interface RpcSetup {
   readonly deserializer: GevDeserializer | undefined;
   /** Packets and events at work. */
   readonly work: Tally;
+  readonly turns: Turns;
   readonly log: ErrorLog;
   readonly describe: (connection: GevConnection) => string;
 }
@@ -56,6 +58,7 @@ export class RpcDispatcher {
   readonly overflow: OverflowPolicy;
   readonly concurrency: number;
   readonly work: Tally;
+  readonly turns: Turns;
   private readonly routes: (Route | null)[][] = [];
 
   constructor(private readonly setup: RpcSetup) {
@@ -63,6 +66,7 @@ export class RpcDispatcher {
     this.overflow = setup.overflow;
     this.concurrency = setup.concurrency;
     this.work = setup.work;
+    this.turns = setup.turns;
   }
 
   /** The routes of a loop, which numbers patterns as they come. */
