@@ -47,6 +47,7 @@ describe.each<[ServerKind, number]>([
     const client = clientOf({ loops, endpoints, ...options });
     await client.connect();
     await until(() => client.stats().endpoints.every(({ connections }) => connections === 1), 'both are up');
+    await until(() => relay.accepted === 1, 'the relay knows');
     return { client, relay, first, second };
   }
 

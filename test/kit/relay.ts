@@ -14,7 +14,6 @@ export class Relay {
   private server: Server | undefined;
   private listening = 0;
   private readonly clients = new Set<Socket>();
-  private stalled = false;
 
   private constructor(private readonly target: number) {
     onCleanup(() => this.stop());
@@ -61,9 +60,8 @@ export class Relay {
     for (const client of this.clients) client.end();
   }
 
-  /** Reads nothing from any client any more: the network is gone, as far as they can tell. */
+  /** Reads nothing more from the clients it has: the network is gone, as far as they can tell. */
   stall(): void {
-    this.stalled = true;
     for (const client of this.clients) client.unpipe().pause();
   }
 
@@ -71,10 +69,8 @@ export class Relay {
     this.accepted++;
     this.clients.add(client);
     const server = connect(this.target, '127.0.0.1');
-    if (!this.stalled) {
-      client.on('data', (data) => (this.requests += data.toString()));
-      client.pipe(server).pipe(client);
-    }
+    client.on('data', (data) => (this.requests += data.toString()));
+    client.pipe(server).pipe(client);
     client.on('close', () => {
       this.clients.delete(client);
       server.destroy();
