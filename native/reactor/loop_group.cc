@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "reactor/ledger.h"
+
 namespace reactor {
 
 LoopGroup::LoopGroup(GroupOptions options, std::span<LoopHandler* const> handlers)
@@ -45,7 +47,12 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
 
 void LoopGroup::Start() {
   if (options_.host_driven) return;
-  for (const auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.Run(); });
+  for (const auto& loop : loops_) {
+    threads_.emplace_back([&loop = *loop] {
+      [[maybe_unused]] const Held<Asset::kThread> held;
+      loop.Run();
+    });
+  }
 }
 
 // On the thread of the loop that accepted.
