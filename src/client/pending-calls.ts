@@ -160,7 +160,7 @@ export class PendingCalls {
   };
 
   private tellError(call: Call, error: unknown): void {
-    call.runInAsyncScope(() => call.subscriber.error(this.setup.serializeError(error)));
+    call.runInAsyncScope(() => call.subscriber.error(this.shown(error)));
   }
 
   /** A deserializer takes its time: what one connection brings stays in order all the same. */
@@ -202,6 +202,16 @@ export class PendingCalls {
       return;
     }
     call.release = onAbort(signal, () => this.safely(abort));
+  }
+
+  /** What a subscriber is to see of an error; the error itself, where the hook for that fails. */
+  private shown(error: unknown): unknown {
+    try {
+      return this.setup.serializeError(error);
+    } catch (cause) {
+      this.setup.onFailure(cause);
+      return error;
+    }
   }
 
   private safely(run: () => void): void {

@@ -3,6 +3,7 @@ import { MessagePattern } from '@nestjs/microservices';
 import { GEV_TRANSPORT } from '../core/constants.js';
 import { GevError } from '../core/errors.js';
 import {
+  countEntry,
   HANDLER_MARKER,
   patternOf,
   type ConnectionEvent,
@@ -38,7 +39,7 @@ export function connectionEvent(event: ConnectionEvent): MethodDecorator {
 /** The same method, counting; it keeps the name, and what decorators below this one have left on it. */
 function countCalls(method: Method, marker: HandlerMarker): Method {
   const counted: Method = function (...args) {
-    marker.entered++;
+    countEntry(marker);
     return method.apply(this, args);
   };
   Object.defineProperty(counted, 'name', { value: method.name, configurable: true });

@@ -68,6 +68,8 @@ export class GevServer
   /** {@link GEV_TRANSPORT}: handlers that name another transport are not registered here. */
   override transportId: Transport | symbol = GEV_TRANSPORT;
   protected override readonly logger: LoggerService;
+  /** Of Nest 12: failures of event handlers are logged here, not there. */
+  override readonly propagatesEventHandlerErrors = true;
 
   private readonly options: ResolvedGevServerOptions;
   private readonly handlers = new EventHandlers();

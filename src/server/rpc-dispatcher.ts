@@ -228,7 +228,7 @@ export class RpcDispatcher {
       this.work.down(1);
     };
     const failed = (error: unknown): void => {
-      this.reportFailure(rpc.connection, context.getPattern(), error);
+      if (!isLogged(error)) this.reportFailure(rpc.connection, context.getPattern(), error);
       if (!settled) done();
     };
     const take = (value: unknown): void => {
@@ -269,6 +269,12 @@ export class RpcDispatcher {
     log.report('protocol', 'warn', `${describe(connection)} is closed: it sent ${what}`);
     connection.failProtocol();
   }
+}
+
+/** What Nest's exception handler makes of an error it did not expect, when it has logged it with its stack. */
+function isLogged(error: unknown): boolean {
+  const { status, message } = (error ?? {}) as { readonly status?: unknown; readonly message?: unknown };
+  return status === 'error' && message === 'Internal server error' && !(error instanceof Error);
 }
 
 /** A pattern in a log line: quoted, escaped and cut. */
