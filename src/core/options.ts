@@ -37,15 +37,16 @@ export interface GevLogger {
 
 /**
  * Options of a server. All are optional. Sizes are in bytes, times in milliseconds; a time of 0 means "never" where
- * that makes sense. Wrong values and unknown names are refused with a {@link GevOptionsError}.
+ * that makes sense. `undefined` and `null` leave an option out; wrong values and unknown names are refused with a
+ * {@link GevOptionsError}.
  *
  * @publicApi
  */
 export interface GevServerOptions {
   /** Name or address to listen on; a name is resolved once, at listen. Default: `'localhost'`. */
   readonly host?: string;
-  /** 0 lets the system choose; `address()` tells what it chose. Default: 3000. */
-  readonly port?: number;
+  /** A number, or its digits. 0 lets the system choose; `address()` tells what it chose. Default: 3000. */
+  readonly port?: number | string;
   /** Listen on this Unix-domain socket instead of host and port. A stale file is replaced. */
   readonly path?: string;
   /** How many connections may wait to be accepted; the system caps it. Default: 4096. */

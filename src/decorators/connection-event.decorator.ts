@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { MessagePattern } from '@nestjs/microservices';
 import { GEV_TRANSPORT } from '../core/constants.js';
+import { decorated } from '../core/decorated.js';
 import { GevError } from '../core/errors.js';
 import {
   countEntry,
@@ -27,6 +28,7 @@ export function connectionEvent(event: ConnectionEvent): MethodDecorator {
         `${label} can handle one event only: give each a method of its own`,
       );
     }
+    decorated.connectionHandlers.add(label);
     const marker: HandlerMarker = { event, label, entered: 0 };
     const counted = countCalls(method, marker);
     Reflect.defineMetadata(HANDLER_MARKER, event, counted);

@@ -62,6 +62,10 @@ export class EventHandlers {
     this.byEvent[marker.event].push([marker, handler]);
   }
 
+  get empty(): boolean {
+    return Object.values(this.byEvent).every((handlers) => handlers.length === 0);
+  }
+
   /** The handlers of an event, each passed through `wrap`. */
   of(
     event: ConnectionEvent,

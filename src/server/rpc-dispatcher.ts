@@ -1,4 +1,4 @@
-import type { MessageHandler } from '@nestjs/microservices';
+import type { ReadPacket } from '@nestjs/microservices';
 import { GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
 import type { GevDeserializer } from '../core/options.js';
@@ -49,6 +49,9 @@ export interface RpcSetup {
   readonly concurrency: number;
   /** Undefined: packets are taken as they are. */
   readonly deserializer: GevDeserializer | undefined;
+  /** Nest's own way with events, where the application has overridden it. */
+  readonly handleEvent:
+    ((pattern: string, packet: ReadPacket, context: GevContext) => Promise<unknown>) | undefined;
   /** Packets and events at work. */
   readonly work: Tally;
   readonly turns: Turns;
@@ -101,7 +104,7 @@ export class RpcDispatcher {
     dataStart: number,
     idLength: number,
   ): boolean {
-    if (this.setup.deserializer !== undefined) return false;
+    if (this.setup.deserializer !== undefined || this.setup.routes.dynamic) return false;
     let route = rpc.routes[number];
     if (route === undefined) route = this.learn(rpc, text, number, dataStart);
     if (route === null) return false;
@@ -181,16 +184,12 @@ export class RpcDispatcher {
   }
 
   private dispatch(rpc: RpcConnection, value: unknown): void {
-    if (typeof value !== 'object' || value === null) {
-      this.refuse(rpc.connection, 'no packet: an object with "pattern" and "data" was expected');
-      return;
-    }
-    const packet = value as IncomingPacket;
+    // JSON that is no packet is an event without a name, as Nest takes it.
+    const packet: IncomingPacket = typeof value === 'object' && value !== null ? value : {};
     const pattern = patternText(packet.pattern);
     const { id } = packet;
-    if (id !== undefined) this.request(rpc, pattern, packet, id);
-    else if (packet.pattern !== undefined) this.event(rpc, pattern, packet);
-    else this.refuse(rpc.connection, 'a packet with neither pattern nor id');
+    if (id === undefined) this.event(rpc, pattern, packet);
+    else this.request(rpc, pattern, packet, id);
   }
 
   private request(rpc: RpcConnection, pattern: string, packet: IncomingPacket, id: unknown): void {
@@ -206,9 +205,9 @@ export class RpcDispatcher {
   }
 
   private event(rpc: RpcConnection, pattern: string, packet: IncomingPacket): void {
-    const { routes, log } = this.setup;
+    const { routes, log, handleEvent } = this.setup;
     const handler = routes.find(pattern);
-    if (handler === undefined) {
+    if (handler === undefined && (pattern === CANCEL_PATTERN || handleEvent === undefined)) {
       if (pattern === CANCEL_PATTERN) rpc.cancel(packet.data);
       else log.report('unhandled event', 'error', `There is no handler for the event ${show(pattern)}`);
       return;
@@ -216,11 +215,15 @@ export class RpcDispatcher {
     if (rpc.expired) return;
     const context = new GevContext([rpc.connection, pattern, packet.metadata]);
     this.work.up(1);
-    this.run(rpc, handler, packet.data, context);
+    const run: NestHandler =
+      handleEvent === undefined
+        ? (handler as NestHandler)
+        : () => handleEvent(pattern, packet as ReadPacket, context);
+    this.run(rpc, run, packet.data, context);
   }
 
   /** An event's handler. It owes nothing to the connection, and goes on when that closes: its sender may not wait. */
-  private run(rpc: RpcConnection, handler: MessageHandler, data: unknown, context: GevContext): void {
+  private run(rpc: RpcConnection, handler: NestHandler, data: unknown, context: GevContext): void {
     let settled = false;
     const done = (): void => {
       settled = true;
@@ -236,7 +239,7 @@ export class RpcDispatcher {
       else done();
     };
     try {
-      const result: unknown = (handler as NestHandler)(data, context);
+      const result: unknown = handler(data, context);
       if (isThenable(result)) result.then(take).then(undefined, failed);
       else take(result);
     } catch (error) {
