@@ -114,6 +114,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     const endpoints = this.endpoints?.stats() ?? this.options.endpoints.map(idleStats);
     return {
       inFlight: endpoints.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      bufferedBytes: endpoints.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
       queued: this.endpoints?.queued ?? 0,
       timeouts,
       lateReplies,

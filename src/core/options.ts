@@ -74,9 +74,15 @@ export interface GevServerOptions {
   /**
    * Messages of ONE connection that handlers may work on at a time. More of them wait; when too many do (1024, or
    * `highWaterMark` bytes), reading from the connection pauses.
-   * Default: the codec's, 1 for `raw()` and 1024 for `nestJson()`.
+   * Default: the codec's, 1 for `raw()` and no limit for `nestJson()`.
    */
   readonly concurrency?: number;
+  /**
+   * Requests of all connections in flight at a time, with `nestJson()`. More of them wait in order, as with `concurrency`;
+   * when for two seconds no call has ended, those that wait are answered with the error `ERR_GEV_OVERLOADED`.
+   * Default: no limit.
+   */
+  readonly maxInFlight?: number;
   /**
    * The longest frame taken, in bytes of its content; a longer one ends the connection, reason `protocol`.
    * `maxBufferSize`, Nest's name for it, is accepted too. Default: 4 MiB.
@@ -156,6 +162,7 @@ export type ReactorOptions = Omit<
   ResolvedGevServerOptions,
   | keyof AcceptOptions
   | 'concurrency'
+  | 'maxInFlight'
   | 'serializer'
   | 'deserializer'
   | 'overflow'
@@ -184,6 +191,7 @@ export interface ResolvedGevServerOptions {
   readonly maxConnections: number;
   readonly codec: GevCodec;
   readonly concurrency: number;
+  readonly maxInFlight: number;
   readonly maxFrameLength: number;
   readonly incompleteFrameTimeout: number;
   readonly serializer: GevSerializer | undefined;

@@ -64,6 +64,7 @@ const KNOWN_OPTIONS = {
   maxConnections: true,
   codec: true,
   concurrency: true,
+  maxInFlight: true,
   maxFrameLength: true,
   maxBufferSize: true,
   incompleteFrameTimeout: true,
@@ -121,6 +122,7 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     maxConnections: integer(options, 'maxConnections', 0, MAX_INT32) ?? 0,
     codec,
     concurrency: integer(options, 'concurrency', 1, MAX_INT32) ?? codec.concurrency,
+    maxInFlight: integer(options, 'maxInFlight', 1, MAX_INT32) ?? Infinity,
     maxFrameLength:
       aliased(options, 'maxFrameLength', 'maxBufferSize', 1, MAX_FRAME_LENGTH) ?? DEFAULT_MAX_FRAME_LENGTH,
     incompleteFrameTimeout:
@@ -177,7 +179,7 @@ function resolveCodec(codec: Partial<GevCodec> | null | undefined): GevCodec {
     codec !== null &&
     typeof codec.name === 'string' &&
     FRAMINGS.includes(codec.framing!) &&
-    isIntegerIn(codec.concurrency, 1, MAX_INT32) &&
+    (codec.concurrency === Infinity || isIntegerIn(codec.concurrency, 1, MAX_INT32)) &&
     (codec.copy === undefined || typeof codec.copy === 'boolean')
   ) {
     return codec as GevCodec;

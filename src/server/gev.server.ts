@@ -16,6 +16,7 @@ import type { GevServerOptions, ResolvedGevServerOptions } from '../core/options
 import { Reactor } from '../core/reactor.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { validateServerOptions } from '../core/validate-options.js';
+import { Admission } from './admission.js';
 import { ConnectionEvents } from './connection-events.js';
 import { ErrorLog } from './error-log.js';
 import { EventHandlers, type EventHandler, type NestHandler } from './event-handlers.js';
@@ -223,6 +224,8 @@ export class GevServer
       ...(reactor?.stats() ?? NO_STATS),
       handlers: {
         pending: events?.work.count ?? 0,
+        inFlight: events?.rpc?.admission.inFlight ?? 0,
+        overloaded: events?.rpc?.admission.shed ?? 0,
         lateReplies: events?.lateReplies ?? 0,
         droppedValues: this.droppedValues,
       },
@@ -331,7 +334,7 @@ export class GevServer
   }
 
   private createRpc(events: ConnectionEvents): RpcDispatcher {
-    const { serializer, deserializer, concurrency } = this.options;
+    const { serializer, deserializer, concurrency, maxInFlight } = this.options;
     const { log } = this;
     const { prototype } = Server;
     const routes = new RouteTable(
@@ -356,6 +359,7 @@ export class GevServer
         : undefined,
       work: events.work,
       turns: events.turns,
+      admission: new Admission(maxInFlight, events.turns),
       log,
       describe: nameOf,
     });

@@ -2,7 +2,14 @@ import type { ReadPacket } from '@nestjs/microservices';
 import { GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
 import type { GevDeserializer } from '../core/options.js';
-import { CANCEL_PATTERN, CAPABILITIES, HELLO_PATTERN, NO_MESSAGE_HANDLER } from '../protocol/nest-json.js';
+import {
+  CANCEL_PATTERN,
+  CAPABILITIES,
+  HELLO_PATTERN,
+  NO_MESSAGE_HANDLER,
+  OVERLOADED,
+} from '../protocol/nest-json.js';
+import type { Admission } from './admission.js';
 import { escapeControls, type ErrorLog } from './error-log.js';
 import type { NestHandler } from './event-handlers.js';
 import { isStream, isThenable } from './handler-result.js';
@@ -48,6 +55,7 @@ export interface RpcSetup {
   /** Packets and events at work. */
   readonly work: Tally;
   readonly turns: Turns;
+  readonly admission: Admission;
   readonly log: ErrorLog;
   readonly describe: (connection: GevConnection) => string;
 }
@@ -62,6 +70,7 @@ export class RpcDispatcher {
   readonly concurrency: number;
   readonly work: Tally;
   readonly turns: Turns;
+  readonly admission: Admission;
   private readonly routes: (Route | null)[][] = [];
 
   constructor(private readonly setup: RpcSetup) {
@@ -70,6 +79,7 @@ export class RpcDispatcher {
     this.concurrency = setup.concurrency;
     this.work = setup.work;
     this.turns = setup.turns;
+    this.admission = setup.admission;
   }
 
   /** The routes of a loop, which numbers patterns as they come. */
@@ -146,6 +156,18 @@ export class RpcDispatcher {
       `The handler of ${show(pattern)} failed on ${describe(connection)}`,
       error,
     );
+  }
+
+  /** A request found no place among the calls in flight. */
+  overloaded(rpc: RpcConnection, id: unknown): void {
+    const { admission, log, describe } = this.setup;
+    admission.shed++;
+    log.report(
+      'overloaded',
+      'warn',
+      `A request of ${describe(rpc.connection)} was refused: no call has ended for 2 s`,
+    );
+    this.replies.send(rpc, id, 'error', OVERLOADED);
   }
 
   private learn(rpc: RpcConnection, text: string, number: number, dataStart: number): Route | null {
