@@ -1,5 +1,5 @@
-// The fuzzer's corpus, replayed wherever the tests run: under every sanitizer and compiler, and into the
-// measured coverage.
+// The fuzzer's corpus, replayed wherever the tests run: under every sanitizer and compiler, and
+// into the measured coverage.
 #include <gtest/gtest.h>
 
 #include <cstddef>
