@@ -1,6 +1,9 @@
 #include "reactor/loop_group.h"
 
+#include <string>
 #include <utility>
+
+#include "reactor/thread.h"
 
 namespace reactor {
 
@@ -45,7 +48,13 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
 
 void LoopGroup::Start() {
   if (options_.host_driven) return;
-  for (const auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.Run(); });
+  const BlockedSignals inherited;
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    threads_.emplace_back([&loop = *loops_[i], i] {
+      NameThisThread("gev-loop-" + std::to_string(i));
+      loop.Run();
+    });
+  }
 }
 
 // On the thread of the loop that accepted.

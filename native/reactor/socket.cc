@@ -65,6 +65,7 @@ Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options) {
                   "setsockopt(IPV6_V6ONLY)");
   }
   if (options.receive_buffer > 0) SetInt(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
+  if (!endpoint.is_unix()) SocketOps::TellRest(fd);
   ThrowIfFailed(BindReplacingStale(fd, endpoint), "bind");
   const int result = SocketOps::Listen(fd, options.backlog);
   if (result < 0) {
