@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -20,6 +21,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <string>
+#include <system_error>
 
 namespace reactor {
 
@@ -110,6 +114,24 @@ struct KernelOps {
   static int Unlink(const char* path) noexcept { return Checked(::unlink(path)); }
   static int Stat(const char* path, struct stat* status) noexcept {
     return Checked(::stat(path, status));
+  }
+  /// As Stat(), of a symbolic link itself.
+  static int StatLink(const char* path, struct stat* status) noexcept {
+    return Checked(::lstat(path, status));
+  }
+  static int StatDescriptor(int fd, struct stat* status) noexcept {
+    return Checked(::fstat(fd, status));
+  }
+  /// A file to Lock(), made if need be.
+  static int OpenLock(const char* path) noexcept {
+    return Checked(::open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  }
+  /// Takes the advisory lock of an open file, or fails at once; closing it gives it back.
+  static int Lock(int fd) noexcept { return Checked(::flock(fd, LOCK_EX | LOCK_NB)); }
+  static std::string AbsolutePath(const std::string& path) {
+    std::error_code failed;
+    const std::filesystem::path absolute = std::filesystem::absolute(path, failed);
+    return failed ? path : absolute.string();
   }
 
 #if defined(__linux__) && !defined(GEV_POLLER_KQUEUE)

@@ -30,17 +30,19 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
 
   // All sockets first: should one fail, no loop has begun.
   std::vector<Descriptor> listeners;
-  listeners.push_back(ListenOn(endpoint, listen));
+  SocketFile file;
+  listeners.push_back(ListenOn(endpoint, listen, &file));
   const Endpoint bound = Endpoint::LocalOf(listeners.front().get());
   while (listener_each && listeners.size() < loops_.size()) {
     listeners.push_back(ListenOn(bound, listen));
   }
-  if (endpoint.is_unix()) unix_path_ = endpoint.host();
   for (std::size_t i = 0; i < listeners.size(); ++i) {
-    loops_[i]->Listen(std::move(listeners[i]),
-                      [this, i](Descriptor socket, const Endpoint& remote) {
-                        OnAccept(i, std::move(socket), remote);
-                      });
+    loops_[i]->Listen(
+        std::move(listeners[i]),
+        [this, i](Descriptor socket, const Endpoint& remote) {
+          OnAccept(i, std::move(socket), remote);
+        },
+        std::move(file));  // there is one listener where there is a file
   }
   Start();
   return bound;
@@ -97,7 +99,7 @@ void LoopGroup::Stop() {
   for (const auto& loop : loops_) loop->Stop();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
-  if (!unix_path_.empty()) SocketOps::Unlink(std::exchange(unix_path_, {}).c_str());
+  for (const auto& loop : loops_) loop->StopListening();
 }
 
 std::uint64_t LoopGroup::refused() const noexcept {

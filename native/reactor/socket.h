@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "reactor/endpoint.h"
+#include "reactor/socket_file.h"
 #include "reactor/socket_ops.h"
 
 namespace reactor {
@@ -53,8 +54,10 @@ struct ListenOptions {
   int receive_buffer = 0;  // connections inherit it; set later it comes after their first window
 };
 
-/// A bound, listening, non-blocking socket. A stale Unix socket file (nobody accepts on it) is
-/// replaced. Throws std::system_error with the system call's errno; leaks nothing on the way.
-Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options);
+/// A bound, listening, non-blocking socket; of a Unix socket, `file` becomes its name
+/// (null: the name stays). Throws
+/// std::system_error with the system call's errno; leaks nothing on the way.
+Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options,
+                    SocketFile* file = nullptr);
 
 }  // namespace reactor
