@@ -4,6 +4,7 @@
 
 #include "reactor/endpoint.h"
 #include "reactor/socket.h"
+#include "reactor/socket_file.h"
 #include "reactor/timer_wheel.h"
 
 namespace reactor {

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "reactor/error.h"
+#include "reactor/socket_file.h"
 
 namespace reactor {
 namespace {

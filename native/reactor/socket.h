@@ -3,10 +3,11 @@
 #include <utility>
 
 #include "reactor/endpoint.h"
-#include "reactor/socket_file.h"
 #include "reactor/socket_ops.h"
 
 namespace reactor {
+
+class SocketFile;
 
 /// Owns one descriptor and closes it. Movable, not copyable; any thread, one at a time.
 class Descriptor {
