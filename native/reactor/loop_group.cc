@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "reactor/ledger.h"
 #include "reactor/thread.h"
 
 namespace reactor {
@@ -54,6 +55,7 @@ void LoopGroup::Start() {
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     threads_.emplace_back([&loop = *loops_[i], i] {
       NameThisThread("gev-loop-" + std::to_string(i));
+      [[maybe_unused]] const Held<Asset::kThread> held;
       loop.Run();
     });
   }

@@ -12,17 +12,24 @@ import {
   aliased,
   choice,
   flag,
+  given,
   inOrder,
   integer,
   MAX_INT32,
   numeric,
+  port,
   refuse,
   refuseUnknown,
-  show,
   text,
   withMethod,
 } from '../core/option-checks.js';
-import { MAX_FRAME_LENGTH, resolveKeepAlive, resolveLogger, resolveLoops } from '../core/validate-options.js';
+import {
+  MAX_FRAME_LENGTH,
+  objectOf,
+  resolveKeepAlive,
+  resolveLogger,
+  resolveLoops,
+} from '../core/validate-options.js';
 import type {
   GevClientBalance,
   GevClientOptions,
@@ -69,14 +76,12 @@ const DEFAULT_RECONNECT = { initialDelay: 100, maxDelay: 5_000, factor: 2, jitte
 const DEFAULT_EJECTION = { failures: 5, duration: 5_000 };
 
 /**
- * Checks the options of a client and fills in the defaults.
+ * Checks the options of a client and fills in the defaults. `undefined` and `null` stand for an option that is left out.
  *
  * @throws GevOptionsError naming the option, its value and what is allowed
  */
-export function validateClientOptions(options: GevClientOptions = {}): ResolvedGevClientOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw new GevOptionsError('options', `The options must be an object, not ${show(options)}`);
-  }
+export function validateClientOptions(clientOptions: GevClientOptions = {}): ResolvedGevClientOptions {
+  const options = objectOf(clientOptions);
   refuseUnknown(options, Object.keys(KNOWN_OPTIONS));
   const endpoints = resolveEndpoints(options);
   const connections = integer(options, 'connections', 1, MAX_CONNECTIONS) ?? 1;
@@ -150,7 +155,7 @@ function resolveEndpoint(options: object, prefix = ''): ResolvedEndpoint {
   if (path === undefined) {
     return {
       host: text(named, `${prefix}host`) ?? DEFAULT_HOST,
-      port: integer(named, `${prefix}port`, 1, 65_535) ?? DEFAULT_PORT,
+      port: port(named, `${prefix}port`, 1) ?? DEFAULT_PORT,
     };
   }
   if (named[`${prefix}host`] === undefined && named[`${prefix}port`] === undefined) return { path };
@@ -193,8 +198,9 @@ function nested(value: unknown, name: string, known: readonly string[], or = '')
   if (typeof value !== 'object' || value === null) {
     throw refuse(name, value, `an object of ${known.join(', ')}${or === '' ? '' : ` ${or}`}`);
   }
-  refuseUnknown(value, known, `${name}.`);
+  const present = given(value);
+  refuseUnknown(present, known, `${name}.`);
   return Object.fromEntries(
-    Object.entries(value).map(([key, member]) => [`${name}.${key}`, member as unknown]),
+    Object.entries(present).map(([key, member]) => [`${name}.${key}`, member as unknown]),
   );
 }
