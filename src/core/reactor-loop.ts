@@ -8,6 +8,16 @@ import type { ReactorOptions } from './options.js';
 import type { ReactorHandler } from './reactor.js';
 import { systemErrorName } from './system-error.js';
 
+const NO_DESCRIPTORS =
+  'Waiting clients were hung up on; it is tried again. Raise the limit of open files (ulimit -n) or set maxConnections';
+const NO_MEMORY = 'The system is short of memory; it is tried again. Set maxConnections';
+const ACCEPT_REMEDIES: Readonly<Record<string, string | undefined>> = {
+  EMFILE: NO_DESCRIPTORS,
+  ENFILE: NO_DESCRIPTORS,
+  ENOBUFS: NO_MEMORY,
+  ENOMEM: NO_MEMORY,
+};
+
 /** What a loop needs of its reactor. */
 export interface ReactorLoopOwner {
   readonly handler: ReactorHandler;
@@ -160,7 +170,7 @@ export class ReactorLoop implements InboundListener {
     const code = systemErrorName(errno);
     const message =
       failure === 0
-        ? `Accepting connections failed: ${code}. Waiting clients were hung up on; it is tried again. Raise the limit of open files (ulimit -n) or set maxConnections`
+        ? `Accepting connections failed: ${code}. ${ACCEPT_REMEDIES[code] ?? 'It is tried again'}`
         : `A connection could not be watched: ${code}`;
     this.handler.onError(new GevError(code, message, { errno }));
   }
