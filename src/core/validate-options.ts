@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import { FRAMINGS, type GevCodec } from '../protocol/codec.js';
 import { nestJson } from '../protocol/nest-json.js';
@@ -16,6 +17,7 @@ import {
   MAX_DELAY,
 } from './constants.js';
 import { GevOptionsError } from './errors.js';
+import { resolveLiveness } from './liveness-options.js';
 import {
   aliased,
   choice,
@@ -70,6 +72,7 @@ const KNOWN_OPTIONS = {
   deserializer: true,
   noDelay: true,
   keepAlive: true,
+  userTimeout: true,
   receiveBufferSize: true,
   sendBufferSize: true,
   highWaterMark: true,
@@ -114,7 +117,7 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
     port: integer(options, 'port', 0, 65_535) ?? DEFAULT_PORT,
     path,
     backlog: integer(options, 'backlog', 1, MAX_INT32) ?? DEFAULT_BACKLOG,
-    reusePort: flag(options, 'reusePort') ?? false,
+    reusePort: flag(options, 'reusePort') ?? cluster.isWorker,
     ipv6Only: flag(options, 'ipv6Only') ?? false,
     loops: resolveLoops(options.loops),
     loadBalance: choice(options, 'loadBalance', LOAD_BALANCES) ?? 'round-robin',
@@ -129,7 +132,7 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
     serializer: withMethod(options, 'serializer', 'serialize'),
     deserializer: withMethod(options, 'deserializer', 'deserialize'),
     noDelay: flag(options, 'noDelay') ?? true,
-    keepAlive: resolveKeepAlive(options.keepAlive),
+    ...resolveLiveness(options),
     receiveBufferSize: integer(options, 'receiveBufferSize', 1, MAX_INT32),
     sendBufferSize: integer(options, 'sendBufferSize', 1, MAX_INT32),
     highWaterMark,
@@ -156,12 +159,6 @@ export function resolveLoops(value: unknown): number {
   if (value === undefined || value === 'auto') return automaticLoops(availableParallelism());
   if (isIntegerIn(value, 0, MAX_LOOPS)) return value;
   throw refuse('loops', value, `'auto' or an integer from 0 to ${MAX_LOOPS}`);
-}
-
-export function resolveKeepAlive(value: unknown): boolean | number {
-  if (value === undefined) return false;
-  if (typeof value === 'boolean' || isIntegerIn(value, 1, MAX_DELAY)) return value;
-  throw refuse('keepAlive', value, `a boolean or an integer from 1 to ${MAX_DELAY} (milliseconds)`);
 }
 
 function resolveCodec(codec: Partial<GevCodec> | null | undefined): GevCodec {
