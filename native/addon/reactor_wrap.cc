@@ -106,7 +106,10 @@ void ReactorWrap::Configure(const Napi::Object& options) {
   options_.listen.ipv6_only = FlagOf(options, "ipv6Only");
   reactor::SocketOptions& socket = options_.loop.socket;
   socket.no_delay = FlagOf(options, "noDelay");
-  socket.keep_alive_seconds = static_cast<unsigned>(IntOf(options, "keepAliveSeconds"));
+  socket.keep_alive = {.delay = IntOf(options, "keepAliveDelay"),
+                       .interval = IntOf(options, "keepAliveInterval"),
+                       .count = IntOf(options, "keepAliveCount")};
+  socket.user_timeout = IntOf(options, "userTimeout");
   socket.receive_buffer = IntOf(options, "receiveBufferSize");
   socket.send_buffer = IntOf(options, "sendBufferSize");
   reactor::ConnectionOptions& connection = options_.loop.connection;

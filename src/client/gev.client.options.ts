@@ -1,4 +1,4 @@
-import type { GevDeserializer, GevLogger, GevSerializer } from '../core/options.js';
+import type { GevDeserializer, GevKeepAliveOptions, GevLogger, GevSerializer } from '../core/options.js';
 
 /** Where a server listens. */
 export type GevEndpoint = GevNetworkEndpoint | GevPathEndpoint;
@@ -102,8 +102,10 @@ export interface GevClientOptions {
   readonly highWaterMark?: number;
   /** Send small requests at once (TCP_NODELAY). Default: true. */
   readonly noDelay?: boolean;
-  /** TCP keep-alive; a number is the delay before the first probe. Default: false. */
-  readonly keepAlive?: boolean | number;
+  /** TCP keep-alive; a number is its `delay`, `true` its defaults. Default: false. */
+  readonly keepAlive?: boolean | number | GevKeepAliveOptions;
+  /** As {@link GevServerOptions.userTimeout}. Default: 0, as long as the system tries. */
+  readonly userTimeout?: number;
 
   /** Default: a Nest `Logger` named `GevClient`. */
   readonly logger?: GevLogger;
@@ -130,6 +132,7 @@ export interface ResolvedGevClientOptions {
   readonly maxSendBuffer: number;
   readonly highWaterMark: number;
   readonly noDelay: boolean;
-  readonly keepAlive: boolean | number;
+  readonly keepAlive: Required<GevKeepAliveOptions> | false;
+  readonly userTimeout: number;
   readonly logger: GevLogger | undefined;
 }

@@ -15,6 +15,7 @@ export function reactorOptions(options: ResolvedGevClientOptions): ReactorOption
     incompleteFrameTimeout: options.incompleteFrameTimeout,
     noDelay: options.noDelay,
     keepAlive: options.keepAlive,
+    userTimeout: options.userTimeout,
     receiveBufferSize: undefined,
     sendBufferSize: undefined,
     highWaterMark: options.highWaterMark,

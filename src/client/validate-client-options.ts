@@ -15,6 +15,7 @@ import {
   inOrder,
   integer,
   MAX_INT32,
+  nested,
   numeric,
   refuse,
   refuseUnknown,
@@ -22,7 +23,8 @@ import {
   text,
   withMethod,
 } from '../core/option-checks.js';
-import { MAX_FRAME_LENGTH, resolveKeepAlive, resolveLogger, resolveLoops } from '../core/validate-options.js';
+import { resolveLiveness } from '../core/liveness-options.js';
+import { MAX_FRAME_LENGTH, resolveLogger, resolveLoops } from '../core/validate-options.js';
 import type {
   GevClientBalance,
   GevClientOptions,
@@ -62,6 +64,7 @@ const KNOWN_OPTIONS = {
   highWaterMark: true,
   noDelay: true,
   keepAlive: true,
+  userTimeout: true,
   logger: true,
 } satisfies Record<keyof GevClientOptions, true>;
 
@@ -113,7 +116,7 @@ export function validateClientOptions(options: GevClientOptions = {}): ResolvedG
     maxSendBuffer,
     highWaterMark,
     noDelay: flag(options, 'noDelay') ?? true,
-    keepAlive: resolveKeepAlive(options.keepAlive),
+    ...resolveLiveness(options),
     logger: resolveLogger(options.logger),
   };
 }
@@ -186,15 +189,4 @@ function resolveEjection(value: unknown): Required<GevEjectionOptions> | false {
     failures: integer(options, 'ejection.failures', 1, MAX_INT32) ?? DEFAULT_EJECTION.failures,
     duration: integer(options, 'ejection.duration', 1, MAX_DELAY) ?? DEFAULT_EJECTION.duration,
   };
-}
-
-/** The members of an option that is an object, under their full names: `reconnect.factor`. */
-function nested(value: unknown, name: string, known: readonly string[], or = ''): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) {
-    throw refuse(name, value, `an object of ${known.join(', ')}${or === '' ? '' : ` ${or}`}`);
-  }
-  refuseUnknown(value, known, `${name}.`);
-  return Object.fromEntries(
-    Object.entries(value).map(([key, member]) => [`${name}.${key}`, member as unknown]),
-  );
 }

@@ -54,6 +54,7 @@ function optionsOf(loops: number): ReactorOptions {
     incompleteFrameTimeout: 0,
     noDelay: true,
     keepAlive: false,
+    userTimeout: 0,
     receiveBufferSize: undefined,
     sendBufferSize: undefined,
     highWaterMark: 1024,
