@@ -1,3 +1,5 @@
+import { slowness } from './test/kit/slowness.js';
+
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
@@ -9,7 +11,8 @@ export default {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/sample/dist/', '<rootDir>/native/build/'],
-  testTimeout: 20_000,
+  // For promises that never settle: `until` of test/kit gives up before, and says what it waited for.
+  testTimeout: Math.ceil(60_000 * slowness()),
   maxWorkers: 2,
   collectCoverageFrom: ['src/**/*.ts', '!src/index.ts'],
   coverageProvider: 'v8',

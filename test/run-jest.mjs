@@ -44,9 +44,9 @@ function preload({ library, options }) {
 }
 
 buildAddon(...(sanitize ? [`--sanitize=${sanitize}`] : []));
-// Tests that start processes load dist/. Type errors are the business of `npm run lint`.
-if (node(['node_modules/typescript/bin/tsc', '-b', 'tsconfig.build.json']) !== 0) {
-  console.warn('The TypeScript build reported errors: dist/ may not be current.');
+// Tests that start processes load dist/ and sample/dist/. Type errors are the business of `npm run lint`.
+if (node(['node_modules/typescript/bin/tsc', '-b', 'tsconfig.build.json', 'sample']) !== 0) {
+  console.warn('The TypeScript build reported errors: dist/ and sample/dist/ may not be current.');
 }
 const status = node(
   [

@@ -6,6 +6,11 @@
 #include "addon/reactor_wrap.h"
 
 namespace addon {
+namespace {
+
+constexpr reactor::Nanoseconds kDeliveryTime = 5'000'000;
+
+}  // namespace
 
 Environment::Environment(Napi::Env env) : env_(env) {
   napi_get_uv_event_loop(env_, &uv_loop_);
@@ -16,6 +21,10 @@ void Environment::Unregister(ReactorWrap& wrap) noexcept { std::erase(reactors_,
 
 bool Environment::IsRegistered(const ReactorWrap& wrap) const noexcept {
   return std::ranges::find(reactors_, &wrap) != reactors_.end();
+}
+
+reactor::Nanoseconds Environment::DeliveryTime(std::size_t reactors) const noexcept {
+  return kDeliveryTime * reactors / std::max<std::size_t>(reactors_.size(), 1);
 }
 
 ThreadDriver& Environment::AcquireThreadDriver() {

@@ -8,6 +8,7 @@
 
 #include "addon/thread_driver.h"
 #include "addon/uv_min.h"
+#include "reactor/clock.h"
 
 namespace addon {
 
@@ -38,6 +39,11 @@ class Environment final {
   void Register(ReactorWrap& wrap) { reactors_.push_back(&wrap); }
   void Unregister(ReactorWrap& wrap) noexcept;
   [[nodiscard]] bool IsRegistered(const ReactorWrap& wrap) const noexcept;
+
+  [[nodiscard]] std::size_t threaded_reactors() const noexcept { return threaded_reactors_; }
+  /// How long one callback of libuv may deliver events of so many of the reactors, in ns: those of
+  /// all together leave other JavaScript work its turn within 5 ms, and a call that goes on.
+  [[nodiscard]] reactor::Nanoseconds DeliveryTime(std::size_t reactors) const noexcept;
 
   /// The doorbell of all threaded reactors; made for the first of them, gone with the last.
   ThreadDriver& AcquireThreadDriver();

@@ -7,8 +7,6 @@
 namespace addon {
 namespace {
 
-constexpr int kTurnsACallback = 32;  // then other JavaScript work has its turn
-
 template <typename Handle>
 InlineDriver* DriverOf(Handle* handle) noexcept {
   return static_cast<InlineDriver*>(uv_handle_get_data(reinterpret_cast<uv_handle_t*>(handle)));
@@ -36,19 +34,21 @@ InlineDriver::InlineDriver(ReactorWrap& wrap, reactor::EventLoop& loop)
 }
 
 // Turns alternate with JavaScript: JavaScript never runs inside a turn, so it may do anything,
-// stopping the reactor included. In that case this object is gone when DeliverBatches() returns.
+// stopping the reactor included. In that case this object is gone when DeliverSlice() returns.
 void InlineDriver::OnReady() {
   ReactorWrap& wrap = wrap_;
   turning_ = true;
-  int budget = ReactorWrap::kBatchesACallback;
-  for (int turn = 0; turn < kTurnsACallback && budget > 0; ++turn) {
+  const reactor::Nanoseconds deadline =
+      reactor::MonotonicNow() + wrap.environment().DeliveryTime(1);
+  bool more = true;
+  for (reactor::Nanoseconds now = 0; more && now < deadline; now = reactor::MonotonicNow()) {
     loop_.Turn(0);
-    const bool delivered = wrap.DeliverBatches(budget);
+    const bool delivered = wrap.DeliverSlice(deadline);
     if (!wrap.IsRunning()) return;
-    if (!delivered && !loop_.HasWork()) break;
+    more = delivered || loop_.HasWork();
   }
   turning_ = false;
-  if (budget <= 0) loop_.WakeAlways();  // the slabs that wait are nobody's work but ours
+  if (more) loop_.WakeAlways();  // the slabs that wait are nobody's work but ours
   Rearm();
 }
 

@@ -14,13 +14,17 @@
 namespace addon {
 namespace {
 
-// Events JavaScript is given at a time. What it makes of them dies young then (with a thousand
-// requests in flight half of their cost was the garbage collector's copying), and their replies are
-// on the way while it turns to the next.
+// Events JavaScript is given at a time, at most. What it makes of them dies young then (with a
+// thousand requests in flight half of their cost was the garbage collector's copying), and their
+// replies are on the way while it turns to the next.
 constexpr std::uint32_t kEventsACall = 32;
 
+// A call that took longer makes the next ones smaller, down to a single event: whoever looks at the
+// clock between calls is to come to it.
+constexpr reactor::Nanoseconds kLongCall = 1'000'000;
+
 // How long replies may wait for more of them while events are left. Each hand-over wakes somebody,
-// a loop or a client, which costs as much as a request does; the first of a callback goes out at
+// a loop or a client, which costs as much as a request does; after a pause the first goes out at
 // once.
 constexpr reactor::Nanoseconds kHandOverEvery = 400'000;
 
@@ -148,6 +152,7 @@ bool ReactorWrap::Run(const Starter& start) {
         host_driven_ ? nullptr : &environment_->AcquireThreadDriver();
     std::vector<reactor::LoopHandler*> handlers;
     bridges_.clear();
+    deliveries_.assign(loop_count_, {});
     for (std::size_t i = 0; i < loop_count_; ++i) {
       bridges_.push_back(
           std::make_unique<bridge::LoopBridge>(*framer_, doorbell, inbound_[i], outbound_[i]));
@@ -221,40 +226,56 @@ void ReactorWrap::LeaveAsyncContext() noexcept {
 // --- batches: loop → JavaScript
 // ----------------------------------------------------------------------
 
-bool ReactorWrap::DeliverBatches(int& budget) {
-  bool any = false;
-  handed_over_at_ = 0;
-  for (std::uint32_t i = 0; i < loop_count_ && IsRunning(); ++i) {
-    while (budget > 0) {
-      const std::int32_t slab = bridges_[i]->inbound().Take();
-      if (slab < 0) break;
-      any = true;
-      --budget;
-      if (!DeliverSlab(i, slab)) {
-        LeaveAsyncContext();
-        return true;
-      }
-      if (bridges_[i]->inbound().Release(slab)) group_->loop(i).Wake();
-    }
+bool ReactorWrap::DeliverSlice(reactor::Nanoseconds until) {
+  const auto loops = static_cast<std::uint32_t>(loop_count_);
+  std::uint32_t loop = next_loop_;
+  for (std::uint32_t seen = 1; !HasEvents(loop); ++seen) {
+    if (seen == loops) return false;
+    loop = (loop + 1) % loops;
   }
-  if (any) PublishAll();
-  return any;
-}
-
-// False: JavaScript has stopped the server.
-bool ReactorWrap::DeliverSlab(std::uint32_t loop, std::int32_t slab) {
-  const auto count =
-      static_cast<std::uint32_t>(bridge::LoadWord(inbound_[loop][static_cast<std::size_t>(slab)]));
-  for (std::uint32_t first = 0; first < count; first += kEventsACall) {
-    control_[0] = 1;
-    CallBatch(loop, slab, first, std::min(first + kEventsACall, count));
-    control_[0] = 0;
-    if (!IsRunning()) return false;
-    const reactor::Nanoseconds now = reactor::MonotonicNow();
+  next_loop_ = (loop + 1) % loops;
+  reactor::Nanoseconds now = reactor::MonotonicNow();
+  do {
+    if (!DeliverPart(loop)) {
+      LeaveAsyncContext();
+      return true;
+    }
+    const reactor::Nanoseconds began = std::exchange(now, reactor::MonotonicNow());
+    events_a_call_ = now - began > kLongCall ? (events_a_call_ + 3) / 4
+                                             : std::min(2 * events_a_call_, kEventsACall);
     if (now - handed_over_at_ < kHandOverEvery) continue;
     handed_over_at_ = now;
     PublishAll();
-  }
+  } while (now < until && HasEvents(loop));
+  handed_over_at_ = now;
+  PublishAll();
+  return true;
+}
+
+// Takes the loop's next slab, unless the last one is not yet delivered.
+bool ReactorWrap::HasEvents(std::uint32_t loop) {
+  Delivery& delivery = deliveries_[loop];
+  if (delivery.slab >= 0) return true;
+  const std::int32_t slab = bridges_[loop]->inbound().Take();
+  if (slab < 0) return false;
+  const std::byte* const bytes = inbound_[loop][static_cast<std::size_t>(slab)];
+  delivery = {slab, 0, static_cast<std::uint32_t>(bridge::LoadWord(bytes))};
+  return true;
+}
+
+// False: JavaScript has stopped the reactor.
+bool ReactorWrap::DeliverPart(std::uint32_t loop) {
+  const std::int32_t slab = deliveries_[loop].slab;
+  const std::uint32_t first = deliveries_[loop].next;
+  const std::uint32_t end = std::min(first + events_a_call_, deliveries_[loop].end);
+  deliveries_[loop].next = end;
+  control_[0] = 1;
+  CallBatch(loop, slab, first, end);
+  control_[0] = 0;
+  if (!IsRunning()) return false;
+  if (end < deliveries_[loop].end) return true;
+  deliveries_[loop] = {};
+  if (bridges_[loop]->inbound().Release(slab)) group_->loop(loop).Wake();
   return true;
 }
 

@@ -32,12 +32,10 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   [[nodiscard]] bool IsRunning() const noexcept { return group_ != nullptr; }
   [[nodiscard]] bool threaded() const noexcept { return !host_driven_; }
 
-  /// What one callback of libuv delivers; then other JavaScript work has its turn.
-  static constexpr int kBatchesACallback = 64;
-
-  /// Calls JavaScript once for each slab that waits, at most `budget` times (which it lowers), and
-  /// hands over what JavaScript wrote. True when there was any.
-  bool DeliverBatches(int& budget);
+  /// Gives JavaScript the events of one loop, the next in turn that has any, until none is left or
+  /// it is `until` (in ns, of the monotonic clock), and hands over what JavaScript wrote. What is
+  /// left of a slab is delivered when its loop's turn comes again. False: no loop has events.
+  bool DeliverSlice(reactor::Nanoseconds until);
   /// Joins the loops and closes everything. Idempotent; safe inside a batch.
   void Stop() noexcept;
 
@@ -58,7 +56,15 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   bool Run(const Starter& start);
   std::vector<std::byte*> HoldBuffers(const Napi::Array& buffers, std::size_t first,
                                       std::size_t count);
-  bool DeliverSlab(std::uint32_t loop, std::int32_t slab);
+  /// A slab that JavaScript has, and which of its events are still to be delivered.
+  struct Delivery {
+    std::int32_t slab = -1;  // -1: none
+    std::uint32_t next = 0;
+    std::uint32_t end = 0;
+  };
+
+  bool HasEvents(std::uint32_t loop);
+  bool DeliverPart(std::uint32_t loop);
   void CallBatch(std::uint32_t loop, std::int32_t slab, std::uint32_t first, std::uint32_t end);
   void LeaveAsyncContext() noexcept;
   void PublishLoop(std::size_t loop);
@@ -73,7 +79,10 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   std::vector<std::unique_ptr<bridge::LoopBridge>> bridges_;
   std::unique_ptr<reactor::LoopGroup> group_;
   std::unique_ptr<InlineDriver> inline_driver_;
-  reactor::Nanoseconds handed_over_at_ = 0;  // 0: not yet in this round
+  std::vector<Delivery> deliveries_;  // one a loop
+  std::uint32_t next_loop_ = 0;       // whose turn it is
+  std::uint32_t events_a_call_ = 1;
+  reactor::Nanoseconds handed_over_at_ = 0;
   // int32 words shared with JavaScript: [0] 1 while a batch is delivered, [1 + loop] the loop's
   // open outbound slab.
   std::int32_t* control_ = nullptr;

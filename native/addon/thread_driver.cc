@@ -1,5 +1,6 @@
 #include "addon/thread_driver.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -8,6 +9,12 @@
 #include "reactor/error.h"
 
 namespace addon {
+namespace {
+
+// What a loop is given at a time, in ns, while events of others may wait.
+constexpr reactor::Nanoseconds kSlice = 1'000'000;
+
+}  // namespace
 
 ThreadDriver::ThreadDriver(Environment& environment) : environment_(environment) { Resume(); }
 
@@ -33,27 +40,32 @@ void ThreadDriver::Retire() noexcept { watch_.reset(); }
 
 void ThreadDriver::OnReadable() {
   poller_.Wait(0, [](reactor::PollToken, reactor::Ready) {});  // takes the wake-up back
-  int budget = ReactorWrap::kBatchesACallback;
+  const reactor::Nanoseconds deadline =
+      reactor::MonotonicNow() + environment_.DeliveryTime(environment_.threaded_reactors());
+  // Should a handler stop the last of the reactors, the round ends all the same: a bell left busy
+  // would stay silent.
   do {
     BeginRound();
-    bool any = true;
-    while (any && budget > 0) {
-      any = false;
-      // A handler may start and stop reactors: walk a copy and ask each whether it still runs.
-      // Should it stop the last of them, the round ends all the same: a bell left busy would stay
-      // silent.
-      const std::vector<ReactorWrap*> reactors = environment_.reactors();
-      for (ReactorWrap* wrap : reactors) {
-        if (environment_.ending()) return;
-        if (!environment_.IsRegistered(*wrap) || !wrap->threaded()) continue;
-        any |= wrap->DeliverBatches(budget);
-      }
-    }
-    if (budget <= 0) {
-      WakeUp();  // the rest in the next iteration of Node's loop
-      return;
-    }
+    if (DeliverInTurn(deadline)) continue;
+    if (!environment_.ending()) WakeUp();  // the rest in the next iteration of Node's loop
+    return;
   } while (!TryIdle());
+}
+
+// One slice for each reactor that has events, again and again. False: at the deadline some may be
+// left.
+bool ThreadDriver::DeliverInTurn(reactor::Nanoseconds deadline) {
+  // A handler may start and stop reactors: look anew each time.
+  const std::vector<ReactorWrap*>& reactors = environment_.reactors();
+  for (std::size_t idle = 0; idle < reactors.size();) {
+    if (environment_.ending()) return false;
+    ReactorWrap& wrap = *reactors[next_reactor_++ % reactors.size()];
+    const reactor::Nanoseconds now = reactor::MonotonicNow();
+    if (now >= deadline) return false;
+    const bool delivered = wrap.threaded() && wrap.DeliverSlice(std::min(now + kSlice, deadline));
+    idle = delivered ? 0 : idle + 1;
+  }
+  return true;
 }
 
 }  // namespace addon

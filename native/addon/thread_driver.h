@@ -1,7 +1,11 @@
 #pragma once
 
+#include <cstddef>
+#include <memory>
+
 #include "addon/uv_handle.h"
 #include "bridge/doorbell.h"
+#include "reactor/clock.h"
 #include "reactor/poller.h"
 
 namespace addon {
@@ -25,8 +29,10 @@ class ThreadDriver final : public bridge::Doorbell {
 
  private:
   void OnReadable();
+  bool DeliverInTurn(reactor::Nanoseconds deadline);
 
   Environment& environment_;
+  std::size_t next_reactor_ = 0;
   reactor::Poller poller_;  // used for its wake-up alone
   std::unique_ptr<UvHandle> watch_;
 };

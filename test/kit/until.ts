@@ -1,28 +1,37 @@
-/** Polls until the condition holds. Says what it waited for when that takes too long. */
+import { POLL, WaitClock } from './wait-clock.js';
+
+/** Enough for anything on a quiet machine; on a busy one it takes longer, see {@link WaitClock}. */
+const PATIENCE = 15_000;
+
+/**
+ * Polls until the condition holds. Says what it waited for when that takes too long.
+ *
+ * @param timeout as on a quiet machine, in ms: see {@link WaitClock}
+ */
 export async function until(
   condition: () => unknown,
   what = String(condition),
-  timeout = 15_000,
+  timeout = PATIENCE,
 ): Promise<void> {
-  const deadline = performance.now() + timeout;
+  const clock = new WaitClock();
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`Not within ${timeout} ms: ${what}`);
-    await pause(2);
+    if (clock.read() > timeout) throw new Error(`Not within ${timeout} ms: ${what}`);
+    await pause(POLL);
   }
 }
 
-/** Waits until a number has not changed for `quiet` ms: something has come to rest. */
-export async function settled(read: () => number, quiet = 250, timeout = 15_000): Promise<number> {
+/** Waits until a number has not changed for `quiet` ms, as on a quiet machine: something has come to rest. */
+export async function settled(read: () => number, quiet = 250, timeout = PATIENCE): Promise<number> {
   let last = read();
-  let since = performance.now();
+  let rest = new WaitClock();
   await until(
     () => {
       const value = read();
       if (value !== last) {
         last = value;
-        since = performance.now();
+        rest = new WaitClock();
       }
-      return performance.now() - since >= quiet;
+      return rest.read() >= quiet;
     },
     `${String(read)} comes to rest`,
     timeout,

@@ -6,6 +6,8 @@ import type { Reactor, ReactorHandler, ReactorTimerHandle } from '../../../src/c
 import { raw } from '../../../src/protocol/raw.js';
 import { GevServer } from '../../../src/server/gev.server.js';
 
+export { until } from '../../kit/until.js';
+
 /** A connection without a socket: it keeps what is sent, as text. */
 export class FakeConnection {
   readonly remoteAddress = '127.0.0.1';
@@ -195,15 +197,6 @@ export class FakeServer extends GevServer {
     return new Promise((resolve, reject) =>
       this.listen((error, address) => (error === undefined ? resolve(address) : reject(error))),
     );
-  }
-}
-
-/** Lets promises, immediates and Nest's pipeline go on until the condition holds. */
-export async function until(condition: () => boolean, what = 'the condition'): Promise<void> {
-  const deadline = performance.now() + 2_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`${what} did not come true in 2 s`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
 

@@ -1,0 +1,105 @@
+import { describe, expect, it } from '@jest/globals';
+import { Controller } from '@nestjs/common';
+import { Ctx, MessagePattern } from '@nestjs/microservices';
+import type { GevContext, GevServerOptions } from 'nestjs-gev';
+import { fileURLToPath } from 'node:url';
+import { onCleanup } from '../kit/cleanup.js';
+import { Child } from '../kit/child.js';
+import { serveRpc } from '../kit/rpc.js';
+import { until } from '../kit/until.js';
+
+const script = fileURLToPath(new URL('../kit/children/flood.mjs', import.meta.url));
+
+/** What the handlers of this file's servers do. */
+let work: (context: GevContext) => unknown;
+
+@Controller()
+class Works {
+  @MessagePattern('work')
+  work(@Ctx() context: GevContext): unknown {
+    return work(context);
+  }
+}
+
+/** Keeps the JavaScript thread busy. */
+function spin(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+/** Peers that pipeline flat out, each to one of the ports. */
+function flood(ports: readonly number[], inFlight: number): Child {
+  return Child.start([script, JSON.stringify(ports), String(inFlight)]);
+}
+
+/** The most that `count` grew by between two turns of Node's own loop. */
+function mostATurn(count: () => number): () => number {
+  let most = 0;
+  let last = count();
+  let timer: NodeJS.Immediate;
+  const look = (): void => {
+    most = Math.max(most, count() - last);
+    last = count();
+    timer = setImmediate(look);
+  };
+  look();
+  onCleanup(() => clearImmediate(timer));
+  return () => most;
+}
+
+describe('the loops of one process', () => {
+  const cases: [string, GevServerOptions[]][] = [
+    ['two loops of a server', [{ loops: 2 }]],
+    ['two servers on threads', [{ loops: 1 }, { loops: 1 }]],
+    ['two servers without threads', [{ loops: 0 }, { loops: 0 }]],
+    ['servers with and without threads', [{ loops: 0 }, { loops: 1 }]],
+  ];
+
+  it.each(cases)(
+    'F1: %s that have more work than there is time for are served in turn',
+    async (_, setups) => {
+      const handled = new Map<string, number>();
+      let all = 0;
+      const keys = new Map<number, string>();
+      work = (context) => {
+        spin(0.02);
+        all++;
+        const key = keys.get(context.getConnection().id)!;
+        handled.set(key, (handled.get(key) ?? 0) + 1);
+      };
+      const most = mostATurn(() => all);
+      const ports: number[] = [];
+      for (const [index, setup] of setups.entries()) {
+        const { port, server } = await serveRpc(setup, Works);
+        server.on('connection', ({ id, loop }) => keys.set(id, `server ${index}, loop ${loop}`));
+        ports.push(...Array.from({ length: Math.max(setup.loops as number, 1) }, () => port));
+      }
+      flood(ports, 4_000);
+      await until(() => all >= 20_000, '20,000 requests are handled', 30_000);
+
+      expect(handled.size).toBe(2);
+      expect(Math.min(...handled.values())).toBeGreaterThan(all / 5);
+      expect(most()).toBeLessThan(2_000);
+    },
+  );
+});
+
+describe.each([0, 1])('timers beside a server on %i threads', (loops) => {
+  it.each([
+    ['quick', 0.02, 1_000],
+    ['slow', 2, 40],
+  ])('F2: come to their turn although there are always more %s requests', async (_, ms, atMost) => {
+    let all = 0;
+    work = () => {
+      spin(ms);
+      all++;
+    };
+    const { port } = await serveRpc({ loops }, Works);
+    flood([port, port], 4_000);
+    await until(() => all > 50);
+    const most = mostATurn(() => all);
+    const from = all;
+    await until(() => all > from + 10 * atMost, `${10 * atMost} requests are handled`, 30_000);
+    expect(most()).toBeLessThan(atMost);
+  });
+});
