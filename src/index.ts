@@ -50,6 +50,7 @@ export {
 } from './core/errors.js';
 export type {
   GevDeserializer,
+  GevIdleOn,
   GevKeepAliveOptions,
   GevLoadBalance,
   GevLogger,

@@ -121,6 +121,8 @@ void ReactorWrap::Configure(const Napi::Object& options) {
   connection.low_water_mark = SizeOf(options, "lowWaterMark");
   connection.max_send_buffer = SizeOf(options, "maxSendBuffer");
   connection.idle_timeout = DurationOf(options, "idleTimeout");
+  connection.idle_on_received = FlagOf(options, "idleOnReceived");
+  connection.handshake_timeout = DurationOf(options, "handshakeTimeout");
   connection.close_timeout = DurationOf(options, "closeTimeout");
   connection.half_close_timeout = DurationOf(options, "halfCloseTimeout");
   connection.incomplete_frame_timeout = DurationOf(options, "incompleteFrameTimeout");

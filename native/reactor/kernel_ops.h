@@ -47,6 +47,10 @@ struct KernelOps {
   static ssize_t Receive(int fd, void* buffer, std::size_t size) noexcept {
     return Checked(::recv(fd, buffer, size, 0));
   }
+  /// As Receive(), and what is there stays there.
+  static ssize_t Peek(int fd, void* buffer, std::size_t size) noexcept {
+    return Checked(::recv(fd, buffer, size, MSG_PEEK));
+  }
   static ssize_t Send(int fd, const void* data, std::size_t size) noexcept {
     return Checked(::send(fd, data, size, kSendFlags));
   }

@@ -23,6 +23,7 @@ export function reactorOptions(options: ResolvedGevClientOptions): ReactorOption
     lowWaterMark: Math.floor(options.highWaterMark / 4),
     maxSendBuffer: options.maxSendBuffer,
     idleTimeout: 0,
+    idleOn: 'any',
     closeTimeout: CLOSE_TIMEOUT_MS,
     halfCloseTimeout: DEFAULT_HALF_CLOSE_TIMEOUT,
     gateConnections: false,

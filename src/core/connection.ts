@@ -2,6 +2,7 @@ import { type Observable, of, Subject } from 'rxjs';
 import { Operation, SendFlag } from '../native/layout.js';
 import type { FramePiece } from '../native/outbound.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
+import { MAX_DELAY } from './constants.js';
 import {
   GevBackpressureError,
   GevConnectionClosedError,
@@ -9,6 +10,7 @@ import {
   GevProtocolError,
   type GevError,
 } from './errors.js';
+import { isIntegerIn, refuse } from './option-checks.js';
 import type { ReactorLoop } from './reactor-loop.js';
 import { systemErrorName } from './system-error.js';
 
@@ -86,6 +88,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   private finRequested = false;
   private aborted = false;
   private awaitsDrain = false;
+  private heldIdle = false; // its idle timeout has passed while a reply was owed
   private reason: CloseReason | undefined;
   private errno = 0;
   private error: GevError | undefined;
@@ -266,6 +269,21 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.command(Operation.ShutdownWrite);
   }
 
+  /**
+   * Sets this connection's own idle timeout, counted from now, instead of the option `idleTimeout`. Harmless once closed.
+   *
+   * @param ms milliseconds; 0: never
+   * @throws GevOptionsError unless it is a whole number from 0 to 2147483647
+   */
+  setIdleTimeout(ms: number): void {
+    if (!isIntegerIn(ms, 0, MAX_DELAY)) {
+      throw refuse('idleTimeout', ms, `an integer from 0 to ${MAX_DELAY} (milliseconds)`);
+    }
+    if (this.currentState === 'closed') return;
+    this.heldIdle = false;
+    this.owner.outbound.setIdleTimeout(this.identity.slot, this.identity.generation, ms);
+  }
+
   /** Closes at once; output that waits is lost. Idempotent. */
   destroy(): void {
     this.abortFor('local');
@@ -332,6 +350,19 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.received += length;
     this.receivedMessages++;
     this.messages?.next(Buffer.from(text));
+  }
+
+  /** @internal Its idle timeout has passed: it ends, unless it is owed a reply. */
+  handleIdle(): void {
+    if (this.pendingReplies > 0) this.heldIdle = true;
+    else this.command(Operation.ExpireIdle);
+  }
+
+  /** @internal No reply is owed any more: the idle timeout begins anew, if it passed meanwhile. */
+  releaseIdle(): void {
+    if (!this.heldIdle) return;
+    this.heldIdle = false;
+    this.command(Operation.RestartIdle);
   }
 
   /** @internal */

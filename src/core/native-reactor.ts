@@ -77,6 +77,8 @@ function toNative(options: ReactorOptions & AcceptOptions): NativeReactorOptions
     lowWaterMark: options.lowWaterMark,
     maxSendBuffer: options.maxSendBuffer,
     idleTimeout: options.idleTimeout,
+    idleOnReceived: options.idleOn === 'received',
+    handshakeTimeout: options.handshakeTimeout,
     closeTimeout: options.closeTimeout,
     halfCloseTimeout: options.halfCloseTimeout,
     incompleteFrameTimeout: options.incompleteFrameTimeout,

@@ -147,8 +147,21 @@ export interface GevServerOptions {
   /** How many values of one Observable `overflow: 'drop-oldest'` keeps. Default: 1024. */
   readonly overflowLimit?: number;
 
-  /** Close a connection that neither sent nor received for so long, reason `idle`. Default: 0, never. */
+  /**
+   * Close a connection on which nothing happened for so long, reason `idle`; see {@link idleOn}. While a handler owes it a
+   * reply it is not idle. {@link GevConnection.setIdleTimeout} sets it for one connection. Default: 0, never.
+   */
   readonly idleTimeout?: number;
+  /**
+   * What counts as activity: `'any'` bytes, or only those `'received'`, so that a peer which is pushed to and never says
+   * a word is idle. Default: `'any'`.
+   */
+  readonly idleOn?: GevIdleOn;
+  /**
+   * How long a connection may take from accept until `@OnConnect` handlers have settled; then it closes, reason
+   * `handshake`. Default: 10000; 0: without end.
+   */
+  readonly handshakeTimeout?: number;
   /** How long `close()` may flush before the connection is cut. Default: 5000. */
   readonly closeTimeout?: number;
   /**
@@ -163,6 +176,9 @@ export interface GevServerOptions {
   readonly logger?: GevLogger;
 }
 
+/** What counts as activity of a connection. */
+export type GevIdleOn = 'any' | 'received';
+
 /** What concerns connections that are accepted. */
 export type AcceptOptions = Pick<
   ResolvedGevServerOptions,
@@ -175,6 +191,7 @@ export type AcceptOptions = Pick<
   | 'loadBalance'
   | 'maxConnections'
   | 'gateConnections'
+  | 'handshakeTimeout'
 >;
 
 /** What a reactor works from. One that only dials needs no {@link AcceptOptions}. */
@@ -225,6 +242,8 @@ export interface ResolvedGevServerOptions {
   readonly overflow: GevOverflow;
   readonly overflowLimit: number;
   readonly idleTimeout: number;
+  readonly idleOn: GevIdleOn;
+  readonly handshakeTimeout: number;
   readonly closeTimeout: number;
   readonly halfCloseTimeout: number;
   readonly drainTimeout: number;

@@ -136,7 +136,9 @@ export class ReactorLoop implements InboundListener {
 
   onEnd(slot: number): void {
     const connection = this.slots[slot];
-    if (connection?.state === 'open') this.handler.onEnd(connection);
+    // One that is not admitted yet may have come to its end, too.
+    const { state } = connection ?? {};
+    if (state === 'open' || state === 'connecting') this.handler.onEnd(connection!);
   }
 
   onDrain(slot: number): void {
@@ -145,6 +147,10 @@ export class ReactorLoop implements InboundListener {
 
   onFlushed(slot: number, _generation: number, bytesWritten: number): void {
     this.slots[slot]?.handleFlushed(bytesWritten);
+  }
+
+  onIdle(slot: number): void {
+    this.slots[slot]?.handleIdle();
   }
 
   onClose(slot: number, _generation: number, reason: number, errno: number): void {

@@ -63,6 +63,7 @@ const ACCEPT_DEFAULTS: AcceptOptions = {
   loadBalance: 'round-robin',
   maxConnections: 0,
   gateConnections: false,
+  handshakeTimeout: 0,
 };
 /** How long connections that were cut may take to say so. */
 const ABORT_GRACE_MS = 1000;

@@ -7,6 +7,7 @@ import {
   DEFAULT_CLOSE_TIMEOUT,
   DEFAULT_DRAIN_TIMEOUT,
   DEFAULT_HALF_CLOSE_TIMEOUT,
+  DEFAULT_HANDSHAKE_TIMEOUT,
   DEFAULT_HIGH_WATER_MARK,
   DEFAULT_HOST,
   DEFAULT_INCOMPLETE_FRAME_TIMEOUT,
@@ -33,6 +34,7 @@ import {
   withMethod,
 } from './option-checks.js';
 import type {
+  GevIdleOn,
   GevLoadBalance,
   GevLogger,
   GevOverflow,
@@ -48,6 +50,7 @@ const LOAD_BALANCES: readonly GevLoadBalance[] = [
   'kernel',
 ];
 const OVERFLOWS: readonly GevOverflow[] = ['buffer', 'drop-newest', 'drop-oldest', 'latest', 'close'];
+const IDLE_ON: readonly GevIdleOn[] = ['any', 'received'];
 /** The longest frame: what fits a length of ten digits and V8's longest string. */
 export const MAX_FRAME_LENGTH = 512 * 1024 * 1024;
 
@@ -82,6 +85,8 @@ const KNOWN_OPTIONS = {
   overflow: true,
   overflowLimit: true,
   idleTimeout: true,
+  idleOn: true,
+  handshakeTimeout: true,
   closeTimeout: true,
   halfCloseTimeout: true,
   drainTimeout: true,
@@ -141,6 +146,8 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
     overflow: choice(options, 'overflow', OVERFLOWS) ?? 'buffer',
     overflowLimit: integer(options, 'overflowLimit', 1, MAX_INT32) ?? DEFAULT_OVERFLOW_LIMIT,
     idleTimeout: integer(options, 'idleTimeout', 0, MAX_DELAY) ?? 0,
+    idleOn: choice(options, 'idleOn', IDLE_ON) ?? 'any',
+    handshakeTimeout: integer(options, 'handshakeTimeout', 0, MAX_DELAY) ?? DEFAULT_HANDSHAKE_TIMEOUT,
     closeTimeout: integer(options, 'closeTimeout', 0, MAX_DELAY) ?? DEFAULT_CLOSE_TIMEOUT,
     halfCloseTimeout: integer(options, 'halfCloseTimeout', 0, MAX_DELAY) ?? DEFAULT_HALF_CLOSE_TIMEOUT,
     drainTimeout: integer(options, 'drainTimeout', 0, MAX_DELAY) ?? DEFAULT_DRAIN_TIMEOUT,

@@ -26,6 +26,10 @@ export interface NativeReactorOptions {
   readonly lowWaterMark: number;
   readonly maxSendBuffer: number;
   readonly idleTimeout: number;
+  /** What is sent is no activity. */
+  readonly idleOnReceived: boolean;
+  /** 0: never. */
+  readonly handshakeTimeout: number;
   readonly closeTimeout: number;
   readonly halfCloseTimeout: number;
   /** 0: never. */

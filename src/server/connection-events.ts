@@ -30,6 +30,8 @@ export interface ConnectionEventsSetup {
   readonly maxQueuedBytes: number;
   /** How long `@OnClose` handlers wait for `@OnConnect` handlers of the same connection. */
   readonly closeTimeout: number;
+  /** Within which `@OnConnect` handlers must settle; for a log line. */
+  readonly handshakeTimeout: number;
   /** Takes packets, where the codec carries them. */
   readonly createRpc: ((events: ConnectionEvents) => RpcDispatcher) | undefined;
   /** Give each message a context of its own. */
@@ -108,6 +110,7 @@ export class ConnectionEvents implements ReactorHandler {
     this.scopes.delete(scope);
     scope.close();
     if (connection.closeReason === 'protocol') this.reportProtocol(connection);
+    else if (connection.closeReason === 'handshake') this.reportHandshake(connection);
     if (this.setup.closeHandlers.length > 0) void this.disconnect(scope);
   }
 
@@ -132,6 +135,12 @@ export class ConnectionEvents implements ReactorHandler {
     const { closeError } = connection;
     if (closeError === undefined) return;
     this.setup.log.report('protocol', 'warn', `${nameOf(connection)} is closed`, closeError);
+  }
+
+  private reportHandshake(connection: GevConnection): void {
+    const { log, handshakeTimeout } = this.setup;
+    const what = `@OnConnect handlers did not settle within handshakeTimeout (${handshakeTimeout} ms)`;
+    log.report('handshake', 'warn', `${nameOf(connection)} is closed: ${what}`);
   }
 
   reportUnsendable(connection: GevConnection, handler: EventHandler, value: unknown): void {

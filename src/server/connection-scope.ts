@@ -177,7 +177,9 @@ export class ConnectionScope {
   }
 
   private owe(lanes: number): void {
-    this.connection.pendingReplies += lanes;
+    const { connection } = this;
+    connection.pendingReplies += lanes;
+    if (connection.pendingReplies === 0) connection.releaseIdle();
     this.events.work.down(-lanes);
   }
 

@@ -271,7 +271,8 @@ export class GevServer
   }
 
   private createEvents(): ConnectionEvents {
-    const { codec, concurrency, highWaterMark, closeTimeout, overflow, overflowLimit } = this.options;
+    const { codec, concurrency, highWaterMark, closeTimeout, handshakeTimeout } = this.options;
+    const { overflow, overflowLimit } = this.options;
     return new ConnectionEvents({
       connectHandlers: this.handlersOf('connect'),
       messageHandlers: this.handlersOf('message'),
@@ -280,6 +281,7 @@ export class GevServer
       maxQueuedBytes: highWaterMark,
       borrowed: codec.copy === false,
       closeTimeout,
+      handshakeTimeout,
       overflow: { overflow, overflowLimit, onDropped: (count) => (this.droppedValues += count) },
       contextPerMessage: concurrency > 1 || this.hooked,
       createRpc: codec.framing === 'raw' ? undefined : (events) => this.createRpc(events),

@@ -6,6 +6,9 @@ import { isStream, isThenable } from './handler-result.js';
 import { type OverflowGate } from './overflow-gate.js';
 import type { RpcConnection } from './rpc-connection.js';
 
+/** How long a stream may go on that begins after its client has said FIN. */
+const STREAM_AFTER_END_MS = 1_000;
+
 /** One request, from its handler to its last reply. It is a link in its connection's list of calls in flight. */
 export class RpcCall {
   /** Kept by {@link CallList}. */
@@ -134,9 +137,16 @@ class ReplyToStream {
   }
 
   private send(value: unknown): void {
+    if (!this.begun && this.owner.ended) this.hangUpSoon();
     this.begun = true;
     // What could not be sent has ended the request with an error: nothing may follow.
     if (!this.cancelled && !this.owner.reply(this.call.id, 'value', value)) this.call.cancel();
+  }
+
+  /** The client had said FIN before the first value: what ends soon is a reply, what does not has no listener. */
+  private hangUpSoon(): void {
+    const timer = setTimeout(() => this.call.hangUp(), STREAM_AFTER_END_MS).unref();
+    this.subscription.add(() => clearTimeout(timer));
   }
 
   private take(value: unknown): void {

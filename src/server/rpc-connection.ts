@@ -24,6 +24,8 @@ export class RpcConnection implements ReplyTarget {
   private readonly waiting: MessageQueue<string>;
   /** Ids of requests among them that the client has cancelled meanwhile. */
   private readonly cancelled = new Set<unknown>();
+  /** The peer has sent FIN. */
+  ended = false;
   private preparing = 0;
   private abandoned = 0;
   private relief: Subscription | undefined;
@@ -89,8 +91,9 @@ export class RpcConnection implements ReplyTarget {
     this.drain();
   }
 
-  /** The peer has sent FIN: what it waits for is still replied, but it no longer listens to a stream that has begun. */
+  /** The peer has sent FIN: what it waits for is still replied, but it no longer listens to a stream that goes on. */
   end(): void {
+    this.ended = true;
     this.calls.forEach((call) => call.hangUp());
   }
 

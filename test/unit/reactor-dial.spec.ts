@@ -55,6 +55,7 @@ function optionsOf(loops: number): ReactorOptions {
     noDelay: true,
     keepAlive: false,
     userTimeout: 0,
+    idleOn: 'any',
     receiveBufferSize: undefined,
     sendBufferSize: undefined,
     highWaterMark: 1024,

@@ -32,6 +32,9 @@ struct SocketOps {
   static ssize_t Receive(int fd, void* buffer, std::size_t size) noexcept {
     return Kernel().Receive(fd, buffer, size);
   }
+  static ssize_t Peek(int fd, void* buffer, std::size_t size) noexcept {
+    return Kernel().Peek(fd, buffer, size);
+  }
   static ssize_t Send(int fd, const void* data, std::size_t size) noexcept {
     const iovec whole{const_cast<void*>(data), size};
     return Kernel().Send(fd, &whole, 1);

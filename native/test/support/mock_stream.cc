@@ -35,11 +35,18 @@ ssize_t MockStream::Send(const void* data, std::size_t size) {
 }
 
 ssize_t MockStream::Receive(void* buffer, std::size_t size) {
+  const ssize_t result = Peek(buffer, size);
+  if (result > 0) {
+    input_.erase(0, static_cast<std::size_t>(result));
+    if (const auto other = other_.lock()) other->TellRoom();
+  }
+  return result;
+}
+
+ssize_t MockStream::Peek(void* buffer, std::size_t size) {
   if (!input_.empty()) {
     const std::size_t count = std::min(size, input_.size());
     std::memcpy(buffer, input_.data(), count);
-    input_.erase(0, count);
-    if (const auto other = other_.lock()) other->TellRoom();
     return static_cast<ssize_t>(count);
   }
   if (error_ != 0) return -TakeError();

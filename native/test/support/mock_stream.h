@@ -23,6 +23,7 @@ class MockStream {
 
   ssize_t Send(const void* data, std::size_t size);
   ssize_t Receive(void* buffer, std::size_t size);
+  ssize_t Peek(void* buffer, std::size_t size);
   int ShutdownWrite();
   /// FIN to the other end, or RST when bytes were left unread.
   void Close();
