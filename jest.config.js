@@ -10,7 +10,12 @@ export default {
     '^nestjs-gev$': '<rootDir>/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/sample/dist/', '<rootDir>/native/build/'],
+  modulePathIgnorePatterns: [
+    '<rootDir>/dist/',
+    '<rootDir>/sample/dist/',
+    '<rootDir>/native/build/',
+    '<rootDir>/.cache/',
+  ],
   // For promises that never settle: `until` of test/kit gives up before, and says what it waited for.
   testTimeout: Math.ceil(60_000 * slowness()),
   maxWorkers: 2,

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // npm run bench -- <workload> [options]: measures this project beside its yardsticks. See README.md.
 import process from 'node:process';
+import { compare } from './compare/compare.mjs';
 import { buildNative } from './runner/build.mjs';
 import { killAllAtExit } from './runner/children.mjs';
 import { requireBuilt } from './runner/contenders.mjs';
@@ -25,6 +26,7 @@ async function main() {
   }
   const workload = await loadWorkload(name);
   const settings = resolveSettings(values, workload);
+  if (values.compare !== undefined) return compare(workload, settings, values);
   const cases = withContenders(choose('cases', values.cases, workload.cases(settings)), values.contenders);
   const warnings = checkMachine(settings);
   const machine = describeMachine();

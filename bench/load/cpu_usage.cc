@@ -5,16 +5,21 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <thread>
 
 #include "load/clock.h"
 
 namespace gev::load {
 namespace {
+
+constexpr std::chrono::milliseconds kRest{2};
+constexpr int64_t kMaxRestWaitNanos = 50'000'000;
 
 struct ThreadTimes {
   int64_t running_nanos = 0;
@@ -82,6 +87,18 @@ CpuSampler::CpuSampler(pid_t server) : server_(server) {
   }
   server_core_ = OnlyCoreOf(server_);
   Begin();  // fails here rather than in the middle of a run
+}
+
+void CpuSampler::WaitForRest() const {
+  if (!HasServer()) return;
+  const int64_t deadline = NowNanos() + kMaxRestWaitNanos;
+  int64_t used = ReadClockNanos(server_clock_);
+  while (NowNanos() < deadline) {
+    std::this_thread::sleep_for(kRest);
+    const int64_t now = ReadClockNanos(server_clock_);
+    if (now == used) return;
+    used = now;
+  }
 }
 
 CpuUsage CpuSampler::Read() const {

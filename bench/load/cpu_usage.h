@@ -27,6 +27,9 @@ class CpuSampler {
   explicit CpuSampler(pid_t server);
 
   [[nodiscard]] bool HasServer() const { return server_ != 0; }
+  // Waits until the server has been at rest for 2 ms, at most 50 ms: until it has closed, compiled
+  // and collected what there was.
+  void WaitForRest() const;
   void Begin() { begin_ = Read(); }
   // What was used since Begin().
   [[nodiscard]] CpuUsage End() const;

@@ -35,7 +35,7 @@ template <typename Connection>
 void ExchangeRun<Connection>::Run() {
   Connect();
   const int64_t started = NowNanos();
-  for (Connection& connection : connections_) connection.Send(options_.depth, NowNanos());
+  Start();
   ExchangeUntil(started + SecondsToNanos(options_.warm_up_seconds));
 
   latency_.Clear();
@@ -48,7 +48,29 @@ void ExchangeRun<Connection>::Run() {
   window_.messages = messages_;
   window_.latency = latency_;
 
-  Drain();
+  allowance_ = 0;
+  AwaitAnswers();
+  Finish();
+}
+
+template <typename Connection>
+CpuUsage ExchangeRun<Connection>::Exchange(uint64_t messages) {
+  cpu_.Begin();
+  allowance_ = messages;
+  Start();
+  AwaitAnswers();
+  cpu_.WaitForRest();
+  return cpu_.End();
+}
+
+template <typename Connection>
+void ExchangeRun<Connection>::Finish() {
+  Turn(kSurplusMillis);
+}
+
+template <typename Connection>
+void ExchangeRun<Connection>::Start() {
+  for (Connection& connection : connections_) Send(connection, options_.depth, NowNanos());
 }
 
 template <typename Connection>
@@ -75,16 +97,25 @@ void ExchangeRun<Connection>::ExchangeUntil(int64_t deadline) {
 }
 
 template <typename Connection>
-void ExchangeRun<Connection>::Drain() {
-  draining_ = true;
-  const int64_t deadline = NowNanos() + kStallNanos;
-  while (OutstandingCount() > 0 && NowNanos() < deadline) Turn(100);
-  const uint64_t lost = OutstandingCount();
-  if (lost > 0) {
-    throw LoadError(std::to_string(lost) + ' ' + std::string(Connection::kUnit) +
-                    " never came back");
+void ExchangeRun<Connection>::AwaitAnswers() {
+  int64_t last_event = NowNanos();
+  while (owed_ > 0) {
+    if (Turn(kStallMillis) > 0) {
+      last_event = NowNanos();
+    } else if (NowNanos() - last_event >= kStallNanos) {
+      throw LoadError(std::to_string(OutstandingCount()) + ' ' + std::string(Connection::kUnit) +
+                      " never came back");
+    }
   }
-  Turn(kSurplusMillis);
+}
+
+template <typename Connection>
+void ExchangeRun<Connection>::Send(Connection& connection, uint32_t messages, int64_t now) {
+  const auto allowed = static_cast<uint32_t>(std::min<uint64_t>(messages, allowance_));
+  if (allowed == 0) return;
+  allowance_ -= allowed;
+  owed_ += allowed;
+  connection.Send(allowed, now);
 }
 
 template <typename Connection>
@@ -117,7 +148,8 @@ void ExchangeRun<Connection>::Serve(const epoll_event& event) {
   const Received received = connection.Receive(scratch_, hang_up, latency_);
   bytes_verified_ += received.bytes;
   messages_ += received.messages;
-  if (received.messages > 0 && !draining_) connection.Send(received.messages, received.now);
+  owed_ -= received.messages;
+  Send(connection, received.messages, received.now);
 }
 
 template <typename Connection>

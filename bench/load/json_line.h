@@ -1,17 +1,20 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace gev::load {
 
-// Composes one flat JSON object. Names are plain ASCII identifiers; values are escaped.
+// Composes one JSON object of texts, numbers and lists of numbers. Names are plain ASCII
+// identifiers; values are escaped.
 class JsonLine {
  public:
   JsonLine& Add(std::string_view name, std::string_view value);
   JsonLine& Add(std::string_view name, uint64_t value);
   JsonLine& Add(std::string_view name, double value);  // three decimals
+  JsonLine& Add(std::string_view name, std::span<const double> values);
 
   [[nodiscard]] std::string Text() const { return text_ + "}"; }
 

@@ -11,6 +11,7 @@
 #include "load/json_line.h"
 #include "load/load_error.h"
 #include "load/options.h"
+#include "load/paired_run.h"
 
 namespace gev::load {
 namespace {
@@ -47,9 +48,11 @@ int Main(int argc, char** argv) {
     if (options.cpu >= 0) RequirePinnedTo(options.cpu);
     switch (options.mode) {
       case Mode::kEcho:
-        return Execute<EchoRun>(options, "echo");
+        return options.rival_port == 0 ? Execute<EchoRun>(options, "echo")
+                                       : Execute<PairedRun<EchoConnection>>(options, "echo");
       case Mode::kRpc:
-        return Execute<RpcRun>(options, "rpc");
+        return options.rival_port == 0 ? Execute<RpcRun>(options, "rpc")
+                                       : Execute<PairedRun<RpcConnection>>(options, "rpc");
       case Mode::kAccept:
         return Execute<AcceptRun>(options, "accept");
     }

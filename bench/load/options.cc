@@ -15,6 +15,8 @@ constexpr uint32_t kMaxDepth = 4096;
 constexpr uint32_t kMaxSize = 1 << 20;
 constexpr size_t kMaxBytesOutstanding = size_t{16} << 20;
 constexpr double kMaxSeconds = 120;
+constexpr uint32_t kMaxSlices = 1000;
+constexpr uint64_t kMaxMessages = 100'000'000;
 
 template <typename Number>
 Number ParseNumber(const std::string& name, std::string_view text, Number lowest, Number highest) {
@@ -79,6 +81,15 @@ Options ParseOptions(int argc, char** argv) {
       options.seconds = ParseNumber<double>(name, value, 0.01, kMaxSeconds);
     } else if (name == "server-pid") {
       options.server_pid = ParseNumber<pid_t>(name, value, 1, std::numeric_limits<pid_t>::max());
+    } else if (name == "rival-port") {
+      options.rival_port =
+          ParseNumber<uint16_t>(name, value, 1, std::numeric_limits<uint16_t>::max());
+    } else if (name == "rival-pid") {
+      options.rival_pid = ParseNumber<pid_t>(name, value, 1, std::numeric_limits<pid_t>::max());
+    } else if (name == "slices") {
+      options.slices = ParseNumber<uint32_t>(name, value, 1, kMaxSlices);
+    } else if (name == "messages") {
+      options.messages = ParseNumber<uint64_t>(name, value, 1, kMaxMessages);
     } else if (name == "cpu") {
       options.cpu = ParseNumber<int>(name, value, 0, 4095);
     } else {
@@ -104,6 +115,10 @@ const char* Usage() {
          "  --warm-up=SECONDS    echo, rpc: not measured (1)\n"
          "  --seconds=SECONDS    echo, rpc: measured window; accept: deadline (2)\n"
          "  --server-pid=PID     sample the CPU time of this process around the window\n"
+         "  --rival-port=N       echo, rpc: a second server, loaded in turn with the first\n"
+         "  --rival-pid=PID      its process\n"
+         "  --slices=N           with a rival: how often each is loaded (1)\n"
+         "  --messages=N         with a rival: messages of a slice (1)\n"
          "  --cpu=N              fail unless pinned to exactly this core\n"
          "Prints one line of JSON. Exit code 0: every byte was verified; 1: the run is void;\n"
          "2: wrong options.\n";

@@ -22,7 +22,11 @@ struct Options {
   double seconds = 2;           // echo, rpc: the measured window; accept: the deadline
   bool string_pattern = false;  // rpc: 'sum-of-five' instead of { cmd: 'sum' }
   pid_t server_pid = 0;         // whose CPU time is sampled; 0: nobody's
-  int cpu = -1;                 // the core this process must be pinned to; -1: not checked
+  uint16_t rival_port = 0;      // echo, rpc: loaded in turn with `port`; 0: nobody
+  pid_t rival_pid = 0;
+  uint32_t slices = 1;    // with a rival: how often each is loaded
+  uint64_t messages = 1;  // with a rival: messages of a slice
+  int cpu = -1;           // the core this process must be pinned to; -1: not checked
 
   [[nodiscard]] size_t BytesOutstanding() const { return size_t{depth} * size; }
 };

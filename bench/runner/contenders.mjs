@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import process from 'node:process';
 import { BenchError } from './errors.mjs';
-import { binary, clientScript, serverScript } from './paths.mjs';
+import { benchFolder, binary, clientScript, serverScript } from './paths.mjs';
 
 /** @typedef {import('./workload.mjs').Contender} Contender */
 
@@ -89,6 +90,19 @@ export function calledBy(client, server) {
     label: `${client === 'gev' ? 'GevClient' : 'ClientTCP'} → ${server.label}`,
     generator: { command, env: { CLIENT: client } },
   };
+}
+
+/**
+ * The contender as the copy of the benchmarks in another folder has it: it imports that folder's package.
+ *
+ * @param {Contender} contender
+ * @param {string} folder
+ * @returns {Contender}
+ */
+export function inFolder(contender, folder) {
+  const move = (path) =>
+    path.startsWith(benchFolder) ? join(folder, 'bench', path.slice(benchFolder.length)) : path;
+  return { ...contender, command: contender.command.map(move) };
 }
 
 const ours = /(^|-)gev(-|$)/;

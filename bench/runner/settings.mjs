@@ -15,6 +15,10 @@ export const usage = `npm run bench -- <workload> [options]
   --load-cpu N         core of the load generator (1)
   --check              exit code 1 unless every target is met
   --save               keep the result as results/<workload>.json (else results/<workload>.latest.json)
+
+  --compare REV        this tree's CPU time a message beside that of another revision (see README.md)
+  --pairs N            pairs of fresh servers, an even number (20; with --quick 4)
+  --max-ratio R        exit code 1 when an interval lies above this ratio, 1.03 for 3 %
 `;
 
 const text = { type: 'string' };
@@ -39,16 +43,33 @@ export function parseCommandLine(argv) {
         'load-cpu': text,
         check: flag,
         save: flag,
+        compare: text,
+        pairs: text,
+        'max-ratio': text,
         help: { ...flag, short: 'h' },
       },
     });
     if (positionals.length > 1)
       throw new BenchError(`One workload at a time, not ${positionals.join(' and ')}.`);
     if (values.quick && values.save) throw new BenchError('--quick is not for figures: it cannot be saved.');
+    refuseMixture(values);
     return { workload: positionals[0], values };
   } catch (error) {
     throw error instanceof BenchError ? error : new BenchError(error.message);
   }
+}
+
+const ofComparisons = ['pairs', 'max-ratio'];
+const notOfComparisons = ['rounds', 'seconds', 'warm-up', 'retries', 'check', 'save'];
+
+function refuseMixture(values) {
+  const strange = (values.compare === undefined ? ofComparisons : notOfComparisons).find(
+    (name) => values[name],
+  );
+  if (strange === undefined) return;
+  throw new BenchError(
+    `--${strange} ${values.compare === undefined ? 'needs' : 'does not go with'} --compare.`,
+  );
 }
 
 /**
@@ -72,6 +93,18 @@ export function resolveSettings(values, workload) {
     serverCpu: number(values, 'server-cpu', 0, { from: 0, to: 4095, whole: true }),
     loadCpu: number(values, 'load-cpu', 1, { from: 0, to: 4095, whole: true }),
   };
+}
+
+/**
+ * The numbers of a comparison.
+ *
+ * @param {ReturnType<typeof parseCommandLine>['values']} values
+ */
+export function resolveComparison(values) {
+  const pairs = number(values, 'pairs', values.quick ? 4 : 20, { from: 2, to: 1000, whole: true });
+  if (pairs % 2 === 1)
+    throw new BenchError('--pairs: an even number, so that each revision goes first as often.');
+  return { pairs, maxRatio: number(values, 'max-ratio', undefined, { from: 0.5, to: 10 }) };
 }
 
 function number(values, name, fallback, { from, to, whole = false }) {

@@ -9,6 +9,40 @@ export function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** @typedef {{ ratio: number, low: number, high: number }} RatioInterval */
+
+/**
+ * The geometric mean of ratios with its 95 % confidence interval: Student's t on their logarithms.
+ *
+ * @param {readonly number[]} ratios independent of each other, at least two
+ * @returns {RatioInterval}
+ */
+export function ratioInterval(ratios) {
+  const logs = ratios.map(Math.log);
+  const mean = average(logs);
+  const variance = logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) / (logs.length - 1);
+  const half = student95(logs.length - 1) * Math.sqrt(variance / logs.length);
+  return { ratio: Math.exp(mean), low: Math.exp(mean - half), high: Math.exp(mean + half) };
+}
+
+/** @param {readonly number[]} values at least one */
+export const average = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** @param {readonly number[]} values at least one */
+export const geometricMean = (values) => Math.exp(average(values.map(Math.log)));
+
+/** Student's t that is exceeded either way with 5 % probability, by Cornish and Fisher's expansion; exact for one and two. */
+function student95(freedom) {
+  if (freedom <= 2) return [12.706, 4.303][freedom - 1];
+  const z = 1.959964;
+  const terms = [
+    (z ** 3 + z) / 4,
+    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96,
+    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384,
+  ];
+  return terms.reduce((sum, term, index) => sum + term / freedom ** (index + 1), z);
+}
+
 /**
  * @param {readonly number[]} values
  * @returns {Summary | undefined} undefined where there is nothing to summarise

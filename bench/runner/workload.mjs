@@ -8,6 +8,8 @@
  * @property {number} seconds the default of --seconds
  * @property {number} quickSeconds the same with --quick
  * @property {(settings: Settings) => readonly Case[]} cases
+ * @property {{ cases: readonly string[], contenders: readonly string[] }} [compare] what --compare measures unless told
+ *   otherwise
  *
  * @typedef {object} Contender a server; it prints `{"port":N}` once it listens on $HOST:$PORT
  * @property {string} id
@@ -25,6 +27,7 @@
  * @property {string} title
  * @property {readonly Contender[]} contenders
  * @property {Load} load
+ * @property {number} [slice] messages of a slice, some 20 ms, where two revisions are compared; none: cannot be
  * @property {number} [rehearsals] runs of the same load on the same server before the one that counts
  * @property {readonly Column[]} columns
  * @property {readonly Target[]} targets

@@ -83,9 +83,9 @@ const targets = {
 };
 
 const shapes = [
-  { id: '64-depth-1', size: 64, depth: 1 },
-  { id: '64-depth-16', size: 64, depth: 16 },
-  { id: '16k-depth-1', size: 16_384, depth: 1 },
+  { id: '64-depth-1', size: 64, depth: 1, slice: 2048 },
+  { id: '64-depth-16', size: 64, depth: 16, slice: 16_384 },
+  { id: '16k-depth-1', size: 16_384, depth: 1, slice: 1024 },
 ];
 
 const formatSize = (bytes) => (bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KiB`);
@@ -96,12 +96,14 @@ export const workload = {
   connections: 64,
   seconds: 2,
   quickSeconds: 0.5,
+  compare: { cases: ['64-depth-1', '64-depth-16'], contenders: [gevInline.id, gevThreaded.id] },
   cases: ({ connections, seconds, warmUp }) =>
-    shapes.map(({ id, size, depth }) => ({
+    shapes.map(({ id, size, depth, slice }) => ({
       id,
       title: `echo · ${formatSize(size)} × ${connections} connections × depth ${depth}`,
       contenders: [rawEpoll, nodeNet, gevInline, gevInlineBorrowed, gevInlinePayload, gevThreaded],
       load: { mode: 'echo', connections, size, depth, seconds, 'warm-up': warmUp },
+      slice,
       columns,
       targets: targets[id],
     })),

@@ -52,10 +52,10 @@ const targets = (timesNestTcp) => [
 ];
 
 const shapes = [
-  { id: 'depth-1', depth: 1, pattern: 'string', timesNestTcp: 2.8 },
-  { id: 'depth-16', depth: 16, pattern: 'string', timesNestTcp: 7 },
-  { id: 'depth-1-object', depth: 1, pattern: 'object', timesNestTcp: 2.8 },
-  { id: 'depth-16-object', depth: 16, pattern: 'object', timesNestTcp: 7 },
+  { id: 'depth-1', depth: 1, pattern: 'string', timesNestTcp: 2.8, slice: 2048 },
+  { id: 'depth-16', depth: 16, pattern: 'string', timesNestTcp: 7, slice: 8192 },
+  { id: 'depth-1-object', depth: 1, pattern: 'object', timesNestTcp: 2.8, slice: 2048 },
+  { id: 'depth-16-object', depth: 16, pattern: 'object', timesNestTcp: 7, slice: 8192 },
 ];
 
 /** @type {import('../runner/workload.mjs').Workload} */
@@ -64,8 +64,9 @@ export const workload = {
   connections: 64,
   seconds: 2,
   quickSeconds: 0.5,
+  compare: { cases: ['depth-1', 'depth-16'], contenders: [gevRpcInline.id, gevRpcThreaded.id] },
   cases: (settings) => [
-    ...shapes.map(({ id, depth, pattern, timesNestTcp }) => ({
+    ...shapes.map(({ id, depth, pattern, timesNestTcp, slice }) => ({
       id,
       title: `rpc · ${settings.connections} connections × depth ${depth} · ${pattern} pattern`,
       contenders: [rawRpc, nestTcp, nodeNetRpc, gevRpcInline, gevRpcThreaded],
@@ -77,6 +78,7 @@ export const workload = {
         seconds: settings.seconds,
         'warm-up': settings.warmUp,
       },
+      slice,
       columns,
       targets: targets(timesNestTcp),
     })),

@@ -16,6 +16,7 @@ using reactor::ReadVerdict;
 constexpr std::size_t kReadSize = 64 * 1024;     // bytes asked of the kernel at a time
 constexpr std::size_t kMinimumRead = 16 * 1024;  // with less room the slab counts as full
 constexpr std::size_t kCarryLimit = 4 * 1024;    // a partial frame up to this is copied in front
+constexpr std::size_t kFramesATurn = kDescriptorCapacity;  // of one connection
 constexpr std::size_t kLargeFrame = InboundStream::kMaxData / 2;
 
 std::uint32_t Low(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value); }
@@ -171,10 +172,10 @@ ReadVerdict LoopBridge::CommitRead(Connection& connection, std::size_t count) {
 ReadVerdict LoopBridge::ParseSlab(Connection& connection, std::size_t available) {
   Slot& slot = SlotOf(connection);
   std::span<const std::byte> input = inbound_.Room().first(available);
-  while (!input.empty()) {
-    if (inbound_.DescriptorsLeft() == 0) {
+  for (std::size_t frames = 0; !input.empty(); ++frames) {
+    if (frames == kFramesATurn || inbound_.DescriptorsLeft() == 0) {
       slot.partial.Append(input);
-      return ParsePartial(connection);
+      return ParsePartial(connection, frames);
     }
     const FrameResult frame = framer_.Next(input, slot.frame);
     if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kInvalidFrame;
@@ -191,9 +192,11 @@ ReadVerdict LoopBridge::ParseSlab(Connection& connection, std::size_t available)
   return ReadVerdict::kContinue;
 }
 
-ReadVerdict LoopBridge::ParsePartial(Connection& connection) {
+// `frames` of the connection have been delivered in this turn.
+ReadVerdict LoopBridge::ParsePartial(Connection& connection, std::size_t frames) {
   Slot& slot = SlotOf(connection);
-  while (!slot.partial.empty()) {
+  for (; !slot.partial.empty(); ++frames) {
+    if (frames == kFramesATurn) return ReadVerdict::kLater;
     const std::span<const std::byte> input = slot.partial.bytes();
     const FrameResult frame = framer_.Next(input, slot.frame);
     if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kInvalidFrame;

@@ -82,7 +82,7 @@ class LoopBridge final : public reactor::LoopHandler {
   void FlushAll();
 
   reactor::ReadVerdict ParseSlab(reactor::Connection& connection, std::size_t available);
-  reactor::ReadVerdict ParsePartial(reactor::Connection& connection);
+  reactor::ReadVerdict ParsePartial(reactor::Connection& connection, std::size_t frames = 0);
   /// Writes a message's descriptor; its bytes are in the open slab at `offset`.
   void AppendMessage(const reactor::Connection& connection, std::uint32_t offset,
                      std::span<const std::byte> payload, bool ascii);

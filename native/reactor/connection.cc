@@ -12,7 +12,6 @@
 namespace reactor {
 namespace {
 
-constexpr std::size_t kReadBudget = 256 * 1024;        // bytes a connection may read in one turn
 constexpr std::size_t kFinalReadBudget = 1024 * 1024;  // bytes read at most when the server stops
 constexpr std::size_t kComposeLimit = 8 * 1024;        // below this one copy beats an iovec
 constexpr std::size_t kVectorLimit = 64;               // parts a sendmsg
@@ -100,17 +99,16 @@ bool Connection::Serve(bool& released) {
 
 bool Connection::Read() {
   LoopHandler& handler = loop_->handler();
-  std::size_t budget = kReadBudget;
+  std::size_t budget = loop_->ReadShare();
   // The handler may close or pause: look again each time.
   while (budget > 0 && state_ == State::kOpen && MayRead()) {
     std::size_t count = 0;
     if (!unparsed_) {
       const std::span<std::byte> room = handler.PrepareRead(*this);
       if (room.empty()) return false;
-      count = Receive(room);
+      count = Receive(room.first(std::min(room.size(), budget)));
       if (count == 0) return true;
       bytes_received_ += count;
-      loop_->CountReceived(count);
       Touch();
       if (end_awaited_) AwaitEnd();
     }
@@ -121,6 +119,9 @@ bool Connection::Read() {
       case ReadVerdict::kNoRoom:
         unparsed_ = true;
         return false;
+      case ReadVerdict::kLater:
+        unparsed_ = true;
+        return true;
       case ReadVerdict::kInvalidFrame:
         Abort(CloseReason::kProtocol, EBADMSG);
         return true;
@@ -141,8 +142,8 @@ bool Connection::Read() {
 // into a reset and could cost the peer the end of our output.
 void Connection::Discard() noexcept {
   const std::span<std::byte> scratch = loop_->scratch();
-  for (std::size_t budget = kReadBudget; readable_ && budget > 0;) {
-    budget -= std::min(budget, Receive(scratch));
+  for (std::size_t budget = loop_->ReadShare(); readable_ && budget > 0;) {
+    budget -= Receive(scratch.first(std::min(scratch.size(), budget)));
   }
 }
 
@@ -187,6 +188,7 @@ std::size_t Connection::Receive(std::span<std::byte> room) noexcept {
   } while (result == -EINTR);
   if (result > 0) {
     const auto count = static_cast<std::size_t>(result);
+    loop_->CountReceived(count);
     // A stream that gave less than asked for is empty, and the next byte is a new edge (epoll(7)).
     // A hang-up has no further edge: read on to the end.
     if (count < room.size() && !hangup_) readable_ = false;

@@ -10,6 +10,9 @@ namespace {
 // Bytes received in one turn before the receiver has its say: what it reads is still in the cache
 // then, and a few busy connections hold nobody up.
 constexpr std::size_t kReceivedATurn = 64 * 1024;
+// What one connection may take of that while others are ready. More than a round number, so that a
+// message of 16 KiB shows by a short read that it was the last.
+constexpr std::size_t kShareOfMany = 24 * 1024;
 constexpr std::size_t kScratchSize = 64 * 1024;
 constexpr Nanoseconds kFailureInterval = FromMilliseconds(1000);
 
@@ -133,6 +136,10 @@ void EventLoop::ServeReady() {
   ready_.insert(ready_.begin(), serving_.begin() + static_cast<std::ptrdiff_t>(served),
                 serving_.end());
   serving_.clear();
+}
+
+std::size_t EventLoop::ReadShare() const noexcept {
+  return std::min(serving_.size() > 1 ? kShareOfMany : kReceivedATurn, kReceivedATurn - received_);
 }
 
 void EventLoop::Schedule(Connection& connection) {

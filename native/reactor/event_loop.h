@@ -117,6 +117,8 @@ class EventLoop {
   /// Keeps the earlier of two deadlines, so that a later one costs nothing until it is due.
   void ArmTimer(TimerNode& node, Nanoseconds deadline) noexcept;
   void OnConnectionClosed() noexcept;
+  /// Bytes that the connection being served may read in this turn, to keep or to drop.
+  [[nodiscard]] std::size_t ReadShare() const noexcept;
   void CountReceived(std::size_t bytes) noexcept { received_ += bytes; }
   void OnFinalReadDone() noexcept { --final_reads_; }
   /// Told to the handler at the end of a turn: a failure may come from a task, outside its events.

@@ -20,6 +20,7 @@ inline constexpr DialToken kMaxDialToken = 0xffffff;
 enum class ReadVerdict : std::uint8_t {
   kContinue,      // all taken; room for more may be asked for
   kNoRoom,        // kept, but nothing more can be taken until room is made
+  kLater,         // kept, as others are to have their turn before more of it is taken
   kInvalidFrame,  // what came is no frame: end this connection
   kFrameTooLong,  // the same, as the frame is longer than is taken
 };

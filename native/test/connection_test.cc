@@ -307,4 +307,41 @@ TEST(ConnectionTest, R6_AFloodingPeerDoesNotStarveTheOthers) {
   }
 }
 
+TEST(ConnectionTest, F4_ATurnReadsSixtyFourKibibytesHoweverManySend) {
+  LoopHarness harness;
+  harness.handler.keep_bytes = false;
+  std::vector<ClientSocket> clients;
+  for (int i = 0; i < 8; ++i) clients.push_back(harness.Connect());
+  const std::string block(128 * 1024, 'x');
+  for (const ClientSocket& client : clients) client.WriteAvailable(block);
+  for (std::uint64_t before = 0; before < 6 * block.size(); before = harness.handler.received()) {
+    harness.loop.Turn(100);
+    EXPECT_LE(harness.handler.received() - before, 64U * 1024);
+  }
+  const auto records = harness.handler.records();
+  const auto [least, most] = std::ranges::minmax_element(
+      records, {}, [](const test::ConnectionRecord& record) { return record.received_bytes; });
+  EXPECT_LE(most->received_bytes - least->received_bytes, 64U * 1024) << "all get the same";
+}
+
+TEST(ConnectionTest, F4_WhatClosingConnectionsDiscardCountsAsRead) {
+  LoopHarness harness;
+  std::vector<ClientSocket> clients;
+  for (int i = 0; i < 32; ++i) clients.push_back(harness.Connect());
+  const std::string block(96 * 1024, 'x');
+  for (const test::ConnectionRecord& record : harness.handler.records()) {
+    Connection& connection = *harness.loop.Find(record.slot, record.generation);
+    connection.Pause();
+  }
+  for (const ClientSocket& client : clients) {
+    client.Write(block);
+    client.ShutdownWrite();
+  }
+  harness.Settle();
+  harness.loop.CloseAll(CloseReason::kLocal);
+  int turns = 0;
+  EXPECT_TRUE(harness.TurnUntil([&] { return ++turns, harness.handler.closed() == 32; }));
+  EXPECT_GE(turns, 32 * 96 / 64);
+}
+
 }  // namespace

@@ -19,6 +19,7 @@
 #include "protocol/raw_framer.h"
 #include "reactor/endpoint.h"
 #include "test/support/bridge_consumer.h"
+#include "test/support/socket_pair.h"
 
 namespace bridge {
 namespace {
@@ -199,6 +200,42 @@ TEST(LoopBridgeTest, DialsOnTheRecordAndTellsEachOutcomeUnderItsToken) {
             (std::map<std::uint32_t, std::string>{{1, "127.0.0.1"}, {0xffffff, "127.0.0.1"}}));
   EXPECT_EQ(received,
             (std::map<std::uint32_t, std::string>{{1, "to 1"}, {0xffffff, "to 16777215"}}));
+}
+
+TEST(LoopBridgeTest, F4_ManySmallFramesOfOneConnectionLeaveRoomForTheOthers) {
+  const ByteLengthFramer framer;
+  std::vector<std::vector<std::byte>> memory(8, std::vector<std::byte>(kSlabSize));
+  std::vector<std::byte*> slabs;
+  for (auto& each : memory) slabs.push_back(each.data());
+  LoopBridge bridge(framer, nullptr, {slabs.begin(), slabs.begin() + 4},
+                    {slabs.begin() + 4, slabs.end()});
+  reactor::EventLoop loop({}, bridge);
+  bridge.Attach(loop);
+  std::vector<reactor::Descriptor> peers;
+  std::vector<std::uint32_t> names;
+  for (int i = 0; i < 3; ++i) {
+    auto [ours, theirs] = test::MakeSocketPair();
+    names.push_back(loop.Adopt(std::move(ours), reactor::Endpoint{})->slot());
+    peers.push_back(std::move(theirs));
+  }
+  loop.Turn(0);
+  const std::string frames(20'000, '\0');
+  for (const reactor::Descriptor& peer : peers) {
+    ASSERT_EQ(reactor::SocketOps::Send(peer.get(), frames.data(), frames.size()), 20'000);
+  }
+  for (int turn = 0; turn < 6; ++turn) loop.Turn(0);
+
+  std::map<std::uint32_t, int> count;
+  for (std::int32_t slab = bridge.inbound().Take(); slab >= 0; slab = bridge.inbound().Take()) {
+    const std::byte* const bytes = slabs[static_cast<std::size_t>(slab)];
+    for (std::int32_t i = 0; i < LoadWord(bytes); ++i) {
+      Descriptor event{};
+      std::memcpy(&event, bytes + kSlabHeader + static_cast<std::size_t>(i) * kDescriptorSize,
+                  sizeof event);
+      if (event.kind == EventKind::kMessage) ++count[event.slot];
+    }
+  }
+  for (const std::uint32_t name : names) EXPECT_GE(count[name], 256) << name;
 }
 
 }  // namespace

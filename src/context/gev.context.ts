@@ -12,10 +12,8 @@ export type GevContextArgs = [
 ];
 
 /**
- * What enhancers and handlers learn of the call they are part of: `@Ctx()`, or `host.switchToRpc().getContext()`.
- *
- * While a connection's messages are handled one at a time they share one context: keep what belongs to one message
- * elsewhere, and what belongs to the connection in `connection.data`.
+ * What enhancers and handlers learn of the call they are part of: `@Ctx()`, or `host.switchToRpc().getContext()`. Each
+ * call has one of its own; what belongs to the connection goes into `connection.data`.
  *
  * @example
  * ```ts

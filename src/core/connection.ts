@@ -74,8 +74,6 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
 
   /** @internal Replies that handlers still owe; kept by the server layer. */
   pendingReplies = 0;
-  /** @internal The server layer's cached context. */
-  context: unknown;
   /** @internal The server layer's state of this connection. */
   scope: unknown;
 

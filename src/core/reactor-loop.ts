@@ -1,4 +1,5 @@
 import type { NativeReactor } from '../native/binding.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 import { Inbound, type InboundListener } from '../native/inbound.js';
 import { type FlushScheduler, Outbound } from '../native/outbound.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
@@ -188,7 +189,8 @@ export class ReactorLoop implements InboundListener {
   /** The loop is gone: whoever has not heard so of its connection does now. */
   abandon(): void {
     for (const connection of this.slots.splice(0)) {
-      if (connection !== undefined) this.finish(connection, 'shutdown', 0);
+      if (connection === undefined) continue;
+      inFreshScope(() => this.finish(connection, 'shutdown', 0));
     }
     this.quiesced?.();
   }

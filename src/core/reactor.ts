@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { NativeAddress, NativeReactor } from '../native/binding.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 import { Operation } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
 import type { GevAddress } from './address.js';
@@ -114,7 +115,8 @@ export class Reactor implements ReactorLoopOwner {
     if (this.stopped) throw new GevListenError('ECANCELED', { address: host, port, path });
     const native = this.createNative();
     try {
-      this.bound = toAddress(native.listen(host, path === undefined ? port : -1));
+      // The addon keeps the context it is started in: nobody's.
+      this.bound = toAddress(inFreshScope(() => native.listen(host, path === undefined ? port : -1)));
     } catch (error) {
       const { code, errno, syscall } = error as NodeJS.ErrnoException;
       throw new GevListenError(
@@ -312,7 +314,7 @@ export class Reactor implements ReactorLoopOwner {
     }
     const native = this.createNative();
     try {
-      native.start();
+      inFreshScope(() => native.start());
     } catch (error) {
       const { errno, syscall, message } = error as NodeJS.ErrnoException;
       throw new GevNativeError(`The loops do not start: ${message}`, {

@@ -1,8 +1,12 @@
 import { markAsUntransferable } from 'node:worker_threads';
 import type { NativeReactor } from './binding.js';
+import { FreshScope, inFreshScope } from './fresh-scope.js';
 import { DESCRIPTOR_WORDS, EventKind, INBOUND_DATA, SLAB_HEADER } from './layout.js';
 
-/** What one loop's event stream says, in order. `Buffer`s are copies: the receiver may keep them. */
+/**
+ * What one loop's event stream says, in order. `Buffer`s are copies: the receiver may keep them. Each call is made in a
+ * {@link FreshScope}: what a handler enters there stays there.
+ */
 export interface InboundListener {
   onOpen(
     slot: number,
@@ -14,12 +18,12 @@ export interface InboundListener {
     family: number,
     dial: number,
   ): void;
-  onMessage(slot: number, generation: number, data: Buffer): void;
+  readonly onMessage: (slot: number, generation: number, data: Buffer) => void;
   /**
    * Instead of onMessage where frames are text. `length`: its bytes on the wire. A packet written as Nest's clients do
    * has a pattern with a `route` (else 0), data from `dataStart` on, and an id of `idLength` at its end.
    */
-  onText(
+  readonly onText: (
     slot: number,
     generation: number,
     text: string,
@@ -27,7 +31,7 @@ export interface InboundListener {
     route: number,
     dataStart: number,
     idLength: number,
-  ): void;
+  ) => void;
   onEnd(slot: number, generation: number): void;
   onDrain(slot: number, generation: number): void;
   onFlushed(slot: number, generation: number, bytesWritten: number): void;
@@ -120,12 +124,18 @@ export class Inbound {
             : borrowed
               ? chunkOf(bytes.buffer as ArrayBuffer, offset, length)
               : this.copy(bytes, offset, length);
-          listener.onMessage(words[word + 1]!, words[word + 2]!, data);
+          new FreshScope().runInAsyncScope(
+            listener.onMessage,
+            listener,
+            words[word + 1]!,
+            words[word + 2]!,
+            data,
+          );
         } else {
           this.signal(words, bytes, word);
         }
       } catch (error) {
-        listener.onUncaught(error);
+        this.uncaught(error);
       }
     }
   }
@@ -154,17 +164,36 @@ export class Inbound {
                 : batch.substring(start - batchStart, stop - batchStart);
           const route = words[word + 5]!;
           const dataStart = words[word + 7]!;
-          listener.onText(words[word + 1]!, words[word + 2]!, text, length, route, dataStart, b >> 1);
+          new FreshScope().runInAsyncScope(
+            listener.onText,
+            listener,
+            words[word + 1]!,
+            words[word + 2]!,
+            text,
+            length,
+            route,
+            dataStart,
+            b >> 1,
+          );
         } else {
           this.signal(words, bytes, word);
         }
       } catch (error) {
-        listener.onUncaught(error);
+        this.uncaught(error);
       }
     }
   }
 
+  // Not where they are called: in a loop, closures would cost every message.
   private signal(words: Int32Array, bytes: Buffer, word: number): void {
+    inFreshScope(() => this.tell(words, bytes, word));
+  }
+
+  private uncaught(error: unknown): void {
+    inFreshScope(() => this.listener.onUncaught(error));
+  }
+
+  private tell(words: Int32Array, bytes: Buffer, word: number): void {
     const { listener } = this;
     const slot = words[word + 1]!;
     const generation = words[word + 2]!;

@@ -1,9 +1,11 @@
 import { lastValueFrom, type Observable } from 'rxjs';
 import { GevContext } from '../context/gev.context.js';
 import { formatAddress } from '../core/address.js';
+import type { CloseReason } from '../core/close-reason.js';
 import type { GevConnection } from '../core/connection.js';
 import { type GevError, GevHandlerError } from '../core/errors.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 import { ConnectionScope } from './connection-scope.js';
 import type { ErrorLog } from './error-log.js';
 import type { EventHandler } from './event-handlers.js';
@@ -34,8 +36,6 @@ export interface ConnectionEventsSetup {
   readonly handshakeTimeout: number;
   /** Takes packets, where the codec carries them. */
   readonly createRpc: ((events: ConnectionEvents) => RpcDispatcher) | undefined;
-  /** Give each message a context of its own. */
-  readonly contextPerMessage: boolean;
   readonly overflow: OverflowPolicy;
   readonly log: ErrorLog;
   /** A connection has been accepted, and no message of it was handled yet. */
@@ -58,7 +58,6 @@ export class ConnectionEvents implements ReactorHandler {
   readonly concurrency: number;
   readonly maxQueuedBytes: number;
   readonly borrowed: boolean;
-  readonly contextPerMessage: boolean;
   readonly overflow: OverflowPolicy;
   readonly rpc: RpcDispatcher | undefined;
   private readonly scopes = new Set<ConnectionScope>();
@@ -69,7 +68,6 @@ export class ConnectionEvents implements ReactorHandler {
     this.concurrency = setup.concurrency;
     this.maxQueuedBytes = setup.maxQueuedBytes;
     this.borrowed = setup.borrowed;
-    this.contextPerMessage = setup.contextPerMessage;
     this.overflow = setup.overflow;
     this.rpc = setup.createRpc?.(this);
   }
@@ -117,7 +115,10 @@ export class ConnectionEvents implements ReactorHandler {
   /** The time for answers is over: requests still in flight are answered with an error. */
   expire(): void {
     const error = { status: 'error', message: 'The server is shutting down' };
-    for (const scope of this.scopes) scope.rpc?.expire(error);
+    // Serializers and the teardown of streams are not to see who stops the server.
+    for (const { rpc } of this.scopes) {
+      inFreshScope(() => rpc?.expire(error));
+    }
   }
 
   onError(error: GevError): void {
@@ -170,20 +171,18 @@ export class ConnectionEvents implements ReactorHandler {
 
   private async connect(scope: ConnectionScope): Promise<void> {
     const { connection } = scope;
-    const context = new GevContext([connection, patternOf('connect')]);
     scope.gate();
-    await Promise.all(this.setup.connectHandlers.map((handler) => this.runConnect(scope, handler, context)));
+    await Promise.all(
+      this.setup.connectHandlers.map((handler) => inFreshScope(() => this.runConnect(scope, handler))),
+    );
     if (scope.closed || connection.state !== 'connecting') return;
     this.setup.onConnection(connection);
     this.reactor.admit(connection);
     scope.openGate();
   }
 
-  private async runConnect(
-    scope: ConnectionScope,
-    handler: EventHandler,
-    context: GevContext,
-  ): Promise<void> {
+  private async runConnect(scope: ConnectionScope, handler: EventHandler): Promise<void> {
+    const context = new GevContext([scope.connection, patternOf('connect')]);
     this.work.up(1);
     try {
       const result = await handler.call(scope.connection, context);
@@ -202,18 +201,26 @@ export class ConnectionEvents implements ReactorHandler {
     // What a connect handler has set up must be there before a close handler takes it down.
     if (scope.connecting !== undefined) await within(scope.connecting, this.setup.closeTimeout);
     const reason = connection.closeReason ?? 'error';
-    const context = new GevContext([connection, patternOf('close'), undefined, reason]);
     await Promise.all(
-      this.setup.closeHandlers.map(async (handler) => {
-        try {
-          const result = await handler.call(reason, context);
-          if (isStream(result)) await lastValueFrom(result, { defaultValue: undefined });
-        } catch (error) {
-          this.reportFailure(connection, handler, error);
-        }
-      }),
+      this.setup.closeHandlers.map((handler) =>
+        inFreshScope(() => this.runClose(connection, reason, handler)),
+      ),
     );
     this.closing.down(1);
+  }
+
+  private async runClose(
+    connection: GevConnection,
+    reason: CloseReason,
+    handler: EventHandler,
+  ): Promise<void> {
+    const context = new GevContext([connection, patternOf('close'), undefined, reason]);
+    try {
+      const result = await handler.call(reason, context);
+      if (isStream(result)) await lastValueFrom(result, { defaultValue: undefined });
+    } catch (error) {
+      this.reportFailure(connection, handler, error);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Subscription } from 'rxjs';
-import { GevContext } from '../context/gev.context.js';
+import { GevContext, type GevContextArgs } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 import type { ConnectionEvents } from './connection-events.js';
 import type { EventHandler } from './event-handlers.js';
 import { patternOf } from './handler-marker.js';
@@ -24,7 +25,7 @@ export class ConnectionScope {
   readonly rpc: RpcConnection | undefined;
 
   private readonly lanes: readonly MessageLane[];
-  private readonly sharedContext: GevContext | undefined;
+  private readonly contextArgs: GevContextArgs;
   private readonly queue: MessageQueue<Buffer>;
   private subscriptions: Set<Subscription> | undefined;
   private active = 0;
@@ -40,14 +41,13 @@ export class ConnectionScope {
   ) {
     this.queue = new MessageQueue(events.maxQueuedBytes);
     this.lanes = events.messageHandlers.map((handler) => new MessageLane(this, handler));
-    this.sharedContext = events.contextPerMessage ? undefined : this.messageContext();
-    connection.context = this.sharedContext;
+    this.contextArgs = [connection, patternOf('message')];
     this.rpc = events.rpc === undefined ? undefined : new RpcConnection(events.rpc, this);
   }
 
-  /** The context of the next message: one for all where they are handled one at a time. */
+  /** For one call of a message handler. */
   context(): GevContext {
-    return this.sharedContext ?? this.messageContext();
+    return new GevContext(this.contextArgs);
   }
 
   /** A message has come. */
@@ -161,7 +161,8 @@ export class ConnectionScope {
     if (this.draining) return;
     this.draining = true;
     while (this.queue.length > 0 && this.hasRoom()) {
-      if (this.connection.state === 'open') this.start(this.queue.shift());
+      // Not in the context of the message that has made room.
+      if (this.connection.state === 'open') inFreshScope(() => this.start(this.queue.shift()));
       else this.dropQueue();
     }
     this.draining = false;
@@ -187,9 +188,5 @@ export class ConnectionScope {
     if (!this.ended || this.gated || this.closed || this.connection.pendingReplies > 0) return;
     this.ended = false;
     this.events.reactor.finish(this.connection);
-  }
-
-  private messageContext(): GevContext {
-    return new GevContext([this.connection, patternOf('message')]);
   }
 }

@@ -283,7 +283,6 @@ export class GevServer
       closeTimeout,
       handshakeTimeout,
       overflow: { overflow, overflowLimit, onDropped: (count) => (this.droppedValues += count) },
-      contextPerMessage: concurrency > 1 || this.hooked,
       createRpc: codec.framing === 'raw' ? undefined : (events) => this.createRpc(events),
       log: this.log,
       onConnection: (connection) => {

@@ -1,12 +1,10 @@
 import type { ConnectionScope } from './connection-scope.js';
 import type { EventHandler } from './event-handlers.js';
 import { isStream, isThenable } from './handler-result.js';
+import type { GevContext } from '../context/gev.context.js';
 import { ReplyStream } from './reply-stream.js';
 
-/**
- * The way of one connection's messages through one `@OnMessage` handler. It exists for the sake of its two callbacks:
- * made once a connection, they serve every message, so that a message with a plain reply allocates nothing here.
- */
+/** The way of one connection's messages through one `@OnMessage` handler. */
 export class MessageLane {
   constructor(
     private readonly scope: ConnectionScope,
@@ -14,38 +12,55 @@ export class MessageLane {
   ) {}
 
   run(message: Buffer): void {
+    const context = this.scope.context();
     let result: unknown;
     try {
-      result = this.handler.call(message, this.scope.context());
+      result = this.handler.call(message, context);
     } catch (error) {
-      this.rejected(error);
+      this.fail(context, error);
       return;
     }
-    if (isThenable(result)) result.then(this.fulfilled, this.rejected);
-    else this.fulfilled(result);
+    if (isThenable(result)) {
+      result.then(
+        (value) => this.settle(context, value),
+        (error: unknown) => this.fail(context, error),
+      );
+    } else this.settle(context, result);
   }
 
-  private readonly fulfilled = (result: unknown): void => {
-    const { scope } = this;
+  private settle(context: GevContext, result: unknown): void {
+    const { scope, handler } = this;
     if (isStream(result)) {
-      new MessageStream(scope, this.handler).start(result);
+      new MessageStream(scope, handler, context).start(result);
       return;
     }
-    scope.reply(result, this.handler);
-    scope.release();
-    scope.complete();
-  };
+    scope.reply(result, handler);
+    this.end(context);
+  }
 
-  private readonly rejected = (error: unknown): void => {
+  private fail(context: GevContext, error: unknown): void {
     const { scope } = this;
     scope.events.reportFailure(scope.connection, this.handler, error);
-    scope.release();
-    scope.complete();
-  };
+    this.end(context);
+  }
+
+  private end(context: GevContext): void {
+    context.release();
+    this.scope.release();
+    this.scope.complete();
+  }
 }
 
 /** An Observable as reply: the next message passes at once, or with its first value where an interceptor made it. */
 class MessageStream extends ReplyStream {
+  constructor(
+    scope: ConnectionScope,
+    handler: EventHandler,
+    private readonly context: GevContext,
+  ) {
+    super(scope, handler);
+  }
+
   protected override settled(): void {
     this.scope.release();
   }
@@ -55,6 +70,7 @@ class MessageStream extends ReplyStream {
   }
 
   protected override ended(): void {
+    this.context.release();
     this.scope.complete();
   }
 }

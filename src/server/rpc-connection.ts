@@ -1,6 +1,7 @@
 import { take, type Subscription } from 'rxjs';
 import { type GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 import type { ConnectionScope } from './connection-scope.js';
 import type { NestHandler } from './event-handlers.js';
 import { MessageQueue } from './message-queue.js';
@@ -184,7 +185,8 @@ export class RpcConnection implements ReplyTarget {
         this.goOn();
         break;
       }
-      this.dispatcher.handle(this, waiting.shift());
+      // Not in the context of the call that has made room.
+      inFreshScope(() => this.dispatcher.handle(this, waiting.shift()));
       this.scope.complete();
     }
     this.draining = false;

@@ -129,14 +129,17 @@ describe('connection events: messages', () => {
     expect(contexts.size).toBe(8);
   });
 
-  it('shares one context where messages are handled one at a time', async () => {
+  it('gives each message a context of its own where they are handled one at a time, too', async () => {
     const contexts = new Set<GevContext>();
     const { reactor } = await serve({ message: (_, context) => void contexts.add(context) });
     const connection = reactor.open();
     reactor.deliver(connection, 'a', 'b');
     await until(() => connection.pendingReplies === 0);
-    expect([...contexts]).toEqual([connection.context]);
-    expect(contexts.values().next().value?.getPattern()).toBe('gev:message');
+    expect(contexts.size).toBe(2);
+    for (const context of contexts) {
+      expect(context.getConnection()).toBe(connection);
+      expect(context.getPattern()).toBe('gev:message');
+    }
   });
 
   it('waits for every handler of a message before the next', async () => {
