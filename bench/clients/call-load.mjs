@@ -22,6 +22,8 @@ export class CallLoad {
   #lanes;
   #next = 0;
   #stopping = false;
+  #allowance = Infinity; // calls that may still be made
+  #whenAnswered = () => {};
   #fail;
   #failure = new Promise((_, reject) => (this.#fail = reject));
 
@@ -40,6 +42,14 @@ export class CallLoad {
     for (const lane of this.#lanes) if (!lane.outstanding) lane.call(performance.now());
     await this.#unlessFailed(sleep(seconds * 1000));
     this.#endedAt = performance.now();
+  }
+
+  /** Makes so many calls, and waits for their results. @param {number} calls */
+  async exchange(calls) {
+    this.#allowance = calls;
+    const answered = new Promise((resolve) => (this.#whenAnswered = resolve));
+    for (const lane of this.#lanes) lane.call(performance.now());
+    await this.#unlessFailed(answered);
   }
 
   /** Forgets what has been counted so far. */
@@ -73,9 +83,15 @@ export class CallLoad {
 
   /** A lane is free: its call has been answered, or it never had one. Returns undefined when no more is to be asked. */
   nextRequest() {
-    if (this.#stopping) return undefined;
+    if (this.#stopping || this.#allowance === 0) return undefined;
+    this.#allowance--;
     if (++this.#next === requestCount) this.#next = 0;
     return requests[this.#next];
+  }
+
+  /** A lane has nothing more to do. */
+  laneEnded() {
+    if (this.#lanes.every(({ outstanding }) => !outstanding)) this.#whenAnswered();
   }
 
   send(numbers) {
@@ -113,7 +129,7 @@ class Lane {
   call(now) {
     const request = this.#load.nextRequest();
     this.outstanding = request !== undefined;
-    if (!this.outstanding) return;
+    if (!this.outstanding) return this.#load.laneEnded();
     this.#sum = request.sum;
     this.#results = 0;
     this.#sentAt = now;

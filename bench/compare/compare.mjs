@@ -27,40 +27,33 @@ export async function compare(workload, settings, values) {
   const warnings = checkMachine(settings);
   const machine = describeMachine();
   const commit = resolveRevision(values.compare);
+  process.once('exit', unstage);
   buildNative();
-  try {
-    const folders = {
-      baseline: stage(
-        checkOut(commit, (step) => tell(`${values.compare}: ${step}`)),
-        'baseline',
-      ),
-      candidate: stage(buildThisTree(), 'candidate'),
-    };
-    print(
-      formatMachine(machine),
-      `baseline ${values.compare} (${commit.slice(0, 7)}), candidate this tree · ${pairs} pairs, slices in turn · ` +
-        `server on core ${settings.serverCpu}, generator on core ${settings.loadCpu}`,
-      ...warnings,
-      '',
-    );
-    const measured = await measurePairs(subjects, folders, { ...settings, pairs }, showProgress(pairs));
-    const rows = summarisePairs(measured);
-    const { exceeded, lines } = judgeRows(rows, maxRatio);
-    print(...formatRows(rows), '', ...lines);
-    const result = {
-      workload: `${workload.name}-compare`,
-      date: new Date().toISOString(),
-      machine,
-      commit,
-      settings: { ...settings, pairs },
-      rows,
-      pairs: [...measured].map(([{ benchCase, contender }, both]) => [benchCase.id, contender.id, both]),
-    };
-    print(`Written: bench/results/${writeResult(result, false)}`);
-    return exceeded && maxRatio !== undefined ? 1 : 0;
-  } finally {
-    unstage();
-  }
+  const checkout = checkOut(commit, (step) => tell(`${values.compare}: ${step}`));
+  // Names of one length: how long paths are moves what the kernel and V8 lay out in memory.
+  const folders = { baseline: stage(checkout, 'old'), candidate: stage(buildThisTree(), 'new') };
+  print(
+    formatMachine(machine),
+    `baseline ${values.compare} (${commit.slice(0, 7)}), candidate this tree · ${pairs} pairs, slices in turn · ` +
+      `server on core ${settings.serverCpu}, generator on core ${settings.loadCpu}`,
+    ...warnings,
+    '',
+  );
+  const measured = await measurePairs(subjects, folders, { ...settings, pairs }, showProgress(pairs));
+  const rows = summarisePairs(measured);
+  const { exceeded, lines } = judgeRows(rows, maxRatio);
+  print(...formatRows(rows), '', ...lines);
+  const result = {
+    workload: `${workload.name}-compare`,
+    date: new Date().toISOString(),
+    machine,
+    commit,
+    settings: { ...settings, pairs },
+    rows,
+    pairs: [...measured].map(([{ benchCase, contender }, both]) => [benchCase.id, contender.id, both]),
+  };
+  print(`Written: bench/results/${writeResult(result, false)}`);
+  return exceeded && maxRatio !== undefined ? 1 : 0;
 }
 
 /** @returns {import('./pairs.mjs').Subject[]} */

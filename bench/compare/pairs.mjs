@@ -1,24 +1,28 @@
-import { runGenerator } from '../runner/generator.mjs';
-import { startServer } from '../runner/server.mjs';
 import { inFolder } from '../runner/contenders.mjs';
+import { startServer } from '../runner/server.mjs';
 import { average } from '../runner/statistics.mjs';
+import { loadClientsInTurn, loadServersInTurn } from './in-turn.mjs';
 
-/** Slices of each server before those that count: its code is compiled meanwhile. */
+/** Slices of each side before those that count: its code is compiled meanwhile. */
 const warmUpSlices = 16;
 const measuredSlices = 32;
-const pairMilliseconds = 120_000; // on a busy machine
 
 /**
  * @typedef {object} Subject one load on one contender, whose revisions are compared
  * @property {import('../runner/workload.mjs').Case} benchCase
  * @property {import('../runner/workload.mjs').Contender} contender
  *
+ * @typedef {object} Side a revision in a pair
+ * @property {'baseline' | 'candidate'} name
+ * @property {string} folder where it is staged
+ * @property {Awaited<ReturnType<typeof startServer>>} server
+ *
  * @typedef {{ baseline: number, candidate: number }} Pair CPU time a message of both revisions, in microseconds
  */
 
 /**
- * Measures every subject in every pair: the contender's server of both revisions is started afresh, and the generator
- * loads them in turn, slice by slice. Who is started and loaded first changes from pair to pair.
+ * Measures every subject in every pair: the contender's server of both revisions is started afresh, and loaded in turn,
+ * slice by slice. Who is started and loaded first changes from pair to pair.
  *
  * @param {readonly Subject[]} subjects
  * @param {{ baseline: string, candidate: string }} folders staged revisions
@@ -32,21 +36,14 @@ export async function measurePairs(subjects, folders, settings, onPair) {
   for (let pair = 0; pair < settings.pairs; ++pair) {
     const order = pair % 2 ? ['candidate', 'baseline'] : ['baseline', 'candidate'];
     for (const contender of contenders) {
-      const servers = [];
+      const sides = [];
       try {
-        for (const name of order)
-          servers.push(await startServer(inFolder(contender, folders[name]), settings.serverCpu));
+        for (const name of order) sides.push(await startSide(contender, name, folders[name], settings));
         for (const subject of subjects.filter((one) => one.contender === contender)) {
-          const [first, second] = await measureBoth(subject, servers, settings);
-          measured.get(subject).push(
-            Object.fromEntries([
-              [order[0], first],
-              [order[1], second],
-            ]),
-          );
+          measured.get(subject).push(await measurePair(subject, sides, settings));
         }
       } finally {
-        await Promise.all(servers.map(({ child }) => child.stop()));
+        await Promise.all(sides.map(({ server }) => server.child.stop()));
       }
     }
     onPair(pair + 1, measured);
@@ -54,23 +51,20 @@ export async function measurePairs(subjects, folders, settings, onPair) {
   return measured;
 }
 
-/** Returns the CPU time a message of each server. */
-async function measureBoth({ benchCase, contender }, [server, rival], { loadCpu }) {
+async function startSide(contender, name, folder, { serverCpu }) {
+  return { name, folder, server: await startServer(inFolder(contender, folder), serverCpu) };
+}
+
+/** @returns {Promise<Pair>} */
+async function measurePair(subject, sides, { loadCpu }) {
+  const { benchCase, contender } = subject;
+  // What stands in for the generator is itself what is measured.
+  const loadInTurn = contender.generator ? loadClientsInTurn : loadServersInTurn;
   try {
-    const report = await runGenerator({
-      port: server.port,
-      serverPid: server.child.pid,
-      cpu: loadCpu,
-      load: {
-        ...benchCase.load,
-        messages: benchCase.slice,
-        slices: warmUpSlices + measuredSlices,
-        'rival-port': rival.port,
-        'rival-pid': rival.child.pid,
-      },
-      milliseconds: pairMilliseconds,
-    });
-    return [report.cpuMicros, report.rivalCpuMicros].map((slices) => average(slices.slice(warmUpSlices)));
+    const slices = await loadInTurn(subject, sides, { cpu: loadCpu, slices: warmUpSlices + measuredSlices });
+    return Object.fromEntries(
+      sides.map(({ name }, index) => [name, average(slices[index].slice(warmUpSlices))]),
+    );
   } catch (error) {
     error.message = `${benchCase.title}, ${contender.label}: ${error.message}`;
     throw error;

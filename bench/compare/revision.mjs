@@ -11,11 +11,12 @@ import { benchFolder, projectFolder, revisionsFolder } from '../runner/paths.mjs
  * meanwhile reaches them.
  *
  * @param {string} checkout a built tree
- * @param {string} name
+ * @param {string} name of the folder; what is there by that name is replaced
  * @returns {string} the folder
  */
 export function stage(checkout, name) {
   const folder = join(revisionsFolder, `run-${process.pid}`, name);
+  rmSync(folder, { recursive: true, force: true });
   for (const part of ['package.json', 'dist', join('native', 'build', 'nestjs_gev.node')]) {
     cpSync(join(checkout, part), join(folder, part), { recursive: true });
   }

@@ -63,6 +63,17 @@ export class Child {
   }
 
   /**
+   * Writes a line, and returns the one that answers it. Rejects when it ends before, or takes longer.
+   * @param {string} line
+   * @param {number} milliseconds
+   */
+  async ask(line, milliseconds) {
+    this.stdout = '';
+    this.#process.stdin.write(`${line}\n`);
+    return this.firstLine(milliseconds);
+  }
+
+  /**
    * Its exit code. Rejects when it takes longer.
    * @param {number} milliseconds
    * @returns {Promise<number | null>} null when it never started or was killed

@@ -93,16 +93,17 @@ export function calledBy(client, server) {
 }
 
 /**
- * The contender as the copy of the benchmarks in another folder has it: it imports that folder's package.
+ * A contender, or its generator, as the copy of the benchmarks in another folder has it: it imports that folder's package.
  *
- * @param {Contender} contender
+ * @template {{ command: readonly string[] }} T
+ * @param {T} program
  * @param {string} folder
- * @returns {Contender}
+ * @returns {T}
  */
-export function inFolder(contender, folder) {
+export function inFolder(program, folder) {
   const move = (path) =>
     path.startsWith(benchFolder) ? join(folder, 'bench', path.slice(benchFolder.length)) : path;
-  return { ...contender, command: contender.command.map(move) };
+  return { ...program, command: program.command.map(move) };
 }
 
 const ours = /(^|-)gev(-|$)/;

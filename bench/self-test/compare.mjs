@@ -7,20 +7,20 @@ import { after, describe, it } from 'node:test';
 import { measurePairs } from '../compare/pairs.mjs';
 import { buildThisTree, stage, unstage } from '../compare/revision.mjs';
 import { formatDifference, judgeRows, summarisePairs } from '../compare/summary.mjs';
+import { Child } from '../runner/children.mjs';
 import { gevInline } from '../runner/contenders.mjs';
-import { benchFolder } from '../runner/paths.mjs';
+import { benchFolder, clientScript } from '../runner/paths.mjs';
 import { resolveSettings } from '../runner/settings.mjs';
 import { workload } from '../workloads/echo.mjs';
 import { honest, loadEcho, withEchoServer } from './echo-server.mjs';
+import { frame, onceAfter, withSumServer } from './sum-server.mjs';
 
 const settings = { ...resolveSettings({}, workload), pairs: 4 };
 const subject = { benchCase: workload.cases(settings)[0], contender: gevInline };
 
 /** Compares this tree, as staged, with itself after `change` of a server's program. */
 async function compareWithItself(name, change = (text) => text) {
-  const [baseline, candidate] = ['baseline', 'candidate'].map((side) =>
-    stage(buildThisTree(), `${name}-${side}`),
-  );
+  const [baseline, candidate] = ['old', 'new'].map((side) => stage(buildThisTree(), side));
   const script = join(candidate, 'bench', 'servers', 'nest-gev.mjs');
   writeFileSync(script, change(readFileSync(script, 'utf8')));
   const rows = summarisePairs(await measurePairs([subject], { baseline, candidate }, settings, () => {}));
@@ -72,6 +72,49 @@ describe('--compare', () => {
       assert.equal(status, 1);
       assert.match(stderr, error);
     }
+  });
+});
+
+describe('rpc-client, in turn', () => {
+  const inTurn = (harm, action) =>
+    withSumServer(harm, async (port) => {
+      const command = [
+        process.execPath,
+        clientScript('rpc-client.mjs'),
+        `--port=${port}`,
+        '--depth=8',
+        '--in-turn',
+      ];
+      const client = new Child(command, { cpu: 1, env: { CLIENT: 'tcp' } });
+      try {
+        return await action(client);
+      } finally {
+        await client.stop();
+      }
+    });
+  const ask = (client, calls) => client.ask(String(calls), 60_000);
+
+  it('makes as many calls as it is told, again and again', async () => {
+    let answered = 0;
+    const count = (reply) => (answered++, frame(reply));
+    await inTurn(count, async (client) => {
+      for (const [calls, sum] of [
+        [100, 100],
+        [3, 103],
+        [1, 104],
+      ]) {
+        assert.ok(JSON.parse(await ask(client, calls)).cpuMicros > 0);
+        assert.equal(answered, sum);
+      }
+    });
+  });
+
+  it('notices a wrong sum', async () => {
+    const wrong = (reply) => frame({ ...reply, response: reply.response + 1 });
+    await assert.rejects(
+      inTurn(onceAfter(20, wrong), (client) => ask(client, 1000)),
+      /wrong response/,
+    );
   });
 });
 

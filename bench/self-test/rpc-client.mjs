@@ -3,12 +3,12 @@ import process from 'node:process';
 import { describe, it } from 'node:test';
 import { clientScript } from '../runner/paths.mjs';
 import { run } from './generator.mjs';
-import { frame, honest, once500, withSumServer } from './sum-server.mjs';
+import { frame, honest, onceAfter, withSumServer } from './sum-server.mjs';
 
 const generator = { command: [process.execPath, clientScript('rpc-client.mjs')], env: { CLIENT: 'tcp' } };
 
 const load = (harm) =>
-  withSumServer(harm, (port) => run({ port, depth: 8, 'warm-up': 0.05, seconds: 0.5 }, generator));
+  withSumServer(harm, (port) => run({ port, depth: 8, 'warm-up': 0.05, seconds: 1 }, generator));
 
 describe('rpc-client', () => {
   it('accepts honest results, and counts them', async () => {
@@ -28,7 +28,7 @@ describe('rpc-client', () => {
     ['a call that is never answered', /1 calls were never answered/, () => ''],
   ]) {
     it(`notices ${what}`, async () => {
-      const { code, report } = await load(once500(harm));
+      const { code, report } = await load(onceAfter(20, harm));
       assert.equal(code, 1);
       assert.match(report.error, error);
     });

@@ -11,9 +11,11 @@ export const frame = (packet) => {
 /** What an honest server answers. */
 export const honest = (reply) => frame(reply);
 
-/** Applies `change` to the one reply that is the 500th of its connection. */
-export const once500 = (change) => (reply, count, socket) =>
-  count === 500 ? change(reply, socket) : frame(reply);
+/** Applies `change` to the one reply that comes after so many on its connection. */
+export const onceAfter = (replies, change) => (reply, count, socket) =>
+  count === replies ? change(reply, socket) : frame(reply);
+
+export const once500 = (change) => onceAfter(500, change);
 
 /**
  * Calls `load` with the port of a server that answers sums, and closes it afterwards. `harm` makes of each right reply

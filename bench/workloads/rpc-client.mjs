@@ -45,12 +45,14 @@ export const workload = {
   connections: 1,
   seconds: 2,
   quickSeconds: 0.5,
+  compare: { cases: ['client'], contenders: [gevToGevInline.id] },
   cases: ({ seconds, warmUp }) => [
     {
       id: 'client',
       title: `rpc · one client, ${depth} calls outstanding`,
       contenders: [tcpToTcp, gevToGevInline, gevToGevThreaded, tcpToGev, gevToTcp],
       load: { depth, seconds, 'warm-up': warmUp },
+      slice: 2048,
       columns,
       targets,
     },

@@ -79,9 +79,13 @@ ReactorWrap::ReactorWrap(const Napi::CallbackInfo& info)
   const auto inbound = info[1].As<Napi::Array>();
   const auto outbound = info[2].As<Napi::Array>();
   auto control = info[3].As<Napi::ArrayBuffer>();
-  if (inbound.Length() < 2 * loop_count_ || outbound.Length() < 2 * loop_count_ ||
+  const auto fits = [this](const Napi::Array& slabs, std::size_t most) {
+    return slabs.Length() >= 2 * loop_count_ && slabs.Length() <= most * loop_count_;
+  };
+  if (!fits(inbound, bridge::InboundStream::kMaxSlabs) ||
+      !fits(outbound, bridge::Mailbox::kMaxSlabs) ||
       control.ByteLength() < (1 + loop_count_) * sizeof(std::int32_t)) {
-    Napi::RangeError::New(env, "NativeReactor: too few slabs or control words")
+    Napi::RangeError::New(env, "NativeReactor: too few or too many slabs, or too few control words")
         .ThrowAsJavaScriptException();
     return;
   }
@@ -90,13 +94,16 @@ ReactorWrap::ReactorWrap(const Napi::CallbackInfo& info)
     const std::size_t out = outbound.Length() / loop_count_;
     inbound_.push_back(HoldBuffers(inbound, i * in, in));
     outbound_.push_back(HoldBuffers(outbound, i * out, out));
+    if (env.IsExceptionPending()) return;
   }
   control_ = static_cast<std::int32_t*>(control.Data());
   buffers_.push_back(Napi::Persistent(control));
   on_batch_ = Napi::Persistent(info[4].As<Napi::Function>());
 }
 
-ReactorWrap::~ReactorWrap() { Stop(); }
+ReactorWrap::~ReactorWrap() {
+  if (IsRunning()) Stop();
+}
 
 void ReactorWrap::Configure(const Napi::Object& options) {
   loop_count_ = SizeOf(options, "loops");
@@ -135,6 +142,11 @@ std::vector<std::byte*> ReactorWrap::HoldBuffers(const Napi::Array& buffers, std
   std::vector<std::byte*> out;
   for (std::size_t i = first; i < first + count; ++i) {
     auto buffer = buffers.Get(static_cast<std::uint32_t>(i)).As<Napi::ArrayBuffer>();
+    if (buffer.ByteLength() < bridge::kSlabSize) {
+      Napi::RangeError::New(Env(), "NativeReactor: a slab is too small")
+          .ThrowAsJavaScriptException();
+      return out;
+    }
     out.push_back(static_cast<std::byte*>(buffer.Data()));
     buffers_.push_back(Napi::Persistent(buffer));
   }
@@ -144,7 +156,7 @@ std::vector<std::byte*> ReactorWrap::HoldBuffers(const Napi::Array& buffers, std
 template <typename Starter>
 bool ReactorWrap::Run(const Starter& start) {
   const Napi::Env env = Env();
-  if (IsRunning() || environment_->ending()) {
+  if (IsRunning() || control_ == nullptr || environment_->ending()) {
     Napi::Error::New(env, "NativeReactor: listen() or start() once only")
         .ThrowAsJavaScriptException();
     return false;
@@ -170,12 +182,14 @@ bool ReactorWrap::Run(const Starter& start) {
     group_.reset();
     bridges_.clear();
     if (!host_driven_) environment_->ReleaseThreadDriver();
+    ReleaseJavaScript();
     ThrowAsJavaScript(env, error);
     return false;
   }
   napi_async_init(env, Value(), Napi::String::New(env, "GevReactor"), &async_context_);
   environment_->Register(*this);
   Ref();
+  holds_itself_ = true;
   return true;
 }
 
@@ -206,23 +220,31 @@ Napi::Value ReactorWrap::Start(const Napi::CallbackInfo& info) {
 }
 
 void ReactorWrap::Stop() noexcept {
-  if (!IsRunning()) return;
-  inline_driver_.reset();  // before the loop's descriptor closes
-  group_->Stop();
-  group_.reset();
-  bridges_.clear();
-  environment_->Unregister(*this);
-  if (!host_driven_) environment_->ReleaseThreadDriver();
-  const Napi::HandleScope scope(Env());
-  // A batch that is being delivered still needs it, and leaves it when it is done.
-  if (control_[0] == 0) LeaveAsyncContext();
-  if (!environment_->ending()) Unref();  // the references end with the environment
+  if (IsRunning()) {
+    inline_driver_.reset();  // before the loop's descriptor closes
+    group_->Stop();
+    group_.reset();
+    bridges_.clear();
+    environment_->Unregister(*this);
+    if (!host_driven_) environment_->ReleaseThreadDriver();
+  }
+  // A batch that is being delivered still needs all of it, and lets go when it is done.
+  const bool in_batch = control_ != nullptr && control_[0] != 0;
+  if (!in_batch) ReleaseJavaScript();
 }
 
-void ReactorWrap::LeaveAsyncContext() noexcept {
-  if (async_context_ == nullptr) return;
+void ReactorWrap::ReleaseJavaScript() noexcept {
   const Napi::HandleScope scope(Env());
-  napi_async_destroy(Env(), std::exchange(async_context_, nullptr));
+  if (async_context_ != nullptr) {
+    napi_async_destroy(Env(), std::exchange(async_context_, nullptr));
+  }
+  if (environment_->ending()) return;  // the references end with it
+  control_ = nullptr;
+  inbound_.clear();
+  outbound_.clear();
+  buffers_.clear();
+  on_batch_.Reset();
+  if (std::exchange(holds_itself_, false)) Unref();
 }
 
 // --- batches: loop → JavaScript
@@ -239,7 +261,7 @@ bool ReactorWrap::DeliverSlice(reactor::Nanoseconds until) {
   reactor::Nanoseconds now = reactor::MonotonicNow();
   do {
     if (!DeliverPart(loop)) {
-      LeaveAsyncContext();
+      ReleaseJavaScript();
       return true;
     }
     const reactor::Nanoseconds began = std::exchange(now, reactor::MonotonicNow());
@@ -326,7 +348,8 @@ bool ReactorWrap::CheckRunning(Napi::Env env) const {
 }
 
 Napi::Value ReactorWrap::Publish(const Napi::CallbackInfo& info) {
-  if (CheckRunning(info.Env())) PublishLoop(info[0].As<Napi::Number>().Uint32Value());
+  const std::size_t loop = info[0].As<Napi::Number>().Uint32Value();
+  if (CheckRunning(info.Env()) && loop < loop_count_) PublishLoop(loop);
   return info.Env().Undefined();
 }
 
@@ -339,18 +362,18 @@ Napi::Value ReactorWrap::Flush(const Napi::CallbackInfo& info) {
 // -------------------------------------------------------------------------------------------
 
 Napi::Value ReactorWrap::BytesWritten(const Napi::CallbackInfo& info) {
-  if (!IsRunning()) return Napi::Number::New(info.Env(), -1);
-  const auto written = group_->loop(info[0].As<Napi::Number>().Uint32Value())
-                           .BytesWritten(info[1].As<Napi::Number>().Uint32Value(),
-                                         info[2].As<Napi::Number>().Uint32Value());
+  const std::size_t loop = info[0].As<Napi::Number>().Uint32Value();
+  if (!IsRunning() || loop >= loop_count_) return Napi::Number::New(info.Env(), -1);
+  const auto written = group_->loop(loop).BytesWritten(info[1].As<Napi::Number>().Uint32Value(),
+                                                       info[2].As<Napi::Number>().Uint32Value());
   return Napi::Number::New(info.Env(), written ? static_cast<double>(*written) : -1);
 }
 
 Napi::Value ReactorWrap::TakeLarge(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (!CheckRunning(env)) return env.Undefined();
-  const auto frame = bridges_[info[0].As<Napi::Number>().Uint32Value()]->TakeLarge(
-      info[1].As<Napi::Number>().Uint32Value());
+  const std::size_t loop = info[0].As<Napi::Number>().Uint32Value();
+  if (!CheckRunning(env) || loop >= loop_count_) return env.Undefined();
+  const auto frame = bridges_[loop]->TakeLarge(info[1].As<Napi::Number>().Uint32Value());
   napi_value copy = nullptr;
   napi_create_buffer_copy(env, frame.size, frame.bytes.get(), nullptr, &copy);
   return {env, copy};

@@ -19,8 +19,9 @@ class Environment;
 /// JavaScript's `NativeReactor`, of a server or a client: a LoopGroup, a bridge for each loop, and
 /// the driver that brings their batches to JavaScript. src/native/binding.ts is its typed picture.
 ///
-/// Holds a reference to itself while it runs: a forgotten object must not be collected into a
-/// silent stop. JavaScript's thread only.
+/// Holds references to itself, the callback and the memory from construction to Stop(), or to a
+/// start that fails: a forgotten object must not be collected into a silent stop.
+/// JavaScript's thread only.
 class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
  public:
   static Napi::Function Define(Napi::Env env);
@@ -66,7 +67,10 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   bool HasEvents(std::uint32_t loop);
   bool DeliverPart(std::uint32_t loop);
   void CallBatch(std::uint32_t loop, std::int32_t slab, std::uint32_t first, std::uint32_t end);
-  void LeaveAsyncContext() noexcept;
+  /// Drops every reference to a JavaScript object, its own included. The callback leads back to the
+  /// object through what it closes over: as long as it is referenced, nothing of either is ever
+  /// collected. Idempotent; not within a batch, which uses the memory they keep.
+  void ReleaseJavaScript() noexcept;
   void PublishLoop(std::size_t loop);
   void PublishAll();
   [[nodiscard]] bool CheckRunning(Napi::Env env) const;
@@ -84,13 +88,14 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   std::uint32_t events_a_call_ = 1;
   reactor::Nanoseconds handed_over_at_ = 0;
   // int32 words shared with JavaScript: [0] 1 while a batch is delivered, [1 + loop] the loop's
-  // open outbound slab.
+  // open outbound slab. Null once the references to JavaScript are gone.
   std::int32_t* control_ = nullptr;
   std::vector<Napi::Reference<Napi::ArrayBuffer>> buffers_;  // slabs and control words
   std::vector<std::vector<std::byte*>> inbound_;
   std::vector<std::vector<std::byte*>> outbound_;
   Napi::FunctionReference on_batch_;
   napi_async_context async_context_ = nullptr;
+  bool holds_itself_ = false;
 };
 
 }  // namespace addon

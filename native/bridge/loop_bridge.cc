@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@ using reactor::ReadVerdict;
 constexpr std::size_t kReadSize = 64 * 1024;     // bytes asked of the kernel at a time
 constexpr std::size_t kMinimumRead = 16 * 1024;  // with less room the slab counts as full
 constexpr std::size_t kCarryLimit = 4 * 1024;    // a partial frame up to this is copied in front
+constexpr double kLongestMilliseconds = 0x7fffffff;        // MAX_DELAY of src/core/constants.ts
 constexpr std::size_t kFramesATurn = kDescriptorCapacity;  // of one connection
 constexpr std::size_t kLargeFrame = InboundStream::kMaxData / 2;
 
@@ -31,6 +33,9 @@ std::span<const std::byte> Bytes(const std::string& text) noexcept {
 reactor::Nanoseconds FromMillisecondsAsDouble(const std::byte* number) noexcept {
   double milliseconds = 0;
   std::memcpy(&milliseconds, number, sizeof milliseconds);
+  // Of NaN, and of what does not fit, the conversion is undefined.
+  if (!(milliseconds > 0)) return 0;
+  milliseconds = std::min(milliseconds, kLongestMilliseconds);
   return static_cast<reactor::Nanoseconds>(
       milliseconds * static_cast<double>(reactor::kNanosecondsPerMillisecond));
 }
@@ -254,37 +259,34 @@ void LoopBridge::RunCommands() {
   mailbox_.Drain([this](std::span<std::byte> records) { Execute(records); });
 }
 
-void LoopBridge::Execute(std::span<std::byte> records) {
-  while (records.size() >= kRecordHeader) {
-    Record record{};
-    std::memcpy(&record, records.data(), sizeof record);
-    std::size_t size = kRecordHeader + PaddedTo4(record.length);
-    const std::span<const std::byte> payload = records.subspan(kRecordHeader, record.length);
-    if (static_cast<Operation>(record.operation & 0xff) == Operation::kMulticast) {
-      std::span<const std::byte> pairs = records.subspan(size, std::size_t{record.slot} * 8);
-      size += pairs.size();
-      for (; !pairs.empty(); pairs = pairs.subspan(8)) {
-        std::array<std::uint32_t, 2> pair{};
-        std::memcpy(pair.data(), pairs.data(), sizeof pair);
-        Connection* const connection = loop_->Find(pair[0], pair[1]);
-        if (connection != nullptr) Queue(*connection, payload, 0);
-      }
+void LoopBridge::Execute(std::span<const std::byte> records) {
+  RecordReader reader(records);
+  while (const auto record = reader.Next()) {
+    if (record->operation == Operation::kMulticast) {
+      Multicast(*record);
     } else {
-      Apply(record, payload);
+      Apply(*record);
     }
-    records = records.subspan(size);
   }
   FlushAll();
 }
 
-void LoopBridge::Apply(const Record& record, std::span<const std::byte> payload) {
-  const auto operation = static_cast<Operation>(record.operation & 0xff);
-  const std::int32_t argument = record.operation >> 8;
-  const auto reason = static_cast<reactor::CloseReason>(argument);
+void LoopBridge::Multicast(const RecordView& record) {
+  std::span<const std::byte> rest = record.receivers;
+  for (; !rest.empty(); rest = rest.subspan(RecordReader::kReceiverSize)) {
+    std::array<std::uint32_t, 2> receiver{};
+    std::memcpy(receiver.data(), rest.data(), sizeof receiver);
+    Connection* const connection = loop_->Find(receiver[0], receiver[1]);
+    if (connection != nullptr) Queue(*connection, record.payload, 0);
+  }
+}
+
+void LoopBridge::Apply(const RecordView& record) {
+  const Operation operation = record.operation;
+  const auto reason = static_cast<reactor::CloseReason>(record.argument);
   switch (operation) {
     case Operation::kTimerStart:
-      loop_->timers().Start(record.slot, FromMillisecondsAsDouble(payload.data()),
-                            FromMillisecondsAsDouble(payload.data() + sizeof(double)));
+      StartTimer(record);
       return;
     case Operation::kTimerCancel:
       loop_->timers().Cancel(record.slot);
@@ -293,7 +295,7 @@ void LoopBridge::Apply(const Record& record, std::span<const std::byte> payload)
       loop_->timers().Acknowledge(record.slot);
       return;
     case Operation::kDial:
-      Dial(record.slot, payload);
+      Dial(record.slot, record.payload);
       return;
     case Operation::kDialCancel:
       loop_->connector().Cancel(record.slot);
@@ -315,7 +317,7 @@ void LoopBridge::Apply(const Record& record, std::span<const std::byte> payload)
   Connection* const connection = loop_->Find(record.slot, record.generation);
   if (connection == nullptr) return;  // gone: its close event is on the way or was seen
   if (operation == Operation::kSend) {
-    Queue(*connection, payload, argument);
+    Queue(*connection, record.payload, record.argument);
     return;
   }
   Flush(*connection);
@@ -349,8 +351,18 @@ void LoopBridge::Apply(const Record& record, std::span<const std::byte> payload)
   }
 }
 
+void LoopBridge::StartTimer(const RecordView& record) {
+  if (record.payload.size() < 2 * sizeof(double)) return;
+  loop_->timers().Start(record.slot, FromMillisecondsAsDouble(record.payload.data()),
+                        FromMillisecondsAsDouble(record.payload.data() + sizeof(double)));
+}
+
 void LoopBridge::Dial(reactor::DialToken token, std::span<const std::byte> payload) {
   std::int32_t port = 0;
+  if (payload.size() < sizeof(double) + sizeof port) {
+    loop_->connector().Reject(token, EINVAL);
+    return;
+  }
   std::memcpy(&port, payload.data() + sizeof(double), sizeof port);
   const auto text = payload.subspan(sizeof(double) + sizeof port);
   const std::string target(reinterpret_cast<const char*>(text.data()), text.size());

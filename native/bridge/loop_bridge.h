@@ -10,6 +10,7 @@
 #include "bridge/inbound_stream.h"
 #include "bridge/large_frames.h"
 #include "bridge/mailbox.h"
+#include "bridge/record_reader.h"
 #include "protocol/framer.h"
 #include "protocol/nest_packet.h"
 #include "reactor/event_loop.h"
@@ -73,8 +74,10 @@ class LoopBridge final : public reactor::LoopHandler {
   bool Emit(EventKind kind, const reactor::Connection& connection, std::uint32_t a = 0,
             std::uint32_t b = 0);
 
-  void Execute(std::span<std::byte> records);
-  void Apply(const Record& record, std::span<const std::byte> payload);
+  void Execute(std::span<const std::byte> records);
+  void Multicast(const RecordView& record);
+  void Apply(const RecordView& record);
+  void StartTimer(const RecordView& record);
   void Dial(reactor::DialToken token, std::span<const std::byte> payload);
   void Queue(reactor::Connection& connection, std::span<const std::byte> payload,
              std::int32_t flags);

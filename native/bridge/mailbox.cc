@@ -17,13 +17,12 @@ void Mailbox::OpenNext() noexcept {
 }
 
 bool Mailbox::Publish() {
-  std::byte* const slab = slabs_[static_cast<std::size_t>(open_)];
-  const auto used = static_cast<std::size_t>(LoadWord(slab));
-  if (used <= kSlabHeader) return false;
+  const std::span<const std::byte> records = RecordsOf(slabs_[static_cast<std::size_t>(open_)]);
+  if (records.empty()) return false;
   if (open_ == staging_) {
-    Spill spill{published_, used - kSlabHeader,
-                std::make_unique_for_overwrite<std::byte[]>(used - kSlabHeader)};
-    std::memcpy(spill.bytes.get(), slab + kSlabHeader, spill.size);
+    Spill spill{published_, records.size(),
+                std::make_unique_for_overwrite<std::byte[]>(records.size())};
+    std::memcpy(spill.bytes.get(), records.data(), records.size());
     const std::scoped_lock lock(spilled_mutex_);
     spilled_.push_back(std::move(spill));
     spilled_count_.store(spilled_.size());

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "bridge/record_reader.h"
 #include "bridge/slab.h"
 #include "bridge/spsc_ring.h"
 
@@ -52,10 +53,8 @@ class Mailbox {
         consume(std::span<std::byte>(spill.bytes.get(), spill.size));
       }
       if (slab < 0) return;
-      std::byte* const bytes = slabs_[static_cast<std::size_t>(slab)];
       ++consumed_;
-      consume(std::span<std::byte>(bytes, kSlabSize)
-                  .subspan(kSlabHeader, static_cast<std::size_t>(LoadWord(bytes)) - kSlabHeader));
+      consume(RecordsOf(slabs_[static_cast<std::size_t>(slab)]));
       free_.Push(slab);
     }
   }

@@ -42,6 +42,12 @@ std::uint32_t ScopeId(const std::string& scope) noexcept {
   return parsed.ec == std::errc{} && parsed.ptr == end ? number : 0;
 }
 
+/// What a message shows of an address.
+std::string Shown(std::string_view text) {
+  constexpr std::size_t kMost = 256;
+  return std::string(text.substr(0, kMost)) + (text.size() > kMost ? "…" : "");
+}
+
 constexpr std::size_t kMappedPrefix = 12;  // ::ffff:0:0/96
 
 std::uint64_t Fnv1a(std::span<const std::uint8_t> bytes) noexcept {
@@ -55,14 +61,16 @@ std::uint64_t Fnv1a(std::span<const std::uint8_t> bytes) noexcept {
 Endpoint Endpoint::FromAddress(const std::string& host, std::uint16_t port) {
   Endpoint out;
   const int result = ParseAddress(host, port, out);
-  if (result < 0) ThrowSystemError(result, "'" + host + "' is no numeric address of a known scope");
+  if (result < 0) {
+    ThrowSystemError(result, "'" + Shown(host) + "' is no numeric address of a known scope");
+  }
   return out;
 }
 
 Endpoint Endpoint::FromPath(std::string_view path) {
   Endpoint out;
   const int result = ParsePath(path, out);
-  if (result < 0) ThrowSystemError(result, "Unix socket path '" + std::string(path) + "'");
+  if (result < 0) ThrowSystemError(result, "Unix socket path '" + Shown(path) + "'");
   return out;
 }
 

@@ -15,13 +15,20 @@ export interface GevPathAddress {
 /** What {@link GevServer.address} reports. */
 export type GevAddress = GevNetworkAddress | GevPathAddress;
 
+/** What a message shows of an address: no system has longer ones. */
+const MAX_SHOWN = 256;
+
 /** `host:port`, `[host]:port` for IPv6, or the path: for messages. */
 export function formatAddress(target: {
   readonly address?: string | undefined;
   readonly port?: number | undefined;
   readonly path?: string | undefined;
 }): string {
-  if (target.path !== undefined) return target.path;
-  const host = target.address ?? '*';
+  if (target.path !== undefined) return shorten(target.path);
+  const host = shorten(target.address ?? '*');
   return `${host.includes(':') ? `[${host}]` : host}:${target.port ?? 0}`;
+}
+
+function shorten(text: string): string {
+  return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}… (${text.length} characters)`;
 }

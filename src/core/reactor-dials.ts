@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import { MAX_DIAL_TOKEN, Operation } from '../native/layout.js';
-import type { Outbound } from '../native/outbound.js';
+import { MAX_ADDRESS_LENGTH, type Outbound } from '../native/outbound.js';
 import { MAX_DELAY } from './constants.js';
+import { show } from './option-checks.js';
 import type { GevConnection } from './connection.js';
 import { GevConnectError, type GevErrorDetails, GevOptionsError } from './errors.js';
 import { systemErrorName } from './system-error.js';
@@ -98,7 +99,7 @@ export function connectError(code: string, target: DialTarget, details?: GevErro
   return new GevConnectError(code, where, details);
 }
 
-/** @throws GevOptionsError */
+/** @throws GevOptionsError; GevConnectError for what is longer than any address of a socket */
 export function assertDialable(target: DialTarget, timeout: number): void {
   if (!Number.isInteger(timeout) || timeout < 0 || timeout > MAX_DELAY) {
     throw new GevOptionsError(
@@ -106,14 +107,18 @@ export function assertDialable(target: DialTarget, timeout: number): void {
       `The timeout of a dial must be an integer from 0 to ${MAX_DELAY} (milliseconds), not ${timeout}`,
     );
   }
-  if ('path' in target) return;
+  if ('path' in target) {
+    if (Buffer.byteLength(target.path) > MAX_ADDRESS_LENGTH) throw connectError('ENAMETOOLONG', target);
+    return;
+  }
   if (isIP(target.host.split('%', 1)[0]!) === 0) {
     throw new GevOptionsError(
       'host',
-      `A dial needs a numeric address, not "${target.host}": look it up first`,
+      `A dial needs a numeric address, not ${show(target.host)}: look it up first`,
     );
   }
   if (!Number.isInteger(target.port) || target.port < 0 || target.port > 65_535) {
     throw new GevOptionsError('port', `The port of a dial must be from 0 to 65535, not ${target.port}`);
   }
+  if (Buffer.byteLength(target.host) > MAX_ADDRESS_LENGTH) throw connectError('EINVAL', target);
 }

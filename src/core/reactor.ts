@@ -118,6 +118,7 @@ export class Reactor implements ReactorLoopOwner {
       // The addon keeps the context it is started in: nobody's.
       this.bound = toAddress(inFreshScope(() => native.listen(host, path === undefined ? port : -1)));
     } catch (error) {
+      this.loops.length = 0;
       const { code, errno, syscall } = error as NodeJS.ErrnoException;
       throw new GevListenError(
         code ?? 'EUNKNOWN',
@@ -316,6 +317,7 @@ export class Reactor implements ReactorLoopOwner {
     try {
       inFreshScope(() => native.start());
     } catch (error) {
+      this.loops.length = 0;
       const { errno, syscall, message } = error as NodeJS.ErrnoException;
       throw new GevNativeError(`The loops do not start: ${message}`, {
         cause: error,

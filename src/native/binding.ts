@@ -61,7 +61,10 @@ export interface NativeStats {
  */
 export type BatchListener = (loop: number, slab: number, from: number, to: number) => void;
 
-/** The loops of a server or client and the memory they share with JavaScript (native/addon/reactor_wrap.h). */
+/**
+ * The loops of a server or client and the memory they share with JavaScript (native/addon/reactor_wrap.h). It keeps that
+ * memory, and what its callback closes over, until `stop()`, or until `listen()` or `start()` fails.
+ */
 export interface NativeReactor {
   /** Binds and starts. `port` -1: `host` is the path of a Unix socket. Throws an Error with `code`, `errno`, `syscall`. */
   listen(host: string, port: number): NativeAddress;

@@ -20,6 +20,9 @@ const HASH = 0x23;
 /** A broadcast's payload up to this is shared by many receivers in one record. */
 export const MAX_SHARED_PAYLOAD = 64 * 1024;
 
+/** Bytes of a dial's address or path: more than any system's sockaddr takes. */
+export const MAX_ADDRESS_LENGTH = 1024;
+
 /** What frames are made of. */
 export type FramePiece = string | FixedText;
 
@@ -112,6 +115,9 @@ export class Outbound {
 
   /** The same payload (MAX_SHARED_PAYLOAD at most) for several connections: slot and generation of each in turn. */
   multicast(data: Uint8Array, receivers: readonly number[]): void {
+    if (data.length > MAX_SHARED_PAYLOAD) {
+      throw new RangeError(`A payload of ${data.length} bytes is too long to be shared`);
+    }
     const padded = (data.length + 3) & ~3;
     const perRecord = ((SLAB_SIZE - SLAB_HEADER - RECORD_HEADER - padded) >> 3) << 1;
     for (let start = 0; start < receivers.length; start += perRecord) {
@@ -140,7 +146,10 @@ export class Outbound {
     this.openBytes.writeDoubleLE(interval, at + 8);
   }
 
-  /** Connects to a numeric address, or with port -1 to the Unix socket at that path. `timeout` in ms; 0: none. */
+  /**
+   * Connects to a numeric address, or with port -1 to the Unix socket at that path: {@link MAX_ADDRESS_LENGTH} bytes at
+   * most. `timeout` in ms; 0: none.
+   */
   dial(token: number, timeout: number, port: number, address: string): void {
     const length = Buffer.byteLength(address);
     const at = this.record(Operation.Dial, token, 0, 12 + length, 0);
@@ -231,14 +240,17 @@ export class Outbound {
     words[word + 3] = length;
   }
 
-  /** Where the next `size` bytes of the open slab begin; a slab that lacks them is handed over. */
+  /**
+   * Where the next `size` bytes of the open slab begin; a slab that lacks them is handed over.
+   *
+   * @throws RangeError for more than any slab has: callers refuse such things before
+   */
   private room(size: number): number {
-    let used = this.open();
-    if (used + size > SLAB_SIZE) {
-      this.reactor.publish(this.loop);
-      used = this.open();
-    }
-    return used;
+    const used = this.open();
+    if (used + size <= SLAB_SIZE) return used;
+    if (size > SLAB_SIZE - SLAB_HEADER) throw new RangeError(`A record of ${size} bytes fits no slab`);
+    this.reactor.publish(this.loop);
+    return this.open();
   }
 
   /** Turns to the slab that is open now and returns the bytes in use. */

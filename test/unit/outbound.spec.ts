@@ -12,7 +12,7 @@ import {
   SLAB_SIZE,
 } from '../../src/native/layout.js';
 import { FixedText } from '../../src/native/fixed-text.js';
-import { Outbound } from '../../src/native/outbound.js';
+import { MAX_SHARED_PAYLOAD, Outbound } from '../../src/native/outbound.js';
 
 const MAX_PIECE = SLAB_SIZE / 2;
 
@@ -66,7 +66,8 @@ class FakeLoop {
       stream.push(payload);
       this.flags.push(first! >> 8);
     } else stream.push(`command ${first! & 0xff}`);
-    return RECORD_HEADER + ((length! + 3) & ~3);
+    const receivers = (first! & 0xff) === Operation.Multicast ? slot! * 8 : 0;
+    return RECORD_HEADER + ((length! + 3) & ~3) + receivers;
   }
 }
 
@@ -285,6 +286,38 @@ describe('sendFrame', () => {
         }
       }),
       { numRuns: 100 },
+    );
+  });
+
+  it('M6: nothing of any length leaves a slab: it is taken whole, or refused before a byte of it is written', () => {
+    const around = [0, 1, MAX_PIECE, SLAB_SIZE - SLAB_HEADER - RECORD_HEADER, SLAB_SIZE, 3 * SLAB_SIZE];
+    const length = fc.oneof(
+      fc
+        .tuple(fc.constantFrom(...around), fc.integer({ min: -40, max: 40 }))
+        .map(([at, by]) => Math.max(at + by, 0)),
+      fc.nat(300),
+    );
+    const step = fc.record({ kind: fc.constantFrom('dial', 'multicast', 'send', 'text', 'frame'), length });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+        const loop = new FakeLoop();
+        for (const { kind, length } of steps) {
+          const text = 'é'.repeat(length / 2) + 'x'.repeat(length % 2);
+          const bytes = Buffer.from(text);
+          const act = (): unknown => {
+            if (kind === 'dial') return loop.outbound.dial(1, 0, -1, text);
+            if (kind === 'multicast') return loop.outbound.multicast(bytes, [1, 1, 2, 1]);
+            if (kind === 'send') return loop.outbound.send(1, 1, bytes, 0);
+            if (kind === 'text') return loop.outbound.sendText(1, 1, text, length, 0);
+            return loop.outbound.sendFrame(1, 1, [text], 0);
+          };
+          const most = { dial: SLAB_SIZE - SLAB_HEADER - RECORD_HEADER - 12, multicast: MAX_SHARED_PAYLOAD };
+          if (length > (most[kind as 'dial'] ?? Infinity)) expect(act).toThrow(RangeError);
+          else act();
+        }
+        loop.publish(); // which looks whether records end where the slab's content does
+      }),
+      { numRuns: 60 },
     );
   });
 });
