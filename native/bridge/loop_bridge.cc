@@ -338,7 +338,8 @@ void LoopBridge::Apply(const RecordView& record) {
       connection->Resume();
       break;
     case Operation::kSetIdleTimeout:
-      connection->SetIdleTimeout(FromMillisecondsAsDouble(payload.data()));
+      if (record.payload.size() < sizeof(double)) return;
+      connection->SetIdleTimeout(FromMillisecondsAsDouble(record.payload.data()));
       break;
     case Operation::kExpireIdle:
       connection->ExpireIdle();

@@ -39,7 +39,7 @@ export interface GevEndpointStats {
   readonly connections: number;
   /** Requests without a final reply. */
   readonly inFlight: number;
-  /** Left out for a while, for its timeouts. */
+  /** Left out for a while, as its connections do not last. */
   readonly ejected: boolean;
 }
 

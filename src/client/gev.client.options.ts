@@ -21,7 +21,7 @@ export type GevClientBalance = 'round-robin' | 'least-in-flight';
 
 /** How attempts to connect follow each other: a delay is cut by a random part of its `jitter` share. */
 export interface GevReconnectOptions {
-  /** Before the first attempt, and the least time between two. Default: 100 ms. */
+  /** Before the first attempt in the background. Default: 100 ms. */
   readonly initialDelay?: number;
   /** What the delay grows to at most. Default: 5000 ms. */
   readonly maxDelay?: number;
@@ -31,11 +31,18 @@ export interface GevReconnectOptions {
   readonly jitter?: number;
 }
 
-/** When an endpoint is left out for a while although it is connected. */
+/**
+ * When an endpoint is left out for a while although it is connected: at once when a connection to it answers nothing any
+ * more, and when connections are lost, or not made beside others, time after time. Never for the deadlines of requests,
+ * and never more than half of the endpoints.
+ */
 export interface GevEjectionOptions {
-  /** Timeouts in a row, without any reply between them. Default: 5. */
+  /** Connections lost or not made in a row, without any reply between them. Default: 5. */
   readonly failures?: number;
-  /** For how long, in milliseconds. Afterwards one more timeout leaves it out again. Default: 5000. */
+  /**
+   * For how long, in milliseconds; twice as long each further time, up to 16 times, until it has done well for as long.
+   * Default: 5000.
+   */
   readonly duration?: number;
 }
 

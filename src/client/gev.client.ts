@@ -49,12 +49,14 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     this.setup = {
       requestTimeout,
       deadlines: new Deadlines<Outgoing>(systemClock, (outgoing) => this.expire(outgoing)),
+      clock: systemClock,
       writer: new PacketWriter(serializer),
       reader: new ReplyReader(this.deserializer, deserializer !== undefined),
       metadataOf: (outgoing) => this.metadataOf(outgoing),
       serializeError: (error) => this.serializeError(error) as unknown,
       serializeResponse: (response) => this.serializeResponse(response) as unknown,
       onMalformed: (link, cause) => this.endpoints?.refuse(link, cause),
+      onSilent: (link) => this.endpoints?.giveUp(link),
       onFailure: (cause) => this.report.failure(cause),
     };
     this.calls = new PendingCalls(this.setup);

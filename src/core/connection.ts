@@ -415,6 +415,11 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.abortFor('backpressure');
   }
 
+  /** @internal Closes at once: the peer does not answer any more. */
+  failSilent(): void {
+    this.abortFor('reset');
+  }
+
   /** @internal What was received is no valid message. */
   failProtocol(): void {
     this.abortFor('protocol');
