@@ -47,6 +47,27 @@ const throughTheEntry = restrictImports({
   message: "Import from 'nestjs-gev'. Only unit tests may reach inside.",
 });
 
+/** How not to wait: see CONTRIBUTING.md. */
+const waits = [
+  {
+    selector:
+      'CallExpression[arguments.length>2]:matches([callee.name="it"], [callee.callee.object.name="it"])',
+    message: 'Tests have no time-outs of their own: they would pass on a quiet machine only.',
+  },
+  {
+    selector:
+      'ExpressionStatement[expression.argument.callee.name="pause"]' +
+      ' + ExpressionStatement[expression.callee.object.callee.name="expect"]',
+    message: 'Wait with until(), or for nothing to happen with settled(), not for a while.',
+  },
+  {
+    selector:
+      'CallExpression[callee.property.name=/^toBeLess/] > MemberExpression > CallExpression[callee.name="expect"]' +
+      ' > BinaryExpression > CallExpression[callee.object.name=/^(performance|Date)$/]',
+    message: 'Any machine may be late. Give the limit to until(), which knows, or measure with eventually().',
+  },
+];
+
 export default tseslint.config(
   { ignores: ['.cache', '**/dist', 'coverage', 'native/build', 'prebuilds', 'bench/results'] },
   eslint.configs.recommended,
@@ -75,6 +96,7 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-return': 'off',
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/unbound-method': 'off',
+      'no-restricted-syntax': ['error', ...waits],
     },
   },
   {

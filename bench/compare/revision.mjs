@@ -64,13 +64,16 @@ export function resolveRevision(name) {
  */
 export function checkOut(commit, onStep) {
   const folder = join(revisionsFolder, commit);
-  if (existsSync(folder)) return folder;
+  if (existsSync(folder)) {
+    if (hasDependencies(folder)) return folder;
+    rmSync(folder, { recursive: true }); // this tree's dependencies were its own when it was built
+  }
   const fresh = `${folder}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
   try {
     onStep('checking it out');
     run('sh', ['-c', 'git archive "$1" | tar -x -C "$2"', 'sh', commit, fresh], projectFolder);
-    if (!sameLockfile(fresh)) {
+    if (!hasDependencies(fresh)) {
       onStep('installing its dependencies');
       run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], fresh);
     }
@@ -86,9 +89,10 @@ export function checkOut(commit, onStep) {
   }
 }
 
-function sameLockfile(folder) {
+/** Whether it finds those of its lockfile: its own, or this tree's, which lie on Node's way up. */
+function hasDependencies(folder) {
   const lockfile = (of) => readFileSync(join(of, 'package-lock.json'));
-  return lockfile(folder).equals(lockfile(projectFolder));
+  return existsSync(join(folder, 'node_modules')) || lockfile(folder).equals(lockfile(projectFolder));
 }
 
 function build(folder) {

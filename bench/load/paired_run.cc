@@ -22,7 +22,7 @@ PairedRun<Connection>::PairedRun(const Options& options)
 template <typename Connection>
 void PairedRun<Connection>::Run() {
   for (Side& side : sides_) side.run.Connect();
-  for (Side& side : sides_) side.run.WaitForRest();
+  for (const Side& side : sides_) side.run.WaitForRest();
   for (uint32_t slice = 0; slice < options_.slices; ++slice) {
     const size_t first = slice % 2;
     MeasureSlice(sides_[first]);

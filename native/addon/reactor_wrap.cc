@@ -19,9 +19,14 @@ namespace {
 // replies are on the way while it turns to the next.
 constexpr std::uint32_t kEventsACall = 32;
 
-// A call that took longer makes the next ones smaller, down to a single event: whoever looks at the
-// clock between calls is to come to it.
+// A call that took longer makes the next ones smaller: whoever looks at the clock between calls is
+// to come to it. Not down to single events: of two, the server sees that the first took its time.
 constexpr reactor::Nanoseconds kLongCall = 1'000'000;
+constexpr std::uint32_t kFewEvents = 2;
+
+// Once JavaScript starts no more handlers it is still given so many events, whatever the time:
+// whoever waits there gets his turn, whoever waits here does not.
+constexpr std::uint32_t kQueuedEvents = 1024;
 
 // How long replies may wait for more of them while events are left. Each hand-over wakes somebody,
 // a loop or a client, which costs as much as a request does; after a pause the first goes out at
@@ -258,19 +263,24 @@ bool ReactorWrap::DeliverSlice(reactor::Nanoseconds until) {
     loop = (loop + 1) % loops;
   }
   next_loop_ = (loop + 1) % loops;
+  std::uint32_t queued = 0;
+  Outcome outcome = Outcome::kStarts;
   reactor::Nanoseconds now = reactor::MonotonicNow();
   do {
-    if (!DeliverPart(loop)) {
+    outcome = DeliverPart(loop);
+    if (outcome == Outcome::kStopped) {
       ReleaseJavaScript();
       return true;
     }
     const reactor::Nanoseconds began = std::exchange(now, reactor::MonotonicNow());
-    events_a_call_ = now - began > kLongCall ? (events_a_call_ + 3) / 4
+    if (outcome == Outcome::kQueues) queued += events_a_call_;
+    events_a_call_ = now - began > kLongCall ? std::max(events_a_call_ / 4, kFewEvents)
                                              : std::min(2 * events_a_call_, kEventsACall);
     if (now - handed_over_at_ < kHandOverEvery) continue;
     handed_over_at_ = now;
     PublishAll();
-  } while (now < until && HasEvents(loop));
+  } while ((now < until || (outcome == Outcome::kQueues && queued < kQueuedEvents)) &&
+           HasEvents(loop));
   handed_over_at_ = now;
   PublishAll();
   return true;
@@ -287,23 +297,24 @@ bool ReactorWrap::HasEvents(std::uint32_t loop) {
   return true;
 }
 
-// False: JavaScript has stopped the reactor.
-bool ReactorWrap::DeliverPart(std::uint32_t loop) {
+ReactorWrap::Outcome ReactorWrap::DeliverPart(std::uint32_t loop) {
   const std::int32_t slab = deliveries_[loop].slab;
   const std::uint32_t first = deliveries_[loop].next;
   const std::uint32_t end = std::min(first + events_a_call_, deliveries_[loop].end);
   deliveries_[loop].next = end;
   control_[0] = 1;
-  CallBatch(loop, slab, first, end);
+  const bool queues = CallBatch(loop, slab, first, end);
   control_[0] = 0;
-  if (!IsRunning()) return false;
-  if (end < deliveries_[loop].end) return true;
+  if (!IsRunning()) return Outcome::kStopped;
+  const Outcome outcome = queues ? Outcome::kQueues : Outcome::kStarts;
+  if (end < deliveries_[loop].end) return outcome;
   deliveries_[loop] = {};
   if (bridges_[loop]->inbound().Release(slab)) group_->loop(loop).Wake();
-  return true;
+  return outcome;
 }
 
-void ReactorWrap::CallBatch(std::uint32_t loop, std::int32_t slab, std::uint32_t first,
+// True: JavaScript only queued messages.
+bool ReactorWrap::CallBatch(std::uint32_t loop, std::int32_t slab, std::uint32_t first,
                             std::uint32_t end) {
   const napi_env env = Env();
   const Napi::HandleScope scope(env);
@@ -314,13 +325,17 @@ void ReactorWrap::CallBatch(std::uint32_t loop, std::int32_t slab, std::uint32_t
   napi_create_uint32(env, end, &arguments[3]);
   // Closing this callback's scope runs nextTick and promise jobs: what handlers answer at once is
   // written when the call returns.
+  napi_value result = nullptr;
   const napi_status status = napi_make_callback(env, async_context_, Value(), on_batch_.Value(),
-                                                arguments.size(), arguments.data(), nullptr);
+                                                arguments.size(), arguments.data(), &result);
   if (status == napi_pending_exception) {
     napi_value error = nullptr;
     napi_get_and_clear_last_exception(env, &error);
     napi_fatal_exception(env, error);
   }
+  bool queues = false;
+  if (status == napi_ok && result != nullptr) napi_get_value_bool(env, result, &queues);
+  return queues;
 }
 
 // --- records: JavaScript → loop

@@ -64,9 +64,13 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
     std::uint32_t end = 0;
   };
 
+  /// What JavaScript did: started handlers for what came, queued it for want of time, or stopped
+  /// the reactor.
+  enum class Outcome : std::uint8_t { kStarts, kQueues, kStopped };
+
   bool HasEvents(std::uint32_t loop);
-  bool DeliverPart(std::uint32_t loop);
-  void CallBatch(std::uint32_t loop, std::int32_t slab, std::uint32_t first, std::uint32_t end);
+  Outcome DeliverPart(std::uint32_t loop);
+  bool CallBatch(std::uint32_t loop, std::int32_t slab, std::uint32_t first, std::uint32_t end);
   /// Drops every reference to a JavaScript object, its own included. The callback leads back to the
   /// object through what it closes over: as long as it is referenced, nothing of either is ever
   /// collected. Idempotent; not within a batch, which uses the memory they keep.
@@ -85,7 +89,7 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   std::unique_ptr<InlineDriver> inline_driver_;
   std::vector<Delivery> deliveries_;  // one a loop
   std::uint32_t next_loop_ = 0;       // whose turn it is
-  std::uint32_t events_a_call_ = 1;
+  std::uint32_t events_a_call_ = 2;
   reactor::Nanoseconds handed_over_at_ = 0;
   // int32 words shared with JavaScript: [0] 1 while a batch is delivered, [1 + loop] the loop's
   // open outbound slab. Null once the references to JavaScript are gone.

@@ -2,12 +2,16 @@ import { EventEmitter } from 'node:events';
 import { type GevConnectionLostError, GevInvalidReplyError } from '../core/client-errors.js';
 import { type GevError, GevHandlerError, GevProtocolError } from '../core/errors.js';
 import type { GevLogger } from '../core/options.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 import { ErrorLog } from '../server/error-log.js';
 import type { Endpoint } from './endpoint.js';
 import type { GevClientEvents } from './gev.client.events.js';
 import type { Link } from './link.js';
 
-/** Takes what happens to a client's connections to its log and to the listeners of its events. */
+/**
+ * Takes what happens to a client's connections to its log and to the listeners of its events. Those are not called in
+ * the context of the request that happens to bring it about.
+ */
 export class ClientReport {
   reconnects = 0;
   private readonly emitter = new EventEmitter();
@@ -64,7 +68,7 @@ export class ClientReport {
     // Without a listener an 'error' event would throw; it has been logged.
     if (this.emitter.listenerCount(event) === 0) return;
     try {
-      this.emitter.emit(event, ...args);
+      inFreshScope(() => this.emitter.emit(event, ...args));
     } catch (error) {
       this.log.report('listener', 'error', `A listener of the client's "${event}" event failed`, error);
     }

@@ -1,6 +1,7 @@
 import { formatAddress } from '../core/address.js';
 import type { GevConnection } from '../core/connection.js';
 import type { GevError } from '../core/errors.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 import type { Clock } from './clock.js';
 import type { DialOutcome } from './dialer.js';
 import { Ejection, type EjectionOwner } from './ejection.js';
@@ -79,9 +80,12 @@ export class Endpoint {
       if (outcome instanceof Error) this.fail(outcome);
       else this.open(outcome);
     };
-    void this.owner.connect(this.target, missing, done).then(() => {
-      this.attempting = false;
-      this.owner.onAttemptEnded(this);
+    // The connection outlives the request that needs it first.
+    inFreshScope(() => {
+      void this.owner.connect(this.target, missing, done).then(() => {
+        this.attempting = false;
+        this.owner.onAttemptEnded(this);
+      });
     });
   }
 

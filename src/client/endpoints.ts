@@ -93,7 +93,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     });
   }
 
-  /** Gives a request or event its connection, at once if possible. */
+  /** Gives a request or event its connection, at once if possible. To be called in its context. */
   assign(outgoing: Outgoing): void {
     const link = this.balancer.pick();
     if (link !== undefined) outgoing.take(link);
@@ -164,7 +164,9 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     const { connecting } = this;
     this.connecting = [];
     for (const { resolve } of connecting) resolve();
-    for (const outgoing of this.waiting.dismiss(0)) this.safely(() => this.assign(outgoing));
+    for (const outgoing of this.waiting.dismiss(0)) {
+      this.safely(() => outgoing.runInAsyncScope(() => this.assign(outgoing)));
+    }
   }
 
   onDialFailed(endpoint: Endpoint, error: GevError): void {

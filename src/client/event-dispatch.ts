@@ -66,6 +66,6 @@ export class EventDispatch extends Outgoing {
   private end(error?: unknown): void {
     if (this.settled) return;
     this.settled = true;
-    this.settle(error as Error | undefined);
+    this.runInAsyncScope(this.settle, undefined, error);
   }
 }

@@ -3,6 +3,7 @@ import { ClientProxy, type MsPattern, type ReadPacket, type WritePacket } from '
 import { Observable, Subject, type Subscriber, type TeardownLogic } from 'rxjs';
 import { GevNotConnectedError } from '../core/client-errors.js';
 import { Reactor, type ReactorHandler } from '../core/reactor.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 import { ClientReport } from './client-report.js';
 import { systemClock } from './clock.js';
 import { Deadlines } from './deadlines.js';
@@ -220,7 +221,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
       clock: systemClock,
       report: this.report,
       createReactor: (handler) => this.createReactor(this.options, handler),
-      onStatus: (status) => this._status$.next(status),
+      onStatus: (status) => inFreshScope(() => this._status$.next(status)),
       onText: (link, text) => this.calls.receive(link, text),
       onLost: (link, error) => this.calls.failAll(link, error),
     });

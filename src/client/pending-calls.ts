@@ -1,5 +1,7 @@
 import type { Subscriber } from 'rxjs';
+import { onAbort } from '../core/abort-listeners.js';
 import { GevAbortedError, GevTimeoutError } from '../core/client-errors.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 import { CANCEL_PATTERN, HELLO_PATTERN } from '../protocol/nest-json.js';
 import { isThenable } from '../server/handler-result.js';
 import { Call } from './call.js';
@@ -72,7 +74,7 @@ export class PendingCalls {
   fail(call: Call, error: unknown): void {
     if (call.settled) return;
     this.settle(call);
-    call.subscriber.error(this.setup.serializeError(error));
+    this.tellError(call, error);
   }
 
   /** Nobody waits any more: frees the id and tells the server. */
@@ -87,18 +89,14 @@ export class PendingCalls {
     if (call.link?.usable === true) this.probeOf(call.link).timedOut();
     this.abandon(call);
     const ms = call.options?.timeout ?? this.setup.requestTimeout;
-    call.subscriber.error(this.setup.serializeError(new GevTimeoutError(call.pattern, ms)));
+    this.tellError(call, new GevTimeoutError(call.pattern, ms));
   }
 
   /** Fails all that is in flight on a connection. */
   failAll(link: Link, error: unknown): void {
     link.probe?.stop();
     for (const call of [...link.calls.values()]) {
-      try {
-        this.fail(call, error);
-      } catch (cause) {
-        this.setup.onFailure(cause);
-      }
+      this.safely(() => this.fail(call, error));
     }
   }
 
@@ -145,27 +143,31 @@ export class PendingCalls {
     link.endpoint.replied();
     if (err) {
       this.fail(call, err);
-    } else if (last) {
-      this.settle(call);
-      if (response === undefined || this.hand(call, response)) call.subscriber.complete();
-    } else {
-      this.setup.deadlines.remove(call);
-      this.hand(call, response);
+      return;
     }
+    if (last) this.settle(call);
+    else this.setup.deadlines.remove(call);
+    call.runInAsyncScope(this.hand, undefined, call, response, last);
   }
 
-  /** False: there was no making of the response what the subscriber is to see. */
-  private hand(call: Call, response: unknown): boolean {
-    let value: unknown;
-    try {
-      value = this.setup.serializeResponse(response);
-    } catch (error) {
-      this.abandon(call);
-      call.subscriber.error(error);
-      return false;
+  /** To be called in the context of the call. */
+  private readonly hand = (call: Call, response: unknown, last: boolean): void => {
+    if (!last || response !== undefined) {
+      let value: unknown;
+      try {
+        value = this.setup.serializeResponse(response);
+      } catch (error) {
+        this.abandon(call);
+        call.subscriber.error(error);
+        return;
+      }
+      call.subscriber.next(value);
     }
-    call.subscriber.next(value);
-    return true;
+    if (last) call.subscriber.complete();
+  };
+
+  private tellError(call: Call, error: unknown): void {
+    call.runInAsyncScope(() => call.subscriber.error(this.setup.serializeError(error)));
   }
 
   /** A deserializer takes its time: what one connection brings stays in order all the same. */
@@ -200,15 +202,21 @@ export class PendingCalls {
     const abort = (): void => {
       if (call.settled) return;
       this.abandon(call);
-      const error = new GevAbortedError({ cause: signal.reason as unknown });
-      call.subscriber.error(this.setup.serializeError(error));
+      this.tellError(call, new GevAbortedError({ cause: signal.reason as unknown }));
     };
     if (signal.aborted) {
       abort();
       return;
     }
-    signal.addEventListener('abort', abort, { once: true });
-    call.release = () => signal.removeEventListener('abort', abort);
+    call.release = onAbort(signal, () => this.safely(abort));
+  }
+
+  private safely(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.setup.onFailure(error);
+    }
   }
 
   private probeOf(link: Link): Probe {
@@ -223,18 +231,23 @@ export class PendingCalls {
   private cancellationOf(link: Link): Cancellation {
     return (link.cancellation ??= new Cancellation({
       ask: () => this.ask(link),
-      tell: (id) => void this.tell(link, CANCEL_PATTERN, String(id), undefined),
+      tell: (id) => this.tell(link, CANCEL_PATTERN, String(id), undefined),
     }));
   }
 
   private ask(link: Link): number {
     const id = ++this.lastId;
-    void this.tell(link, HELLO_PATTERN, { cancel: 1 }, String(id));
+    this.tell(link, HELLO_PATTERN, { cancel: 1 }, String(id));
     return id;
   }
 
   /** Sends what nobody waits for; a connection that breaks meanwhile needs it no more. */
-  private async tell(link: Link, pattern: string, data: unknown, id: string | undefined): Promise<void> {
+  private tell(link: Link, pattern: string, data: unknown, id: string | undefined): void {
+    // It is about the connection: the request that is given up has nothing to do with it.
+    void inFreshScope(() => this.write(link, pattern, data, id));
+  }
+
+  private async write(link: Link, pattern: string, data: unknown, id: string | undefined): Promise<void> {
     try {
       const text = await this.setup.writer.write(pattern, data, id, undefined);
       if (link.usable) link.connection.sendFrame(text);

@@ -2,6 +2,7 @@ import { BaseRpcContext } from '@nestjs/microservices';
 import type { Subscription } from 'rxjs';
 import type { CloseReason } from '../core/close-reason.js';
 import type { GevConnection } from '../core/connection.js';
+import { createCallController } from './call-controller.js';
 
 /** The arguments of a {@link GevContext}: connection, pattern, the packet's metadata, why the connection closed. */
 export type GevContextArgs = [
@@ -32,13 +33,15 @@ export class GevContext extends BaseRpcContext<GevContextArgs> {
 
   /**
    * Fires when nobody waits for the outcome any more: the client has cancelled the request, or its connection has
-   * closed. It does not fire after the last reply to a request. Made when it is first asked for.
+   * closed. It does not fire after the last reply to a request, nor once an event or message has been handled. Made when
+   * it is first asked for. Its listeners run in the async context in which they were added.
    */
   get signal(): AbortSignal {
     if (this.controller === undefined) {
-      this.controller = new AbortController();
+      const connection = this.getConnection();
+      this.controller = createCallController((...failure) => connection.reportFailure(...failure));
       if (this.aborted) this.controller.abort();
-      else if (!this.released) this.closing = this.getConnection().closed$.subscribe(() => this.abort());
+      else if (!this.released) this.closing = connection.closed$.subscribe(() => this.abort());
     }
     return this.controller.signal;
   }

@@ -1,8 +1,11 @@
-import { type Observable, of, Subject } from 'rxjs';
+import type { Observable, Subscriber, Subscription } from 'rxjs';
 import { Operation, SendFlag } from '../native/layout.js';
 import type { FramePiece } from '../native/outbound.js';
+import { formatAddress } from './address.js';
+import { bindOnce, type FailureReport } from './callback.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
 import { MAX_DELAY } from './constants.js';
+import { ContainedObservable, EventSource } from './contained-observable.js';
 import {
   GevBackpressureError,
   GevConnectionClosedError,
@@ -92,9 +95,9 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   private error: GevError | undefined;
   private bag: Data | undefined;
   private flushes: PendingFlush[] | undefined;
-  private messages: Subject<Buffer> | undefined;
-  private drains: Subject<void> | undefined;
-  private ended: Subject<CloseReason> | undefined;
+  private messages: EventSource<Buffer> | undefined;
+  private drains: EventSource<void> | undefined;
+  private ended: EventSource<CloseReason> | undefined;
 
   /** @internal */
   constructor(
@@ -147,9 +150,9 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     return this.sent - this.written;
   }
 
-  /** Whether `send()` would be accepted and stay below the high-water mark. */
+  /** Whether it may be sent to and output is not above the high-water mark; while it is, {@link GevConnection.drain$} is to come. */
   get writable(): boolean {
-    return this.canSend && this.bufferedBytes < this.owner.highWaterMark;
+    return this.canSend && this.bufferedBytes <= this.owner.highWaterMark;
   }
 
   /** Why it closed; undefined until it has. */
@@ -166,18 +169,26 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
 
   /** What is received from now on, a frame's content as UTF-8; completes with the connection. Handlers get every message all the same. */
   get messages$(): Observable<Buffer> {
-    return (this.messages ??= this.openSubject<Buffer>()).asObservable();
+    return (this.messages ??= this.openSource<Buffer>('messages$')).observable;
   }
 
-  /** Emits when output that had reached the high-water mark is down to the low-water mark. */
+  /** Emits when output that has been above the high-water mark is down to the low-water mark. */
   get drain$(): Observable<void> {
-    return (this.drains ??= this.openSubject<void>()).asObservable();
+    return (this.drains ??= this.openSource<void>('drain$')).observable;
   }
 
   /** Emits the reason once and completes, for late subscribers too. */
   get closed$(): Observable<CloseReason> {
-    if (this.reason !== undefined) return of(this.reason);
-    return (this.ended ??= new Subject<CloseReason>()).asObservable();
+    const subscribe = (subscriber: Subscriber<CloseReason>): Subscription | undefined => {
+      const { reason } = this;
+      if (reason === undefined) {
+        return (this.ended ??= this.openSource<CloseReason>('closed$')).observable.subscribe(subscriber);
+      }
+      subscriber.next(reason);
+      subscriber.complete();
+      return undefined;
+    };
+    return new ContainedObservable(subscribe, 'A subscriber of closed$', this.reporter, false);
   }
 
   /**
@@ -192,56 +203,26 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    * @throws GevConnectionClosedError once closing or closed, unless there is a callback to tell
    */
   send(data: GevData, callback?: SendCallback): boolean {
-    if (this.owner.framesText) return this.sendFrame([asText(data)], callback);
-    if (!this.canSend) return this.refuse(callback);
-    const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
-    this.sent += length;
-    this.sentMessages++;
-    const { identity, owner } = this;
-    let flags = 0;
-    let below = true;
-    if (this.sent - this.written > owner.highWaterMark) {
-      this.refreshWritten();
-      const buffered = this.sent - this.written;
-      if (buffered > owner.maxSendBuffer) {
-        this.overflow(callback);
-        return false;
-      }
-      if (buffered > owner.highWaterMark) {
-        below = false;
-        if (!this.awaitsDrain) {
-          this.awaitsDrain = true;
-          flags = SendFlag.NotifyDrained;
-        }
-      }
-    }
-    if (callback !== undefined) {
-      flags |= SendFlag.NotifyFlushed;
-      (this.flushes ??= []).push({ target: this.sent, settle: callback });
-    }
-    if (length === 0 && flags === 0) return below;
-    if (typeof data === 'string')
-      owner.outbound.sendText(identity.slot, identity.generation, data, length, flags);
-    else owner.outbound.send(identity.slot, identity.generation, data, flags);
-    return below;
+    return this.transmit(
+      data,
+      callback === undefined ? undefined : bindOnce(callback, 'A send() callback', this.reporter),
+    );
   }
 
   /**
-   * Sends one frame of text, given in pieces.
+   * As {@link GevConnection.send}, for whoever cannot know whether the peer is still there: a push from a timer, an event
+   * or another connection's handler.
    *
-   * @internal
+   * @returns false when the connection is gone, or goes because `maxSendBuffer` is full: the data is not sent, which
+   * `stats().refusedSends` counts. Above `highWaterMark` it is true; see {@link GevConnection.writable}.
    */
-  sendFrame(pieces: readonly FramePiece[], callback?: SendCallback): boolean {
-    if (!this.canSend) return this.refuse(callback);
-    const { identity, owner } = this;
-    const flags = callback === undefined ? 0 : SendFlag.NotifyFlushed;
-    this.sent += owner.outbound.sendFrame(identity.slot, identity.generation, pieces, flags);
-    this.sentMessages++;
-    const below = this.sent - this.written <= owner.highWaterMark || this.checkOutput(callback);
-    if (callback !== undefined && !this.aborted) {
-      (this.flushes ??= []).push({ target: this.sent, settle: callback });
+  trySend(data: GevData): boolean {
+    if (this.canSend) {
+      this.transmit(data, undefined);
+      if (!this.aborted) return true;
     }
-    return below;
+    this.owner.countRefusedSend();
+    return false;
   }
 
   /**
@@ -251,8 +232,27 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    */
   sendAsync(data: GevData): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.send(data, (error) => (error === undefined ? resolve() : reject(error)));
+      this.transmit(data, (error) => (error === undefined ? resolve() : reject(error)));
     });
+  }
+
+  /**
+   * Sends one frame of text, given in pieces.
+   *
+   * @internal
+   * @param settle as the callback of `send()`; must not throw
+   */
+  sendFrame(pieces: readonly FramePiece[], settle?: SendCallback): boolean {
+    if (!this.canSend) return this.refuse(settle);
+    const { identity, owner } = this;
+    const flags = settle === undefined ? 0 : SendFlag.NotifyFlushed;
+    this.sent += owner.outbound.sendFrame(identity.slot, identity.generation, pieces, flags);
+    this.sentMessages++;
+    const below = this.sent - this.written <= owner.highWaterMark || this.checkOutput(settle);
+    if (settle !== undefined && !this.aborted) {
+      (this.flushes ??= []).push({ target: this.sent, settle });
+    }
+    return below;
   }
 
   /** Flushes what was sent, says FIN and closes, within `closeTimeout`. Nothing more is received. Idempotent. */
@@ -323,17 +323,25 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     if (this.currentState === 'open') this.command(Operation.Resume);
   }
 
-  /** @internal Counts bytes that a broadcast sends. False: it may not be sent to. */
-  countBroadcast(length: number): boolean {
+  /** @internal Whether a broadcast reaches it; one that had too much output already is closed. */
+  takesBroadcast(length: number): boolean {
     if (this.currentState !== 'open' || this.finRequested) return false;
+    const { maxSendBuffer } = this.owner;
+    if (this.sent + length - this.written > maxSendBuffer) {
+      this.refreshWritten();
+      if (this.sent + length - this.written > maxSendBuffer) {
+        this.overflow(undefined);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** @internal Counts what a broadcast has sent. */
+  countBroadcast(length: number): void {
     this.sent += length;
     this.sentMessages++;
-    if (this.sent - this.written <= this.owner.maxSendBuffer) return true;
-    this.refreshWritten();
-    if (this.sent - this.written <= this.owner.maxSendBuffer) return true;
-    this.sent -= length;
-    this.abortFor('backpressure');
-    return false;
+    if (this.sent - this.written > this.owner.highWaterMark) this.checkOutput(undefined);
   }
 
   /** @internal */
@@ -379,7 +387,12 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     for (const flush of flushes.splice(0, settled)) flush.settle();
   }
 
-  /** @internal */
+  /** @internal Its loop is gone: nothing can be sent any more, and its close is about to be told. */
+  handleLost(): void {
+    if (this.currentState !== 'closed') this.currentState = 'closing';
+  }
+
+  /** @internal Tells whoever waits for something of it. */
   handleClose(reason: CloseReason, errno: number): void {
     this.currentState = 'closed';
     this.reason = reason;
@@ -393,6 +406,11 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.drains?.complete();
     this.ended?.next(reason);
     this.ended?.complete();
+  }
+
+  /** @internal A function of the application that was called for this connection has thrown. */
+  reportFailure(culprit: string, error: unknown): void {
+    this.owner.reportFailure(culprit, error, this);
   }
 
   private makeCloseError(): GevError {
@@ -425,20 +443,59 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.abortFor('protocol');
   }
 
-  private refuse(callback: SendCallback | undefined): boolean {
+  private get reporter(): FailureReport {
+    return (culprit, error) => this.reportFailure(culprit, error);
+  }
+
+  private transmit(data: GevData, settle: SendCallback | undefined): boolean {
+    if (this.owner.framesText) return this.sendFrame([asText(data)], settle);
+    if (!this.canSend) return this.refuse(settle);
+    const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+    const { identity, owner } = this;
+    let flags = 0;
+    let below = true;
+    if (this.sent + length - this.written > owner.highWaterMark) {
+      this.refreshWritten();
+      const buffered = this.sent + length - this.written;
+      if (buffered > owner.maxSendBuffer) {
+        this.overflow(settle);
+        return false;
+      }
+      if (buffered > owner.highWaterMark) {
+        below = false;
+        if (!this.awaitsDrain) {
+          this.awaitsDrain = true;
+          flags = SendFlag.NotifyDrained;
+        }
+      }
+    }
+    this.sent += length;
+    this.sentMessages++;
+    if (settle !== undefined) {
+      flags |= SendFlag.NotifyFlushed;
+      (this.flushes ??= []).push({ target: this.sent, settle });
+    }
+    if (length === 0 && flags === 0) return below;
+    if (typeof data === 'string')
+      owner.outbound.sendText(identity.slot, identity.generation, data, length, flags);
+    else owner.outbound.send(identity.slot, identity.generation, data, flags);
+    return below;
+  }
+
+  private refuse(settle: SendCallback | undefined): boolean {
     const error = new GevConnectionClosedError(this.reason);
-    if (callback === undefined) throw error;
-    queueMicrotask(() => callback(error));
+    if (settle === undefined) throw error;
+    queueMicrotask(() => settle(error));
     return false;
   }
 
-  /** After a frame, whose length shows only when it is written: false above the high-water mark. */
-  private checkOutput(callback: SendCallback | undefined): boolean {
+  /** After output whose length shows only when it is written: false above the high-water mark. */
+  private checkOutput(settle: SendCallback | undefined): boolean {
     this.refreshWritten();
     const { identity, owner } = this;
     const buffered = this.sent - this.written;
     if (buffered > owner.maxSendBuffer) {
-      this.overflow(callback);
+      this.overflow(settle);
       return false;
     }
     if (buffered <= owner.highWaterMark) return true;
@@ -456,13 +513,13 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.command(Operation.Abort, reason);
   }
 
-  private overflow(callback: SendCallback | undefined): void {
+  private overflow(settle: SendCallback | undefined): void {
     this.abortFor('backpressure');
     const { maxSendBuffer } = this.owner;
     const error = new GevBackpressureError(
       `More than maxSendBuffer (${maxSendBuffer} bytes) waits for a peer that does not read: the connection is closed`,
     );
-    if (callback !== undefined) queueMicrotask(() => callback(error));
+    if (settle !== undefined) queueMicrotask(() => settle(error));
   }
 
   private refreshWritten(): void {
@@ -476,11 +533,19 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.owner.outbound.command(operation, slot, generation, argument);
   }
 
-  private openSubject<T>(): Subject<T> {
-    const subject = new Subject<T>();
-    if (this.currentState === 'closed') subject.complete();
-    return subject;
+  private openSource<T>(name: string): EventSource<T> {
+    const source = new EventSource<T>(`A subscriber of ${name}`, this.reporter);
+    if (this.currentState === 'closed') source.complete();
+    return source;
   }
+}
+
+/** A connection in a log line. */
+export function nameOf(connection: GevConnection<object>): string {
+  const { id, remoteAddress, remotePort } = connection;
+  const peer =
+    remoteAddress === undefined ? '' : ` (${formatAddress({ address: remoteAddress, port: remotePort })})`;
+  return `connection ${id}${peer}`;
 }
 
 function asText(data: GevData): string {

@@ -245,12 +245,30 @@ export class GevProtocolError extends GevError {
 }
 
 /**
- * A handler or timer of the application threw, or returned what cannot be sent. `cause` is what it threw.
+ * A function of the application threw, or returned what cannot be sent. `cause` is what it threw.
  *
  * @publicApi
  */
 export class GevHandlerError extends GevError {
-  constructor(message: string, details?: GevErrorDetails) {
+  /** Which function: "A send() callback", "A timer"… */
+  readonly culprit: string;
+
+  constructor(
+    message: string,
+    { culprit = 'A handler', ...details }: GevErrorDetails & { culprit?: string } = {},
+  ) {
     super('ERR_GEV_HANDLER', message, details);
+    this.culprit = culprit;
+  }
+}
+
+/** What was thrown, in a few words: errors and Nest's error objects by their message. Whatever it is, this does not throw. */
+export function describe(thrown: unknown): string {
+  try {
+    if (typeof thrown !== 'object' || thrown === null) return String(thrown);
+    const { message } = thrown as { readonly message?: unknown };
+    return typeof message === 'string' ? message : JSON.stringify(thrown);
+  } catch {
+    return Object.prototype.toString.call(thrown);
   }
 }

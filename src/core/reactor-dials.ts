@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { MAX_DIAL_TOKEN, Operation } from '../native/layout.js';
 import { MAX_ADDRESS_LENGTH, type Outbound } from '../native/outbound.js';
+import { onAbort } from './abort-listeners.js';
 import { MAX_DELAY } from './constants.js';
 import { show } from './option-checks.js';
 import type { GevConnection } from './connection.js';
@@ -34,20 +35,19 @@ export class ReactorDials {
   ): Promise<GevConnection> {
     return new Promise((resolve, reject) => {
       const token = this.nextToken();
-      const onAbort = (): void => this.abandon(token, { cause: signal?.reason as unknown });
-      const settle = (): void => signal?.removeEventListener('abort', onAbort);
+      const settle =
+        signal && onAbort(signal, () => this.abandon(token, { cause: signal.reason as unknown }));
       this.pending.set(token, {
         outbound,
         resolve(connection) {
-          settle();
+          settle?.();
           resolve(connection);
         },
         reject(code, details) {
-          settle();
+          settle?.();
           reject(connectError(code, target, details));
         },
       });
-      signal?.addEventListener('abort', onAbort);
       if ('path' in target) outbound.dial(token, timeout, -1, target.path);
       else outbound.dial(token, timeout, target.port, target.host);
     });

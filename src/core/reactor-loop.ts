@@ -4,7 +4,7 @@ import { Inbound, type InboundListener } from '../native/inbound.js';
 import { type FlushScheduler, Outbound } from '../native/outbound.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 import { GevConnection } from './connection.js';
-import { GevError, GevHandlerError } from './errors.js';
+import { GevError } from './errors.js';
 import type { ReactorOptions } from './options.js';
 import type { ReactorHandler } from './reactor.js';
 import { systemErrorName } from './system-error.js';
@@ -30,6 +30,11 @@ export interface ReactorLoopOwner {
   onDialFailed(token: number, errno: number): void;
   onTimer(id: number, skipped: number): void;
   onConnectionClosed(): void;
+  onRefusedSend(): void;
+  /** Something worth a log line. Does not throw. */
+  reportError(error: GevError): void;
+  /** As {@link ReactorLoopOwner.reportError}, of what a function of the application threw. */
+  reportFailure(culprit: string, error: unknown, connection?: GevConnection<object>): void;
 }
 
 /** The memory one loop shares with JavaScript. */
@@ -47,6 +52,7 @@ export class ReactorLoop implements InboundListener {
   readonly maxSendBuffer: number;
   /** What is sent to a connection is the content of a frame. */
   readonly framesText: boolean;
+  abandoned = false;
   private readonly inbound: Inbound;
   private readonly slots: (GevConnection | undefined)[] = [];
   private readonly handler: ReactorHandler;
@@ -79,6 +85,14 @@ export class ReactorLoop implements InboundListener {
     return this.reactor.bytesWritten(this.index, slot, generation);
   }
 
+  countRefusedSend(): void {
+    this.owner.onRefusedSend();
+  }
+
+  reportFailure(culprit: string, error: unknown, connection: GevConnection<object>): void {
+    this.owner.reportFailure(culprit, error, connection);
+  }
+
   /** Resolves with the loop's word that everything the kernel held has been delivered. */
   onceQuiesced(): Promise<void> {
     return new Promise((resolve) => (this.quiesced = resolve));
@@ -109,15 +123,18 @@ export class ReactorLoop implements InboundListener {
     }
     this.slots[slot] = connection;
     this.owner.open.set(connection.id, connection);
-    this.handler.onOpen(connection);
-    if (this.owner.closing) connection.closeFor('shutdown');
+    try {
+      this.handler.onOpen(connection);
+    } finally {
+      if (this.owner.closing) connection.closeFor('shutdown');
+    }
   }
 
   onMessage(slot: number, _generation: number, data: Buffer): void {
     const connection = this.slots[slot];
     if (connection === undefined || connection.state !== 'open') return;
     connection.handleMessage(data);
-    this.handler.onMessage(connection, data);
+    if (this.isOpen(connection)) this.handler.onMessage(connection, data);
   }
 
   onText(
@@ -132,7 +149,7 @@ export class ReactorLoop implements InboundListener {
     const connection = this.slots[slot];
     if (connection === undefined || connection.state !== 'open') return;
     connection.handleText(text, length);
-    this.handler.onText(connection, text, route, dataStart, idLength);
+    if (this.isOpen(connection)) this.handler.onText(connection, text, route, dataStart, idLength);
   }
 
   onEnd(slot: number): void {
@@ -157,7 +174,7 @@ export class ReactorLoop implements InboundListener {
   onClose(slot: number, _generation: number, reason: number, errno: number): void {
     const connection = this.slots[slot];
     if (connection === undefined) return;
-    this.slots[slot] = undefined;
+    this.free(slot);
     this.finish(connection, CLOSE_REASONS[reason] ?? 'error', errno);
   }
 
@@ -179,16 +196,19 @@ export class ReactorLoop implements InboundListener {
       failure === 0
         ? `Accepting connections failed: ${code}. ${ACCEPT_REMEDIES[code] ?? 'It is tried again'}`
         : `A connection could not be watched: ${code}`;
-    this.handler.onError(new GevError(code, message, { errno }));
+    this.owner.reportError(new GevError(code, message, { errno }));
   }
 
   onUncaught(error: unknown): void {
-    this.handler.onError(new GevHandlerError('A listener of the reactor threw', { cause: error }));
+    this.owner.reportFailure('A handler of the reactor', error);
   }
 
-  /** The loop is gone: whoever has not heard so of its connection does now. */
+  /** The loop is gone: whoever has not heard so of its connection does now, and of anything else no more. */
   abandon(): void {
-    for (const connection of this.slots.splice(0)) {
+    this.abandoned = true;
+    const connections = this.slots.splice(0);
+    for (const connection of connections) connection?.handleLost();
+    for (const connection of connections) {
       if (connection === undefined) continue;
       inFreshScope(() => this.finish(connection, 'shutdown', 0));
     }
@@ -200,8 +220,21 @@ export class ReactorLoop implements InboundListener {
     connection.handleClose(reason, errno);
     try {
       this.handler.onClose(connection);
-    } finally {
-      this.owner.onConnectionClosed();
+    } catch (error) {
+      this.owner.reportFailure('A handler of the reactor', error, connection);
     }
+    this.owner.onConnectionClosed();
+  }
+
+  /** Asked again after each call of the application's, which may have closed it, or stopped the reactor. */
+  private isOpen(connection: GevConnection): boolean {
+    return connection.state === 'open';
+  }
+
+  /** The list is as long as the highest slot in use asks for. */
+  private free(slot: number): void {
+    const { slots } = this;
+    slots[slot] = undefined;
+    while (slots.length > 0 && slots[slots.length - 1] === undefined) slots.pop();
   }
 }

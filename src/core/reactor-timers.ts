@@ -1,5 +1,7 @@
-import { Operation } from '../native/layout.js';
+import { MAX_TIMER_ID, Operation } from '../native/layout.js';
 import type { Outbound } from '../native/outbound.js';
+import { Registrar } from './callback.js';
+import { isThenable } from './values.js';
 
 /** A running timer of a {@link Reactor}. */
 export interface ReactorTimerHandle {
@@ -13,7 +15,7 @@ export interface ReactorTimerHandle {
 /** Timers on a loop's native wheel. The loop sends no tick before the one before it is reported done. */
 export class ReactorTimers {
   private readonly timers = new Map<number, NativeTimer>();
-  private nextId = 1;
+  private lastId = 0;
 
   constructor(
     private readonly outbound: Outbound,
@@ -21,7 +23,7 @@ export class ReactorTimers {
   ) {}
 
   start(delay: number, interval: number, overlap: boolean, fn: () => unknown): ReactorTimerHandle {
-    const id = this.nextId++;
+    const id = this.nextId();
     const timer = new NativeTimer(fn, interval > 0, overlap, () => {
       if (this.timers.delete(id)) this.outbound.command(Operation.TimerCancel, id);
     });
@@ -43,12 +45,22 @@ export class ReactorTimers {
     for (const timer of [...this.timers.values()]) timer.end();
     this.timers.clear();
   }
+
+  /** All others come before one that was in use: a tick that is still on its way finds nobody. */
+  private nextId(): number {
+    do {
+      this.lastId = (this.lastId % MAX_TIMER_ID) + 1;
+    } while (this.timers.has(this.lastId));
+    return this.lastId;
+  }
 }
 
+/** Runs its function in the async context in which it was made. */
 class NativeTimer implements ReactorTimerHandle {
   runs = 0;
   skipped = 0;
   active = true;
+  private readonly registrar = new Registrar();
 
   constructor(
     private readonly fn: () => unknown,
@@ -72,11 +84,11 @@ class NativeTimer implements ReactorTimerHandle {
     if (!this.repeats) this.active = false;
     let result: unknown;
     try {
-      result = this.fn();
+      result = this.registrar.call(this.fn);
     } catch (error) {
       onError(error);
     }
-    if (!isPromiseLike(result)) {
+    if (!isThenable(result)) {
       done();
       return;
     }
@@ -86,8 +98,4 @@ class NativeTimer implements ReactorTimerHandle {
       if (!this.overlap) done();
     });
   }
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }

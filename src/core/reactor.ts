@@ -6,7 +6,7 @@ import { Operation } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
 import type { GevAddress } from './address.js';
 import { closeReasonCode } from './close-reason.js';
-import type { GevConnection, GevData } from './connection.js';
+import { type GevConnection, type GevData, nameOf } from './connection.js';
 import { DEFAULT_BACKLOG, DEFAULT_HOST, DEFAULT_PORT } from './constants.js';
 import {
   GevAlreadyListeningError,
@@ -14,9 +14,12 @@ import {
   GevHandlerError,
   GevListenError,
   GevNativeError,
+  GevNotListeningError,
+  describe,
 } from './errors.js';
 import { createNativeReactor } from './native-reactor.js';
 import type { AcceptOptions, ReactorOptions } from './options.js';
+import { assertInterval } from './timer.js';
 import { assertDialable, connectError, type DialTarget, ReactorDials } from './reactor-dials.js';
 import { ReactorLoop, type ReactorLoopOwner } from './reactor-loop.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
@@ -24,8 +27,17 @@ import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 export type { DialTarget } from './reactor-dials.js';
 export type { ReactorTimerHandle } from './reactor-timers.js';
 
+/** What bounds the time that handlers of messages take between two turns of Node's loop. */
+export interface ReactorTurns {
+  onEvents(count: number): void;
+  /** Messages are only queued until Node's loop has gone round. */
+  readonly spent: boolean;
+}
+
 /** What a {@link Reactor} tells whoever uses it. Of one connection: open, messages, end, close, in this order. */
 export interface ReactorHandler {
+  /** Told of the number of events before each call that brings some. */
+  readonly turns?: ReactorTurns;
   /** After accept, or when a dial has connected. With `gateConnections` nothing is read from it until {@link Reactor.admit}. */
   onOpen(connection: GevConnection): void;
   /** One chunk or frame; the Buffer is the receiver's to keep. */
@@ -49,6 +61,8 @@ export interface ReactorStats {
   readonly accepted: number;
   /** Closed at accept: over `maxConnections`, or for lack of file descriptors. */
   readonly refused: number;
+  /** Calls of {@link GevConnection.trySend} that returned false. */
+  readonly refusedSends: number;
   readonly open: number;
   readonly loops: readonly { readonly connections: number }[];
 }
@@ -66,6 +80,7 @@ const ACCEPT_DEFAULTS: AcceptOptions = {
   gateConnections: false,
   handshakeTimeout: 0,
 };
+const STARTS_ONCE = 'A reactor starts once: make another one';
 /** How long connections that were cut may take to say so. */
 const ABORT_GRACE_MS = 1000;
 
@@ -89,7 +104,9 @@ export class Reactor implements ReactorLoopOwner {
   private bound: GevAddress | null = null;
   private stopped = false;
   private flushScheduled = false;
-  private onEmpty: (() => void) | undefined;
+  private refusedSends = 0;
+  private quiescing: Promise<void> | undefined;
+  private readonly whenEmptied = new Set<() => void>();
 
   constructor(
     options: ReactorOptions,
@@ -112,6 +129,7 @@ export class Reactor implements ReactorLoopOwner {
   async listen(): Promise<GevAddress> {
     const { path, port } = this.options;
     const host = path ?? (await this.resolveHost());
+    this.assertUnused();
     if (this.stopped) throw new GevListenError('ECANCELED', { address: host, port, path });
     const native = this.createNative();
     try {
@@ -187,36 +205,28 @@ export class Reactor implements ReactorLoopOwner {
   }
 
   /**
-   * Sends the same bytes to every open connection, or to those the filter picks.
+   * Sends the same bytes to every open connection, or to those the filter picks. One for which the filter throws is left
+   * out, and reported.
    *
    * @returns how many
    */
   broadcast(data: GevData, filter?: (connection: GevConnection) => boolean): number {
     const bytes = this.encode(data);
-    const receivers: number[][] = this.loops.map(() => []);
-    let count = 0;
-    for (const connection of this.open.values()) {
-      if (connection.state !== 'open' || (filter !== undefined && !filter(connection))) continue;
-      if (!connection.countBroadcast(bytes.length)) continue;
-      receivers[connection.loop]!.push(connection.slot, connection.generation);
-      count++;
-    }
-    if (bytes.length > 0) {
-      this.loops.forEach((loop, index) => this.broadcastOn(loop, bytes, receivers[index]!));
-    }
-    return count;
+    const picked = [...this.open.values()].filter((connection) => this.picks(connection, filter));
+    // Only now: a filter may do anything, stopping the reactor included.
+    const reached = picked.filter((connection) => connection.takesBroadcast(bytes.length));
+    if (bytes.length > 0 && reached.length > 0) this.sendToAll(bytes, reached);
+    for (const connection of reached) connection.countBroadcast(bytes.length);
+    return reached.length;
   }
 
   /**
    * Stops accepting and, once everything the kernel already holds has been delivered, stops reading. Resolves with the
    * delivery of the last such message.
    */
-  async quiesce(): Promise<void> {
-    const [accepting, ...others] = this.loops;
-    if (accepting === undefined || this.native === undefined) return;
-    // First the loop that accepts: it may still hand connections to the others.
-    await this.quiesceLoop(accepting);
-    await Promise.all(others.map((loop) => this.quiesceLoop(loop)));
+  quiesce(): Promise<void> {
+    if (this.native === undefined) return Promise.resolve();
+    return (this.quiescing ??= this.quiesceLoops());
   }
 
   /** Closes every connection, reason `shutdown`, and gives up every dial; what is not closed after `timeout` ms is cut. */
@@ -227,15 +237,19 @@ export class Reactor implements ReactorLoopOwner {
     for (const connection of this.open.values()) connection.closeFor('shutdown');
     if (await this.whenEmpty(timeout)) return;
     for (const loop of this.loops) {
-      loop.outbound.command(Operation.AbortAll, 0, 0, closeReasonCode('shutdown'));
+      if (!loop.abandoned) loop.outbound.command(Operation.AbortAll, 0, 0, closeReasonCode('shutdown'));
     }
     await this.whenEmpty(ABORT_GRACE_MS);
   }
 
-  /** Joins the loops and releases every descriptor. Idempotent. */
+  /**
+   * Joins the loops and releases every descriptor. Every connection that is left closes, reason `shutdown`; when this
+   * resolves, nothing is told any more. May be called in any callback. Idempotent.
+   */
   stop(): Promise<void> {
     this.stopped = true;
     this.timers?.stop();
+    this.timers = undefined;
     const { native } = this;
     if (native === undefined) return Promise.resolve();
     this.dials.cancelAll();
@@ -246,13 +260,24 @@ export class Reactor implements ReactorLoopOwner {
     return Promise.resolve();
   }
 
-  /** Runs `fn` once, `ms` milliseconds from now. Only while listening. */
+  /**
+   * Runs `fn` once, `ms` milliseconds from now. Only while listening. What it throws is reported.
+   *
+   * @throws GevTimerError unless `ms` is a whole number from 1 to 2147483647
+   */
   runAfter(ms: number, fn: () => unknown): ReactorTimerHandle {
+    assertInterval(ms, 'The delay of runAfter()');
     return this.requireTimers().start(ms, 0, false, fn);
   }
 
-  /** Runs `fn` every `ms` milliseconds at a fixed rate. Ticks during an unsettled run are skipped unless `overlap`. */
+  /**
+   * Runs `fn` every `ms` milliseconds at a fixed rate. Ticks during an unsettled run are skipped unless `overlap`. What it
+   * throws is reported.
+   *
+   * @throws GevTimerError unless `ms` is a whole number from 1 to 2147483647
+   */
   runEvery(ms: number, fn: () => unknown, options?: { readonly overlap?: boolean }): ReactorTimerHandle {
+    assertInterval(ms, 'The interval of runEvery()');
     return this.requireTimers().start(ms, ms, options?.overlap ?? false, fn);
   }
 
@@ -262,6 +287,7 @@ export class Reactor implements ReactorLoopOwner {
     return {
       accepted: stats.accepted,
       refused: stats.refused,
+      refusedSends: this.refusedSends,
       open: this.open.size,
       loops: stats.connections.map((connections) => ({ connections })),
     };
@@ -284,7 +310,47 @@ export class Reactor implements ReactorLoopOwner {
 
   /** @internal */
   onConnectionClosed(): void {
-    if (this.open.size === 0) this.onEmpty?.();
+    if (this.open.size > 0) return;
+    for (const emptied of [...this.whenEmptied]) emptied();
+  }
+
+  /** @internal */
+  onRefusedSend(): void {
+    this.refusedSends++;
+  }
+
+  /** @internal Whoever is told must not bring down the one who tells. */
+  reportError(error: GevError): void {
+    try {
+      this.handler.onError(error);
+    } catch (thrown) {
+      process.emitWarning(
+        `onError of a reactor's handler failed: ${describe(thrown)}; it was told: ${error.message}`,
+      );
+    }
+  }
+
+  /** @internal */
+  reportFailure(culprit: string, cause: unknown, connection?: GevConnection<object>): void {
+    this.reportError(
+      new GevHandlerError(
+        connection === undefined ? `${culprit} failed` : `${culprit} failed on ${nameOf(connection)}`,
+        {
+          cause,
+          culprit,
+        },
+      ),
+    );
+  }
+
+  private picks(connection: GevConnection, filter?: (connection: GevConnection) => boolean): boolean {
+    if (connection.state !== 'open') return false;
+    try {
+      return filter === undefined || filter(connection);
+    } catch (error) {
+      this.reportFailure('The filter of broadcast()', error, connection);
+      return false;
+    }
   }
 
   /** The bytes of a broadcast, framed where the codec frames. */
@@ -310,9 +376,8 @@ export class Reactor implements ReactorLoopOwner {
   }
 
   private startLoops(): void {
-    if (this.stopped || this.native !== undefined) {
-      throw new GevAlreadyListeningError('A reactor starts once: make another one');
-    }
+    if (this.stopped) throw new GevAlreadyListeningError(STARTS_ONCE);
+    this.assertUnused();
     const native = this.createNative();
     try {
       inFreshScope(() => native.start());
@@ -330,16 +395,21 @@ export class Reactor implements ReactorLoopOwner {
 
   private begin(native: NativeReactor): void {
     this.native = native;
-    this.timers = new ReactorTimers(this.loops[0]!.outbound, (error) =>
-      this.handler.onError(new GevHandlerError('A timer failed', { cause: error })),
-    );
+    this.timers = new ReactorTimers(this.loops[0]!.outbound, (error) => this.reportFailure('A timer', error));
+  }
+
+  private assertUnused(): void {
+    if (this.native !== undefined) throw new GevAlreadyListeningError(STARTS_ONCE);
   }
 
   private createNative(): NativeReactor {
     const { options } = this;
-    const { native, memory } = createNativeReactor(options, (loop, slab, from, to) =>
-      this.loops[loop]!.read(slab, from, to),
-    );
+    const { native, memory } = createNativeReactor(options, (loop, slab, from, to) => {
+      const { turns } = this.handler;
+      turns?.onEvents(to - from);
+      this.loops[loop]!.read(slab, from, to);
+      return turns?.spent ?? false;
+    });
     const scheduleFlush = (): void => this.scheduleFlush();
     memory.forEach((each, index) => {
       this.loops.push(new ReactorLoop(index, this, native, each, options, scheduleFlush));
@@ -359,17 +429,25 @@ export class Reactor implements ReactorLoopOwner {
     );
   }
 
-  private broadcastOn(loop: ReactorLoop, bytes: Uint8Array, receivers: readonly number[]): void {
-    if (bytes.length <= MAX_SHARED_PAYLOAD) {
-      loop.outbound.multicast(bytes, receivers);
-      return;
-    }
-    for (let i = 0; i < receivers.length; i += 2) {
-      loop.outbound.send(receivers[i]!, receivers[i + 1]!, bytes, 0);
+  private sendToAll(bytes: Uint8Array, connections: readonly GevConnection[]): void {
+    const receivers: number[][] = this.loops.map(() => []);
+    for (const { loop, slot, generation } of connections) receivers[loop]!.push(slot, generation);
+    for (const { index, outbound } of this.loops) {
+      const each = receivers[index]!;
+      if (bytes.length <= MAX_SHARED_PAYLOAD) outbound.multicast(bytes, each);
+      else for (let i = 0; i < each.length; i += 2) outbound.send(each[i]!, each[i + 1]!, bytes, 0);
     }
   }
 
+  private async quiesceLoops(): Promise<void> {
+    const [accepting, ...others] = this.loops;
+    // First the loop that accepts: it may still hand connections to the others.
+    await this.quiesceLoop(accepting!);
+    await Promise.all(others.map((loop) => this.quiesceLoop(loop)));
+  }
+
   private quiesceLoop(loop: ReactorLoop): Promise<void> {
+    if (loop.abandoned) return Promise.resolve();
     const quiesced = loop.onceQuiesced();
     loop.outbound.command(Operation.Quiesce);
     return quiesced;
@@ -379,18 +457,20 @@ export class Reactor implements ReactorLoopOwner {
   private whenEmpty(timeout: number): Promise<boolean> {
     if (this.open.size === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const timer = setTimeout(() => settle(false), timeout);
       const settle = (empty: boolean): void => {
         clearTimeout(timer);
-        this.onEmpty = undefined;
+        this.whenEmptied.delete(emptied);
         resolve(empty);
       };
-      this.onEmpty = () => settle(true);
+      const emptied = (): void => settle(true);
+      const timer = setTimeout(() => settle(false), timeout);
+      this.whenEmptied.add(emptied);
     });
   }
 
   private requireTimers(): ReactorTimers {
-    if (this.timers === undefined) throw new GevHandlerError('Timers of a reactor begin after listen()');
+    if (this.timers === undefined)
+      throw new GevNotListeningError('Timers of a reactor run from its start to its stop');
     return this.timers;
   }
 }

@@ -17,6 +17,12 @@ export interface GevTimer {
   cancel(): void;
 }
 
+/** A timer that tells when it has ended. @internal */
+export interface EndingTimer extends GevTimer {
+  /** Calls back once, when it will not run again. */
+  whenEnded(callback: () => void): void;
+}
+
 /** What one may say about any timer. */
 export interface GevTimerOptions {
   /** Used in log lines. */

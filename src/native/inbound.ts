@@ -8,6 +8,8 @@ import { DESCRIPTOR_WORDS, EventKind, INBOUND_DATA, SLAB_HEADER } from './layout
  * {@link FreshScope}: what a handler enters there stays there.
  */
 export interface InboundListener {
+  /** Whoever listened has stopped, in one of the calls below perhaps: nothing but messages, which it ignores, comes any more. */
+  readonly abandoned: boolean;
   onOpen(
     slot: number,
     generation: number,
@@ -195,6 +197,7 @@ export class Inbound {
 
   private tell(words: Int32Array, bytes: Buffer, word: number): void {
     const { listener } = this;
+    if (listener.abandoned) return;
     const slot = words[word + 1]!;
     const generation = words[word + 2]!;
     const a = words[word + 5]!;

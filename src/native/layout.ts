@@ -53,6 +53,9 @@ export const Operation = {
 /** The greatest token of a dial; the smallest is 1. */
 export const MAX_DIAL_TOKEN = 0xffffff;
 
+/** The greatest id of a timer; the smallest is 1. */
+export const MAX_TIMER_ID = 0x7fffffff;
+
 /** Bits of a send record's argument. */
 export const SendFlag = { NotifyFlushed: 1, NotifyDrained: 2 } as const;
 

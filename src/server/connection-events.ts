@@ -1,8 +1,7 @@
 import { lastValueFrom, type Observable } from 'rxjs';
 import { GevContext } from '../context/gev.context.js';
-import { formatAddress } from '../core/address.js';
 import type { CloseReason } from '../core/close-reason.js';
-import type { GevConnection } from '../core/connection.js';
+import { type GevConnection, nameOf } from '../core/connection.js';
 import { type GevError, GevHandlerError } from '../core/errors.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
 import { inFreshScope } from '../native/fresh-scope.js';
@@ -15,6 +14,7 @@ import type { OverflowPolicy } from './overflow-gate.js';
 import { ReplyStream } from './reply-stream.js';
 import type { RpcDispatcher } from './rpc-dispatcher.js';
 import { Tally, within } from './tally.js';
+import { Turns } from './turns.js';
 
 /** What the handlers' side asks of the reactor. */
 export type ConnectionGate = Pick<Reactor, 'admit' | 'finish' | 'refuse' | 'pause' | 'resume'>;
@@ -52,6 +52,8 @@ export class ConnectionEvents implements ReactorHandler {
   reactor!: ConnectionGate;
   /** Connect and message handlers that are at work, and messages that wait for one. */
   readonly work = new Tally();
+  /** Who starts handlers, and when. */
+  readonly turns = new Turns();
   /** Connections whose `@OnClose` handlers are at work. */
   readonly closing = new Tally();
   readonly messageHandlers: readonly EventHandler[];
@@ -122,13 +124,19 @@ export class ConnectionEvents implements ReactorHandler {
   }
 
   onError(error: GevError): void {
-    this.setup.log.report(error.code, 'error', error.message, error.cause);
+    const kind = error instanceof GevHandlerError ? error.culprit : error.code;
+    this.setup.log.report(kind, 'error', error.message, error.cause);
     this.setup.onError(error);
   }
 
   /** A handler threw. Nest's own filter has logged the stack already, unless a filter of the application answered. */
   reportFailure(connection: GevConnection, handler: EventHandler, error: unknown): void {
     this.setup.log.report(handler.label, 'error', `${handler.label} failed on ${nameOf(connection)}`, error);
+  }
+
+  reportTeardown(connection: GevConnection, error: unknown): void {
+    const message = `The teardown of an Observable failed on ${nameOf(connection)}`;
+    this.setup.log.report('teardown', 'error', message, error);
   }
 
   /** What the loops found; the rest has been reported with what it was. */
@@ -245,12 +253,4 @@ class ConnectStream extends ReplyStream {
   }
 
   protected override ended(): void {}
-}
-
-/** A connection in a log line. */
-export function nameOf(connection: GevConnection): string {
-  const { id, remoteAddress, remotePort } = connection;
-  const peer =
-    remoteAddress === undefined ? '' : ` (${formatAddress({ address: remoteAddress, port: remotePort })})`;
-  return `connection ${id}${peer}`;
 }

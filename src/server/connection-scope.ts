@@ -5,10 +5,11 @@ import { inFreshScope } from '../native/fresh-scope.js';
 import type { ConnectionEvents } from './connection-events.js';
 import type { EventHandler } from './event-handlers.js';
 import { patternOf } from './handler-marker.js';
-import { isData } from './handler-result.js';
+import { isData, unsubscribe } from './handler-result.js';
 import { MessageLane } from './message-lane.js';
 import { MessageQueue } from './message-queue.js';
 import { RpcConnection } from './rpc-connection.js';
+import type { TurnTaker } from './turns.js';
 
 /**
  * What the server keeps of one connection beside the connection itself: the messages that wait, the handlers at work and
@@ -17,7 +18,7 @@ import { RpcConnection } from './rpc-connection.js';
  * The counts: `active` lanes are held by messages; `connection.pendingReplies` lanes still owe a reply, those of waiting
  * messages and of Observables that go on included.
  */
-export class ConnectionScope {
+export class ConnectionScope implements TurnTaker {
   /** Settles, never rejects, when all `@OnConnect` handlers have; undefined where there are none. */
   connecting: Promise<void> | undefined;
   closed = false;
@@ -33,7 +34,7 @@ export class ConnectionScope {
   private ended = false;
   private paused = false;
   private pauses = 0;
-  private draining = false;
+  private starting = false;
 
   constructor(
     readonly connection: GevConnection,
@@ -56,14 +57,14 @@ export class ConnectionScope {
     if (count === 0 || this.closed) return;
     this.connection.pendingReplies += count;
     this.events.work.up(count);
-    if (this.queue.length === 0 && this.hasRoom()) this.start(message);
+    if (this.queue.length === 0 && this.hasRoom() && this.events.turns.mayStart()) this.start(message);
     else this.enqueue(message);
   }
 
   /** A handler has settled and lets the next message pass. */
   release(): void {
     this.active--;
-    if (this.queue.length > 0) this.drain();
+    if (this.queue.length > 0) this.goOn();
   }
 
   /** A handler has begun that owes a reply; {@link complete} is its end. */
@@ -101,7 +102,7 @@ export class ConnectionScope {
   hold(subscription: Subscription): void {
     if (subscription.closed) return;
     if (this.closed) {
-      subscription.unsubscribe();
+      this.unsubscribe(subscription);
       return;
     }
     const subscriptions = (this.subscriptions ??= new Set());
@@ -131,7 +132,16 @@ export class ConnectionScope {
     this.closed = true;
     this.dropQueue();
     this.rpc?.close();
-    for (const subscription of [...(this.subscriptions ?? [])]) subscription.unsubscribe();
+    for (const subscription of [...(this.subscriptions ?? [])]) this.unsubscribe(subscription);
+  }
+
+  /** The teardown of an Observable that a handler returned has thrown. */
+  reportTeardown(error: unknown): void {
+    this.events.reportTeardown(this.connection, error);
+  }
+
+  private unsubscribe(subscription: Subscription): void {
+    unsubscribe(subscription, (error) => this.reportTeardown(error));
   }
 
   private get waiting(): number {
@@ -151,21 +161,35 @@ export class ConnectionScope {
   private enqueue(message: Buffer): void {
     // Borrowed memory is the reactor's again before a waiting message's turn comes.
     this.queue.push(this.events.borrowed ? Buffer.from(message) : message);
+    if (this.hasRoom()) this.events.turns.join(this);
     if (this.paused || !this.queue.full) return;
     this.paused = true;
     this.pauseReading();
   }
 
-  private drain(): void {
-    // A handler that answers at once comes back here from within start().
-    if (this.draining) return;
-    this.draining = true;
-    while (this.queue.length > 0 && this.hasRoom()) {
-      // Not in the context of the message that has made room.
-      if (this.connection.state === 'open') inFreshScope(() => this.start(this.queue.shift()));
-      else this.dropQueue();
-    }
-    this.draining = false;
+  /** One of the handlers that made messages wait has ended. */
+  private goOn(): void {
+    if (this.starting) return; // it has answered at once: whoever started it goes on
+    const { turns } = this.events;
+    while (this.mayStartNext() && turns.idle && turns.mayStart()) this.startNext();
+    if (this.mayStartNext()) turns.join(this);
+  }
+
+  takeTurn(): boolean {
+    if (this.mayStartNext()) this.startNext();
+    return this.mayStartNext();
+  }
+
+  private mayStartNext(): boolean {
+    return this.queue.length > 0 && this.hasRoom();
+  }
+
+  private startNext(): void {
+    this.starting = true;
+    // Not in the context of the message that has made room.
+    if (this.connection.state === 'open') inFreshScope(() => this.start(this.queue.shift()));
+    else this.dropQueue();
+    this.starting = false;
     if (!this.paused || !this.queue.low) return;
     this.paused = false;
     this.resumeReading();

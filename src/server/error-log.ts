@@ -1,3 +1,4 @@
+import { describe } from '../core/errors.js';
 import type { GevLogger } from '../core/options.js';
 
 const WINDOW_MS = 1_000;
@@ -8,7 +9,10 @@ interface Kind {
   suppressed: number;
 }
 
-/** Writes at most one line a second for each kind of trouble, and says how many more of it there were. */
+/**
+ * Writes at most one line a second for each kind of trouble, and says how many more of it there were. Never throws,
+ * whatever the logger does.
+ */
 export class ErrorLog {
   private readonly recent = new Map<string, Kind>();
 
@@ -26,7 +30,7 @@ export class ErrorLog {
       known.suppressed++;
       return;
     }
-    this.write(level, line, cause instanceof Error ? cause.stack : undefined);
+    this.write(level, line, cause);
     this.recent.set(kind, { level, last: line, suppressed: 0 });
     setTimeout(() => this.reopen(kind), WINDOW_MS).unref();
   }
@@ -38,10 +42,15 @@ export class ErrorLog {
     this.report(kind, known.level, `${known.last} (${known.suppressed} of this kind within the last second)`);
   }
 
-  private write(level: 'warn' | 'error', line: string, stack: string | undefined): void {
-    if (level === 'warn') this.logger.warn(line);
-    else if (stack === undefined) this.logger.error(line);
-    else this.logger.error(line, stack);
+  private write(level: 'warn' | 'error', line: string, cause: unknown): void {
+    try {
+      const stack = cause instanceof Error ? cause.stack : undefined;
+      if (level === 'warn') this.logger.warn(line);
+      else if (stack === undefined) this.logger.error(line);
+      else this.logger.error(line, stack);
+    } catch (error) {
+      process.emitWarning(`The logger failed: ${describe(error)}; it was to write: ${line}`);
+    }
   }
 }
 
@@ -51,18 +60,4 @@ export function escapeControls(text: string): string {
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (c) => `\\u${c.codePointAt(0)!.toString(16).padStart(4, '0')}`,
   );
-}
-
-/** What was thrown, in a few words: errors and Nest's error objects by their message. */
-export function describe(thrown: unknown): string {
-  if (typeof thrown === 'object' && thrown !== null) {
-    const { message } = thrown as { readonly message?: unknown };
-    if (typeof message === 'string') return message;
-    try {
-      return JSON.stringify(thrown);
-    } catch {
-      return Object.prototype.toString.call(thrown);
-    }
-  }
-  return String(thrown);
 }

@@ -1,6 +1,6 @@
-import type { EventEmitter } from 'node:events';
 import type { GevAddress } from '../core/address.js';
 import type { GevConnection } from '../core/connection.js';
+import type { Listeners } from '../core/listeners.js';
 import type { Reactor } from '../core/reactor.js';
 import type { GevServerEvents } from './gev.server.events.js';
 
@@ -21,7 +21,7 @@ export class GevServerHandle implements Iterable<GevConnection> {
   constructor(
     /** The native loops. */
     readonly reactor: Reactor,
-    private readonly emitter: EventEmitter,
+    private readonly listeners: Listeners<GevServerEvents>,
     private readonly closeServer: () => Promise<void>,
   ) {}
 
@@ -42,19 +42,19 @@ export class GevServerHandle implements Iterable<GevConnection> {
 
   /** As {@link GevServer.on}. */
   on<Event extends keyof GevServerEvents>(event: Event, listener: GevServerEvents[Event]): this {
-    this.emitter.on(event, listener as (...args: unknown[]) => void);
+    this.listeners.on(event, listener);
     return this;
   }
 
   /** As {@link GevServerHandle.on}, for the next time only. */
   once<Event extends keyof GevServerEvents>(event: Event, listener: GevServerEvents[Event]): this {
-    this.emitter.once(event, listener as (...args: unknown[]) => void);
+    this.listeners.once(event, listener);
     return this;
   }
 
   /** Takes a listener away again. */
   off<Event extends keyof GevServerEvents>(event: Event, listener: GevServerEvents[Event]): this {
-    this.emitter.off(event, listener as (...args: unknown[]) => void);
+    this.listeners.off(event, listener);
     return this;
   }
 

@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import { Logger, type LoggerService } from '@nestjs/common';
 import {
   Server,
@@ -6,16 +5,18 @@ import {
   type MessageHandler,
   type Transport,
 } from '@nestjs/microservices';
-import { Subject, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type { GevAddress } from '../core/address.js';
-import type { GevConnection, GevData } from '../core/connection.js';
+import { type GevConnection, type GevData, nameOf } from '../core/connection.js';
 import { GEV_TRANSPORT } from '../core/constants.js';
+import { ContainedObservable, EventSource } from '../core/contained-observable.js';
 import { GevAlreadyListeningError, GevNotListeningError } from '../core/errors.js';
+import { Listeners } from '../core/listeners.js';
 import type { GevServerOptions, ResolvedGevServerOptions } from '../core/options.js';
 import { Reactor } from '../core/reactor.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { validateServerOptions } from '../core/validate-options.js';
-import { ConnectionEvents, nameOf } from './connection-events.js';
+import { ConnectionEvents } from './connection-events.js';
 import { ErrorLog } from './error-log.js';
 import { EventHandlers, type EventHandler, type NestHandler } from './event-handlers.js';
 import { GevServerHandle } from './gev.server-handle.js';
@@ -29,7 +30,13 @@ import { RpcDispatcher } from './rpc-dispatcher.js';
 import { drain } from './shutdown.js';
 
 const NO_CONNECTIONS: ReadonlyMap<number, GevConnection> = new Map();
-const NO_STATS: ReturnType<Reactor['stats']> = { accepted: 0, refused: 0, open: 0, loops: [] };
+const NO_STATS: ReturnType<Reactor['stats']> = {
+  accepted: 0,
+  refused: 0,
+  refusedSends: 0,
+  open: 0,
+  loops: [],
+};
 
 /** A server while it listens. */
 interface Running {
@@ -63,8 +70,12 @@ export class GevServer
 
   private readonly options: ResolvedGevServerOptions;
   private readonly handlers = new EventHandlers();
-  private readonly emitter = new EventEmitter();
-  private readonly opened = new Subject<GevConnection>();
+  private readonly listeners = new Listeners<GevServerEvents>('server', (...failure) =>
+    this.fail(...failure),
+  );
+  private readonly opened = new EventSource<GevConnection>('A subscriber of connections$', (...failure) =>
+    this.fail(...failure),
+  );
   private readonly log: ErrorLog;
   private readonly timers: ServerTimers;
   private hooked = false;
@@ -77,7 +88,7 @@ export class GevServer
    * Each connection as it is accepted, by every `@OnConnect` handler too, and before any message of it is handled.
    * Goes on through `close()` and a further `listen()`.
    */
-  readonly connections$: Observable<GevConnection> = this.opened.asObservable();
+  readonly connections$: Observable<GevConnection> = this.opened.observable;
 
   /** @throws GevOptionsError for a value an option cannot have, and for unknown options */
   constructor(options: GevServerOptions = {}) {
@@ -87,6 +98,17 @@ export class GevServer
     this.log = new ErrorLog(this.options.logger ?? this.logger);
     this.timers = new ServerTimers((name, error) =>
       this.log.report(`timer ${name}`, 'error', `Timer "${name}" failed`, error),
+    );
+  }
+
+  /** Whether the server listens, for late subscribers too. */
+  override get status(): Observable<GevServerStatus> {
+    const source = super.status;
+    return new ContainedObservable(
+      (subscriber) => source.subscribe(subscriber),
+      'A subscriber of status',
+      (...failure) => this.fail(...failure),
+      false,
     );
   }
 
@@ -135,7 +157,7 @@ export class GevServer
     EventKey extends keyof GevServerEvents = keyof GevServerEvents,
     EventCallback extends GevServerEvents[EventKey] = GevServerEvents[EventKey],
   >(event: EventKey, callback: EventCallback): this {
-    this.emitter.on(event, callback as (...args: unknown[]) => void);
+    this.listeners.on(event, callback);
     return this;
   }
 
@@ -239,13 +261,13 @@ export class GevServer
     const gateConnections = events.hasConnectHandlers;
     const reactor = this.createReactor({ ...this.options, gateConnections }, events);
     events.reactor = reactor;
-    const handle = new GevServerHandle(reactor, this.emitter, () => this.close());
+    const handle = new GevServerHandle(reactor, this.listeners, () => this.close());
     this.running = { reactor, events, handle };
     try {
       const address = await reactor.listen();
       this.timers.start(reactor);
       this._status$.next('connected');
-      this.emit('listening', address);
+      this.listeners.emit('listening', address);
       return address;
     } catch (error) {
       this.running = undefined;
@@ -266,7 +288,7 @@ export class GevServer
       await running.reactor.stop();
       this.running = undefined;
       this._status$.next('disconnected');
-      this.emit('close');
+      this.listeners.emit('close');
     }
   }
 
@@ -287,9 +309,9 @@ export class GevServer
       log: this.log,
       onConnection: (connection) => {
         this.opened.next(connection);
-        this.emit('connection', connection);
+        this.listeners.emit('connection', connection);
       },
-      onError: (error) => this.emit('error', error),
+      onError: (error) => this.listeners.emit('error', error),
     });
   }
 
@@ -312,9 +334,8 @@ export class GevServer
       overflow: events.overflow,
       concurrency,
       deserializer,
-      hooked: () => this.hooked,
-      handleEvent: (pattern, packet, context) => this.handleEvent(pattern, packet, context),
       work: events.work,
+      turns: events.turns,
       log,
       describe: nameOf,
     });
@@ -338,18 +359,8 @@ export class GevServer
     return this.handlers.of(event, (handler: NestHandler) => this.withHooks(handler));
   }
 
-  private emit(event: keyof GevServerEvents, ...args: unknown[]): void {
-    // Without a listener an 'error' event would throw; it has been logged.
-    if (this.emitter.listenerCount(event) === 0) return;
-    try {
-      this.emitter.emit(event, ...args);
-    } catch (error) {
-      this.log.report(
-        `listener ${event}`,
-        'error',
-        `A listener of the server's "${event}" event failed`,
-        error,
-      );
-    }
+  /** A function of the application that belongs to no connection has thrown. */
+  private fail(culprit: string, error: unknown): void {
+    this.log.report(culprit, 'error', `${culprit} failed`, error);
   }
 }

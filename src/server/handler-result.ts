@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { isObservable, type Observable } from 'rxjs';
+import { isObservable, type Observable, type Subscription, UnsubscriptionError } from 'rxjs';
 import type { GevData } from '../core/connection.js';
 
 /** Bytes or text: what can be sent. Under Jest a Buffer may be of another realm, hence not `instanceof` alone. */
@@ -12,7 +12,14 @@ export function isStream(value: unknown): value is Observable<unknown> {
   return typeof value === 'object' && value !== null && !(value instanceof Uint8Array) && isObservable(value);
 }
 
-/** A promise of whatever realm or library. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+export { isThenable } from '../core/values.js';
+
+/** Ends a subscription. What teardowns of the application throw goes to `report`; each has run all the same. */
+export function unsubscribe(subscription: Subscription, report: (error: unknown) => void): void {
+  try {
+    subscription.unsubscribe();
+  } catch (error) {
+    const errors: unknown[] = error instanceof UnsubscriptionError ? error.errors : [error];
+    for (const each of errors) report(each);
+  }
 }

@@ -1,6 +1,7 @@
 import { Subscription, type Observable } from 'rxjs';
 import type { ConnectionScope } from './connection-scope.js';
 import type { EventHandler } from './event-handlers.js';
+import { unsubscribe } from './handler-result.js';
 import { OverflowGate } from './overflow-gate.js';
 
 /**
@@ -35,24 +36,32 @@ export abstract class ReplyStream {
     const gate = new OverflowGate(scope.connection, scope.events.overflow, (value) =>
       scope.reply(value, handler),
     );
-    subscription.add(
-      source.subscribe({
-        next: (value) => {
-          gate.push(value);
-          this.settle();
-        },
-        error: (error: unknown) => {
-          this.hasFailed = true;
-          gate.release();
-          this.failed(error);
-          subscription.unsubscribe();
-        },
-        complete: () => {
-          gate.release();
-          subscription.unsubscribe();
-        },
-      }),
-    );
+    const end = (): void => unsubscribe(subscription, (error) => scope.reportTeardown(error));
+    const fail = (error: unknown): void => {
+      this.hasFailed = true;
+      gate.release();
+      this.failed(error);
+      end();
+    };
+    try {
+      subscription.add(
+        source.subscribe({
+          next: (value) => {
+            gate.push(value);
+            this.settle();
+          },
+          error: fail,
+          complete: () => {
+            gate.release();
+            end();
+          },
+        }),
+      );
+    } catch (error) {
+      // Of an Observable of RxJS only the teardown can throw, once it has ended.
+      if (subscription.closed) scope.reportTeardown(error);
+      else fail(error);
+    }
     subscription.add(() => gate.close());
     handler.learn(lazy, this.hasFailed);
     if (!lazy) this.settle();

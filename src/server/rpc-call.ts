@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { Subscription, type Observable } from 'rxjs';
 import type { GevContext } from '../context/gev.context.js';
 import type { NestHandler } from './event-handlers.js';
-import { isStream, isThenable } from './handler-result.js';
+import { isStream, isThenable, unsubscribe } from './handler-result.js';
 import { type OverflowGate } from './overflow-gate.js';
 import type { RpcConnection } from './rpc-connection.js';
 
@@ -110,6 +110,7 @@ class ReplyToStream {
   private readonly gate: OverflowGate;
   private held: unknown;
   private holds = false;
+  private ended = false;
   private cancelled = false;
 
   constructor(
@@ -120,20 +121,26 @@ class ReplyToStream {
   }
 
   start(source: Observable<unknown>): void {
-    this.subscription.add(
-      source.subscribe({
-        next: (value) => this.take(value),
-        error: (error: unknown) => this.fail(error),
-        complete: () => this.complete(),
-      }),
-    );
+    try {
+      this.subscription.add(
+        source.subscribe({
+          next: (value) => this.take(value),
+          error: (error: unknown) => this.fail(error),
+          complete: () => this.complete(),
+        }),
+      );
+    } catch (error) {
+      // Of an Observable of RxJS only the teardown can throw, once it has ended.
+      if (this.ended) this.owner.reportTeardown(error);
+      else this.fail(error);
+    }
   }
 
   cancel(): void {
     this.cancelled = true;
     this.holds = false;
     this.gate.close();
-    this.subscription.unsubscribe();
+    unsubscribe(this.subscription, (error) => this.owner.reportTeardown(error));
   }
 
   private send(value: unknown): void {
@@ -166,6 +173,7 @@ class ReplyToStream {
   }
 
   private fail(error: unknown): void {
+    this.ended = true;
     this.release();
     this.gate.release();
     if (this.cancelled) return;
@@ -174,6 +182,7 @@ class ReplyToStream {
   }
 
   private complete(): void {
+    this.ended = true;
     this.gate.release();
     if (this.cancelled) return;
     if (this.holds) this.owner.reply(this.call.id, 'last', this.held);
@@ -209,6 +218,7 @@ export class CallList {
     if (call.previous === undefined) this.first = call.next;
     else call.previous.next = call.next;
     if (call.next !== undefined) call.next.previous = call.previous;
+    call.previous = call.next = undefined; // whoever keeps it is not to keep the others
     this.size--;
   }
 
@@ -218,12 +228,10 @@ export class CallList {
     return call;
   }
 
-  /** Calls `visit` for each; it may remove the one it is given. */
+  /** Calls `visit` for each that is there now, whatever becomes of the others meanwhile. */
   forEach(visit: (call: RpcCall) => void): void {
-    for (let call = this.first; call !== undefined;) {
-      const { next } = call;
-      visit(call);
-      call = next;
-    }
+    const calls: RpcCall[] = [];
+    for (let call = this.first; call !== undefined; call = call.next) calls.push(call);
+    for (const call of calls) visit(call);
   }
 }

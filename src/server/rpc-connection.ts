@@ -9,20 +9,32 @@ import { OverflowGate } from './overflow-gate.js';
 import { CallList, RpcCall } from './rpc-call.js';
 import type { Route, RpcDispatcher } from './rpc-dispatcher.js';
 import type { ReplyKind, ReplyTarget } from './rpc-replies.js';
+import type { TurnTaker } from './turns.js';
 
 /** How many cancellations of requests that wait are remembered. */
 const MAX_CANCELLED = 1024;
 
-/** Packets that have waited and are handled in one turn: only their replies tell whether the peer keeps up. */
-const MAX_A_TURN = 32;
+/** A packet that waits, and its parts as far as they are known. */
+class WaitingPacket {
+  constructor(
+    readonly text: string,
+    readonly route: number,
+    readonly dataStart: number,
+    readonly idLength: number,
+  ) {}
+
+  get length(): number {
+    return this.text.length;
+  }
+}
 
 /** What the RPC side keeps of one connection: its calls in flight, and the packets that wait for one of them to end. */
-export class RpcConnection implements ReplyTarget {
+export class RpcConnection implements ReplyTarget, TurnTaker {
   /** The routes of this connection's loop, by number; null: to be looked up by the pattern each time. */
   readonly routes: (Route | null)[];
   private readonly calls = new CallList();
   /** Packets that came while as many calls were in flight as may be, or output was above the high-water mark. */
-  private readonly waiting: MessageQueue<string>;
+  private readonly waiting: MessageQueue<WaitingPacket>;
   /** Ids of requests among them that the client has cancelled meanwhile. */
   private readonly cancelled = new Set<unknown>();
   /** The peer has sent FIN. */
@@ -31,8 +43,7 @@ export class RpcConnection implements ReplyTarget {
   private abandoned = 0;
   private relief: Subscription | undefined;
   private paused = false;
-  private draining = false;
-  private goesOn = false;
+  private starting = false;
   /** What requests are told now that the time for answers is over. */
   private expiry: unknown;
 
@@ -55,11 +66,10 @@ export class RpcConnection implements ReplyTarget {
 
   /** A packet has come. Its parts are known where `route` is not 0. */
   receive(text: string, route: number, dataStart: number, idLength: number): void {
-    if (this.waiting.length > 0 || !this.hasRoom()) {
-      if (!this.dispatcher.cancelAtOnce(this, text)) this.enqueue(text);
-    } else if (route === 0 || !this.dispatcher.handleScanned(this, text, route, dataStart, idLength)) {
-      this.dispatcher.handle(this, text);
-    }
+    if (this.waiting.length > 0 || !this.hasRoom() || !this.dispatcher.turns.mayStart()) {
+      if (!this.dispatcher.cancelAtOnce(this, text))
+        this.enqueue(new WaitingPacket(text, route, dataStart, idLength));
+    } else this.handle(text, route, dataStart, idLength);
   }
 
   /** Runs a request's handler and replies what it returns. */
@@ -89,7 +99,7 @@ export class RpcConnection implements ReplyTarget {
   expire(error: unknown): void {
     this.expiry = error;
     this.calls.forEach((call) => call.expire(error));
-    this.drain();
+    while (this.mayStartNext()) this.startNext();
   }
 
   /** The peer has sent FIN: what it waits for is still replied, but it no longer listens to a stream that goes on. */
@@ -114,6 +124,10 @@ export class RpcConnection implements ReplyTarget {
     this.dispatcher.reportFailure(this.connection, context.getPattern(), error);
   }
 
+  reportTeardown(error: unknown): void {
+    this.scope.reportTeardown(error);
+  }
+
   openGate(send: (value: unknown) => void): OverflowGate {
     return new OverflowGate(this.connection, this.dispatcher.overflow, send);
   }
@@ -121,7 +135,7 @@ export class RpcConnection implements ReplyTarget {
   finish(call: RpcCall): void {
     this.calls.remove(call);
     this.scope.complete();
-    if (this.waiting.length > 0) this.drain();
+    if (this.waiting.length > 0) this.goOn();
   }
 
   /** A packet is being made of what was parsed; it takes the place of the call it may become. */
@@ -131,7 +145,7 @@ export class RpcConnection implements ReplyTarget {
     void made.then(() => {
       this.preparing--;
       this.scope.complete();
-      if (this.waiting.length > 0) this.drain();
+      if (this.waiting.length > 0) this.goOn();
     });
   }
 
@@ -152,7 +166,7 @@ export class RpcConnection implements ReplyTarget {
   reclaim(): void {
     this.abandoned--;
     this.dispatcher.work.down(1);
-    if (this.waiting.length > 0) this.drain();
+    if (this.waiting.length > 0) this.goOn();
   }
 
   private hasRoom(): boolean {
@@ -162,56 +176,64 @@ export class RpcConnection implements ReplyTarget {
     );
   }
 
-  private enqueue(text: string): void {
-    this.waiting.push(text);
+  private handle(text: string, route: number, dataStart: number, idLength: number): void {
+    if (route === 0 || !this.dispatcher.handleScanned(this, text, route, dataStart, idLength)) {
+      this.dispatcher.handle(this, text);
+    }
+  }
+
+  private enqueue(packet: WaitingPacket): void {
+    this.waiting.push(packet);
     this.scope.begin();
-    this.awaitRelief();
+    if (this.hasRoom()) this.dispatcher.turns.join(this);
+    else this.awaitRelief();
     if (this.paused || !this.waiting.full) return;
     this.paused = true;
     this.scope.pauseReading();
   }
 
-  private drain(): void {
-    // A handler that answers at once comes back here from within handle().
-    if (this.draining || (this.goesOn && !this.expired)) return;
-    this.draining = true;
-    const { waiting } = this;
-    for (let count = 0; waiting.length > 0 && (this.expired || this.hasRoom()); count++) {
-      if (this.connection.state !== 'open') {
-        this.dropWaiting();
-        break;
-      }
-      if (count === MAX_A_TURN && !this.expired) {
-        this.goOn();
-        break;
-      }
+  /** Something that made packets wait has ended. */
+  private goOn(): void {
+    if (this.starting) return; // a handler has answered at once: whoever started it goes on
+    const { turns } = this.dispatcher;
+    while (this.mayStartNext() && turns.idle && turns.mayStart()) this.startNext();
+    if (this.mayStartNext()) turns.join(this);
+    else this.awaitRelief();
+  }
+
+  takeTurn(): boolean {
+    if (this.mayStartNext()) this.startNext();
+    const more = this.mayStartNext();
+    if (!more) this.awaitRelief();
+    return more;
+  }
+
+  private mayStartNext(): boolean {
+    return this.waiting.length > 0 && (this.expired || this.hasRoom());
+  }
+
+  private startNext(): void {
+    this.starting = true;
+    if (this.connection.state !== 'open') this.dropWaiting();
+    else {
+      const { text, route, dataStart, idLength } = this.waiting.shift();
       // Not in the context of the call that has made room.
-      inFreshScope(() => this.dispatcher.handle(this, waiting.shift()));
+      inFreshScope(() => this.handle(text, route, dataStart, idLength));
       this.scope.complete();
     }
-    this.draining = false;
-    if (waiting.length > 0) this.awaitRelief();
-    else this.cancelled.clear();
-    if (!this.paused || !waiting.low) return;
+    this.starting = false;
+    if (this.waiting.length === 0) this.cancelled.clear();
+    if (!this.paused || !this.waiting.low) return;
     this.paused = false;
     this.scope.resumeReading();
   }
 
-  /** Drains on in the next turn. */
-  private goOn(): void {
-    this.goesOn = true;
-    setImmediate(() => {
-      this.goesOn = false;
-      this.drain();
-    });
-  }
-
   /** Replies to packets that wait would only add to output that the peer has yet to read. */
   private awaitRelief(): void {
-    if (this.relief !== undefined || !this.connection.congested) return;
+    if (this.waiting.length === 0 || this.relief !== undefined || !this.connection.congested) return;
     this.relief = this.connection.drain$.pipe(take(1)).subscribe(() => {
       this.relief = undefined;
-      this.drain();
+      this.goOn();
     });
   }
 

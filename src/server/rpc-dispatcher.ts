@@ -1,4 +1,4 @@
-import type { MessageHandler, ReadPacket } from '@nestjs/microservices';
+import type { MessageHandler } from '@nestjs/microservices';
 import { GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
 import type { GevDeserializer } from '../core/options.js';
@@ -11,6 +11,7 @@ import type { RpcConnection } from './rpc-connection.js';
 import type { Replies } from './rpc-replies.js';
 import { patternText, type RouteTable } from './rpc-routes.js';
 import type { Tally } from './tally.js';
+import type { Turns } from './turns.js';
 
 /** A packet as Nest's clients send it. Nothing of it is to be trusted. */
 interface IncomingPacket {
@@ -41,12 +42,9 @@ export interface RpcSetup {
   readonly concurrency: number;
   /** Undefined: packets are taken as they are. */
   readonly deserializer: GevDeserializer | undefined;
-  /** Whether Nest's processing hooks are installed. */
-  readonly hooked: () => boolean;
-  /** Nest's own way with events, hooks included. */
-  readonly handleEvent: (pattern: string, packet: ReadPacket, context: GevContext) => Promise<unknown>;
   /** Packets and events at work. */
   readonly work: Tally;
+  readonly turns: Turns;
   readonly log: ErrorLog;
   readonly describe: (connection: GevConnection) => string;
 }
@@ -60,6 +58,7 @@ export class RpcDispatcher {
   readonly overflow: OverflowPolicy;
   readonly concurrency: number;
   readonly work: Tally;
+  readonly turns: Turns;
   private readonly routes: (Route | null)[][] = [];
 
   constructor(private readonly setup: RpcSetup) {
@@ -67,6 +66,7 @@ export class RpcDispatcher {
     this.overflow = setup.overflow;
     this.concurrency = setup.concurrency;
     this.work = setup.work;
+    this.turns = setup.turns;
   }
 
   /** The routes of a loop, which numbers patterns as they come. */
@@ -184,7 +184,7 @@ export class RpcDispatcher {
   }
 
   private event(rpc: RpcConnection, pattern: string, packet: IncomingPacket): void {
-    const { routes, hooked, handleEvent, log } = this.setup;
+    const { routes, log } = this.setup;
     const handler = routes.find(pattern);
     if (handler === undefined) {
       if (pattern === CANCEL_PATTERN) rpc.cancel(packet.data);
@@ -194,32 +194,29 @@ export class RpcDispatcher {
     if (rpc.expired) return;
     const context = new GevContext([rpc.connection, pattern, packet.metadata]);
     this.work.up(1);
-    if (!hooked()) this.run(rpc, handler, packet.data, context);
-    else {
-      void handleEvent(pattern, packet as ReadPacket, context)
-        .catch((error: unknown) => this.reportFailure(rpc.connection, pattern, error))
-        .finally(() => this.work.down(1));
-    }
+    this.run(rpc, handler, packet.data, context);
   }
 
   /** An event's handler. It owes nothing to the connection, and goes on when that closes: its sender may not wait. */
   private run(rpc: RpcConnection, handler: MessageHandler, data: unknown, context: GevContext): void {
+    let settled = false;
     const done = (): void => {
+      settled = true;
       context.release();
       this.work.down(1);
     };
     const failed = (error: unknown): void => {
       this.reportFailure(rpc.connection, context.getPattern(), error);
-      done();
+      if (!settled) done();
     };
-    const settled = (value: unknown): void => {
+    const take = (value: unknown): void => {
       if (isStream(value)) value.subscribe({ error: failed, complete: done });
       else done();
     };
     try {
       const result: unknown = (handler as NestHandler)(data, context);
-      if (isThenable(result)) result.then(settled, failed);
-      else settled(result);
+      if (isThenable(result)) result.then(take).then(undefined, failed);
+      else take(result);
     } catch (error) {
       failed(error);
     }

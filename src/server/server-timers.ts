@@ -1,6 +1,9 @@
+import { onAbort } from '../core/abort-listeners.js';
+import { Registrar } from '../core/callback.js';
 import type { Reactor, ReactorTimerHandle } from '../core/reactor.js';
 import {
   assertInterval,
+  type EndingTimer,
   type GevIntervalOptions,
   type GevTimer,
   type GevTimerOptions,
@@ -63,9 +66,13 @@ interface TimerOwner {
   ended(timer: ServerTimer): void;
 }
 
-class ServerTimer implements GevTimer {
+/** Runs its function in the async context in which it was set, which may be long before it starts. */
+class ServerTimer implements EndingTimer {
   private handle: ReactorTimerHandle | undefined;
   private cancelled = false;
+  private readonly registrar = new Registrar();
+  private stopListening: (() => void) | undefined;
+  private readonly told: (() => void)[] = [];
 
   constructor(
     private readonly fn: () => unknown,
@@ -73,8 +80,9 @@ class ServerTimer implements GevTimer {
     private readonly begin: Begin,
     private readonly owner: TimerOwner,
   ) {
-    if (options.signal?.aborted) this.cancelled = true;
-    else options.signal?.addEventListener('abort', this.cancel, { once: true });
+    const { signal } = options;
+    if (signal?.aborted) this.cancelled = true;
+    else if (signal !== undefined) this.stopListening = onAbort(signal, this.cancel);
   }
 
   get runs(): number {
@@ -100,10 +108,14 @@ class ServerTimer implements GevTimer {
     this.leave();
   };
 
+  whenEnded(callback: () => void): void {
+    this.told.push(callback);
+  }
+
   private readonly run = (): unknown => {
     let result: unknown;
     try {
-      result = this.fn();
+      result = this.registrar.call(this.fn);
     } catch (error) {
       this.fail(error);
     }
@@ -119,7 +131,8 @@ class ServerTimer implements GevTimer {
   }
 
   private leave(): void {
-    this.options.signal?.removeEventListener('abort', this.cancel);
+    this.stopListening?.();
     this.owner.ended(this);
+    for (const callback of this.told.splice(0)) callback();
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { GevDuplicateTimerError } from '../core/errors.js';
-import type { GevTimer } from '../core/timer.js';
+import type { EndingTimer, GevTimer } from '../core/timer.js';
 
 /**
  * The named timers of an application: those of `@RunEvery` and `@RunAfter`, and what one adds. A timer that has ended
@@ -20,7 +20,11 @@ export class GevTimerRegistry {
   /** @throws GevDuplicateTimerError when a timer of that name is active */
   add(name: string, timer: GevTimer): void {
     if (this.get(name) !== undefined) throw new GevDuplicateTimerError(name);
+    if (!timer.active) return;
     this.timers.set(name, timer);
+    (timer as Partial<EndingTimer>).whenEnded?.(() => {
+      if (this.timers.get(name) === timer) this.timers.delete(name);
+    });
   }
 
   get(name: string): GevTimer | undefined {
@@ -38,7 +42,8 @@ export class GevTimerRegistry {
   delete(name: string): boolean {
     const timer = this.get(name);
     timer?.cancel();
-    return this.timers.delete(name) && timer !== undefined;
+    this.timers.delete(name);
+    return timer !== undefined;
   }
 
   /** The names of all active timers, in the order they were added. */

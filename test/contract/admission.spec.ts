@@ -86,6 +86,7 @@ describe.each([0, 2])('out of descriptors on %i loops', (loops) => {
   it('S9: those connected are served, nothing spins, the log stays short, and it recovers', async () => {
     const child = Child.scenario('counted', { loops });
     const { port } = await child.report('port');
+    const started = performance.now();
     execFileSync('prlimit', ['--pid', `${child.pid}`, '--nofile=50:50']);
     const peers = await Peer.connectAll(80, port);
     for (const peer of peers) peer.read().write('x');
@@ -107,7 +108,9 @@ describe.each([0, 2])('out of descriptors on %i loops', (loops) => {
     expect(applicants.some((each) => each.served)).toBe(false);
     const warnings = [...child.lines, ...child.errors].filter((line) => line.includes('EMFILE'));
     expect(warnings.length).toBeGreaterThan(0);
-    expect(warnings.length).toBeLessThan(10);
+    expect(warnings.length).toBeLessThanOrEqual(
+      Math.max(loops, 1) * (1 + (performance.now() - started) / 1_000),
+    );
 
     for (const peer of served.slice(2, 12)) peer.socket.end();
     await until(() => applicants.every((each) => each.served), 'applicants are served', 5_000);
@@ -115,5 +118,5 @@ describe.each([0, 2])('out of descriptors on %i loops', (loops) => {
     child.say('stats');
     const { stats } = await child.report('stats');
     expect(stats.refused).toBeGreaterThanOrEqual(80 - served.length);
-  }, 30_000);
+  });
 });

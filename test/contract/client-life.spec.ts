@@ -11,7 +11,6 @@ import { firstValueFrom } from 'rxjs';
 import { Child } from '../kit/child.js';
 import { onCleanup } from '../kit/cleanup.js';
 import { clientOf } from '../kit/rpc-client.js';
-import { startRpc } from '../kit/rpc-process.js';
 import { until } from '../kit/until.js';
 
 const script = fileURLToPath(new URL('../kit/children/client.mjs', import.meta.url));
@@ -105,8 +104,9 @@ describe.each([0, 2])('a client on %i loop threads', (loops) => {
     ['throw', 1],
     ['terminate', 0],
   ])('S13: with a thousand requests in flight ends by %s with code %i', async (end, code) => {
-    const { port } = await startRpc('GevServer');
-    const child = Child.start([script, String(port), String(loops), end]);
+    const { server, address } = await listen(loopback);
+    server.addHandler('never', () => new Promise(() => undefined));
+    const child = Child.start([script, String(portOf(address)), String(loops), end]);
     if (end !== 'terminate') await child.report('answered');
     expect(await child.exit()).toEqual({ code, signal: null });
     if (end === 'throw') expect(child.errors.join('\n')).toContain('thrown on purpose');

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { interval, map, NEVER, Observable } from 'rxjs';
 import { Peer } from '../kit/peer.js';
 import { serve, type Handlers } from '../kit/serve.js';
-import { pause, until } from '../kit/until.js';
+import { pause, settled, until } from '../kit/until.js';
 
 const MiB = 1024 * 1024;
 
@@ -96,8 +96,7 @@ describe.each([0, 2])('connections on %i loops', (loops) => {
     const peer = await Peer.connect(service.port);
     peer.read().write('early');
     await until(() => admit !== undefined);
-    await pause(50);
-    expect(service.connections).toEqual([]);
+    expect(await settled(() => service.connections.length, 50)).toBe(0);
     admit();
     expect(await peer.text(13)).toBe('welcome early');
     expect(events).toEqual(['connect', 'settled', 'early']);

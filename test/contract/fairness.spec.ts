@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern } from '@nestjs/microservices';
-import type { GevContext, GevServerOptions } from 'nestjs-gev';
+import { type GevContext, type GevServerOptions, OnMessage } from 'nestjs-gev';
 import { fileURLToPath } from 'node:url';
 import { onCleanup } from '../kit/cleanup.js';
 import { Child } from '../kit/child.js';
-import { serveRpc } from '../kit/rpc.js';
+import { frame, RpcPeer, serveRpc } from '../kit/rpc.js';
 import { until } from '../kit/until.js';
 
 const script = fileURLToPath(new URL('../kit/children/flood.mjs', import.meta.url));
@@ -101,5 +101,46 @@ describe.each([0, 1])('timers beside a server on %i threads', (loops) => {
     const from = all;
     await until(() => all > from + 10 * atMost, `${10 * atMost} requests are handled`, 30_000);
     expect(most()).toBeLessThan(atMost);
+  });
+});
+
+@Controller()
+class Listens {
+  @OnMessage()
+  message(@Ctx() context: GevContext): void {
+    work(context);
+  }
+}
+
+describe.each([0, 1])('connections of a server on %i threads', (loops) => {
+  it.each([
+    ['@MessagePattern', Works],
+    ['@OnMessage', Listens],
+  ])('F3: have their %s handlers started in turn, however much one has sent', async (_, controller) => {
+    const peers = 20;
+    const each = 100;
+    let all = 0;
+    let received = -1;
+    let waited = -1;
+    work = (context) => {
+      spin(1);
+      all++;
+      if (context.getConnection() === bystander) waited = all - received;
+    };
+    const { port, connection } = await serveRpc({ loops }, controller);
+    const clients = [];
+    for (let index = 0; index <= peers; index++) {
+      clients.push(await RpcPeer.connect(port));
+      await connection(index);
+    }
+    const [quiet, ...busy] = clients;
+    const bystander = await connection(0);
+    bystander.messages$.subscribe(() => (received = all));
+    for (const peer of busy) peer.peer.write(frame({ pattern: 'work', data: 1, id: '1' }).repeat(each));
+    await until(() => all > 4 * peers);
+    quiet!.send({ pattern: 'work', data: 1, id: '1' });
+    await until(() => all === peers * each + 1);
+    expect(received).toBeLessThan((peers * each) / 2);
+    expect(waited).toBeLessThan(2 * peers);
   });
 });

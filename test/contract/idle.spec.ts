@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { GevOptionsError } from 'nestjs-gev';
 import { Peer } from '../kit/peer.js';
-import { cpuTime, descriptors, threads } from '../kit/process-stats.js';
+import { cpuShare, descriptors, threads } from '../kit/process-stats.js';
 import { startServer } from '../kit/server-process.js';
 import { serve } from '../kit/serve.js';
-import { eventually, pause, settled, until } from '../kit/until.js';
+import { block, eventually, pause, settled, until } from '../kit/until.js';
 
 const CONNECTIONS = 2000;
 
@@ -43,18 +43,16 @@ describe.each([0, 2])('idle connections on %i loops', (loops) => {
     expect(earliest).toBeGreaterThanOrEqual(idleTimeout);
   });
 
-  it('I1: received bytes are activity', async () => {
-    let written = 0;
-    const { sinceDial } = await closesAfter(300, async (peer) => {
-      for (let number = 0; number < 8; number++) {
-        await pause(100);
-        written = performance.now();
-        peer.write('x');
-      }
-    });
-    expect(written).toBeGreaterThan(0);
-    expect(sinceDial).toBeGreaterThanOrEqual(8 * 100 + 300 - 1);
-  });
+  it('I1: received bytes are activity', () =>
+    eventually(3, async () => {
+      const { sinceDial } = await closesAfter(300, async (peer) => {
+        for (let number = 0; number < 8; number++) {
+          await pause(100);
+          peer.write('x');
+        }
+      });
+      expect(sinceDial).toBeGreaterThanOrEqual(8 * 100 + 300 - 1);
+    }));
 
   it('I1: sent bytes are activity: a client that is pushed to every 100 ms stays', () =>
     eventually(3, async () => {
@@ -136,25 +134,27 @@ describe.each([0, 2])('idle connections on %i loops', (loops) => {
   });
 
   it('I2: 2,000 idle connections cost no timer each and no scan of all', async () => {
-    const { port, pid } = await startServer('echo', { loops, idleTimeout: 4000 });
-    const warm = (await Peer.connect(port)).read();
-    warm.write('x');
-    await warm.take(1);
-    const before = { descriptors: descriptors(pid), threads: threads(pid) };
-    const peers = await Peer.connectAll(CONNECTIONS, port);
-    for (const peer of peers) peer.read();
-    await settled(() => descriptors(pid), 100);
-    // A descriptor each and nothing more: no timerfd, no thread.
-    expect(descriptors(pid) - before.descriptors).toBeLessThanOrEqual(CONNECTIONS);
-    expect(threads(pid)).toBe(before.threads);
-    const used = cpuTime(pid);
-    const started = performance.now();
-    await pause(1500);
-    expect((cpuTime(pid) - used) / ((performance.now() - started) / 1000)).toBeLessThan(0.05);
-    await until(() => peers.every(({ closed }) => closed), 'all are closed');
-    expect(peers.every(({ events }) => events.join() === 'end,close')).toBe(true);
-    expect(descriptors(pid)).toBeLessThanOrEqual(before.descriptors);
-  }, 40_000);
+    let idleTimeout = 2_000;
+    await eventually(3, async () => {
+      idleTimeout *= 2; // long enough to connect all and to measure, however busy the machine is
+      const { port, pid } = await startServer('echo', { loops, idleTimeout });
+      const warm = (await Peer.connect(port)).read();
+      warm.write('x');
+      await warm.take(1);
+      const before = { descriptors: descriptors(pid), threads: threads(pid) };
+      const peers = await Peer.connectAll(CONNECTIONS, port);
+      for (const peer of peers) peer.read();
+      await settled(() => descriptors(pid), 100);
+      // A descriptor each and nothing more: no timerfd, no thread.
+      expect(descriptors(pid) - before.descriptors).toBeLessThanOrEqual(CONNECTIONS);
+      expect(threads(pid)).toBe(before.threads);
+      expect(await cpuShare(pid, 1_500)).toBeLessThan(0.05);
+      expect(peers.some(({ closed }) => closed)).toBe(false);
+      await until(() => peers.every(({ closed }) => closed), 'all are closed');
+      expect(peers.every(({ events }) => events.join() === 'end,close')).toBe(true);
+      expect(descriptors(pid)).toBeLessThanOrEqual(before.descriptors);
+    });
+  });
 
   it('I2: idle timeouts are no timers of Node', async () => {
     const timeouts = (): number =>
@@ -167,19 +167,19 @@ describe.each([0, 2])('idle connections on %i loops', (loops) => {
   });
 });
 
-it('I1: a blocked JavaScript thread makes nobody idle who has spoken in time', async () => {
-  const reasons: string[] = [];
-  const service = await serve(
-    { loops: 0, idleTimeout: 200 },
-    { message: (data) => data, close: (reason) => void reasons.push(reason) },
-  );
-  const peer = (await Peer.connect(service.port)).read();
-  for (let round = 0; round < 3; round++) {
-    peer.write('ping'); // in the kernel's hands when this returns
-    const end = performance.now() + 300;
-    while (performance.now() < end);
-    expect(await peer.text(4)).toBe('ping');
-  }
-  await until(() => reasons.length > 0);
-  expect(reasons).toEqual(['idle']); // after the last round, and not before
-});
+it('I1: a blocked JavaScript thread makes nobody idle who has spoken in time', () =>
+  eventually(3, async () => {
+    const reasons: string[] = [];
+    const service = await serve(
+      { loops: 0, idleTimeout: 200 },
+      { message: (data) => data, close: (reason) => void reasons.push(reason) },
+    );
+    const peer = (await Peer.connect(service.port)).read();
+    for (let round = 0; round < 3; round++) {
+      peer.write('ping'); // in the kernel's hands when this returns
+      block(300);
+      expect(await peer.text(4)).toBe('ping');
+    }
+    await until(() => reasons.length > 0);
+    expect(reasons).toEqual(['idle']); // after the last round, and not before
+  }));

@@ -58,11 +58,9 @@ describe.each([0, 2])('listening on %i loops', (loops) => {
   });
 
   it('S1: EACCES', async () => {
-    const child = Child.scenario('unprivileged', { loops, path: '/proc/1/gev' });
-    expect(await child.report('code')).toMatchObject({ name: 'GevListenError' });
-    const path = join('/root', 'gev-socket');
-    const other = Child.scenario('unprivileged', { loops, path });
-    expect(await other.report('code')).toMatchObject({ name: 'GevListenError', code: 'EACCES' });
+    const paths = ['/proc/1/gev', join('/root', 'gev-socket')];
+    const { refusals } = await Child.scenario('unprivileged', { loops, paths }).report('refusals');
+    expect(refusals).toMatchObject([{ name: 'GevListenError' }, { name: 'GevListenError', code: 'EACCES' }]);
   });
 
   const rounds = loops === 0 ? 1000 : 200; // loops take time to make
@@ -76,7 +74,7 @@ describe.each([0, 2])('listening on %i loops', (loops) => {
       expect(await listen(server)).toMatchObject({ code: 'EADDRINUSE' });
     }
     expect([await settled(() => descriptors()), await settled(() => threads())]).toEqual(before);
-  }, 60_000);
+  });
 
   it('S1: after a failure the same server listens when the reason is gone', async () => {
     const other = createServer();
@@ -183,7 +181,7 @@ describe.each([0, 2])('listening on %i loops', (loops) => {
   });
 
   it('S5: without reusePort there is no sharing', async () => {
-    const { port } = await Child.scenario('named', { loops, reusePort: true }).report('port');
+    const { port } = await serve({ loops, reusePort: true });
     await expect(serve({ loops, port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 

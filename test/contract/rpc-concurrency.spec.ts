@@ -3,7 +3,7 @@ import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { interval, type Observable } from 'rxjs';
 import { RpcPeer, serveRpc } from '../kit/rpc.js';
-import { pause, until } from '../kit/until.js';
+import { pause, settled, until } from '../kit/until.js';
 
 let started: unknown[] = [];
 let atWork = 0;
@@ -63,8 +63,7 @@ describe.each([0, 2])('RPC in flight on %i loops', (loops) => {
     const count = 2_000; // 32 MiB, far more than may wait
     for (let index = 0; index < count; index++) peer.send({ pattern: 'event', data: index, text });
     await until(() => started.length === 1 && server.stats().handlers.pending > 1);
-    await pause(100);
-    expect(server.stats().handlers.pending).toBeLessThan(count / 2);
+    expect(await settled(() => server.stats().handlers.pending, 100)).toBeLessThan(count / 2);
     release[0]!();
     await until(() => started.length === count + 1);
     expect(started).toEqual([0, ...Array.from({ length: count }, (_, index) => index)]);
@@ -104,7 +103,7 @@ describe.each([0, 2])('RPC in flight on %i loops', (loops) => {
     await until(() => server.connections.size === 0);
     release[0]!();
     await until(() => server.stats().handlers.pending === 0);
-    await pause(20);
+    await settled(() => started.length, 20);
     expect(started).toEqual([0]);
   });
 

@@ -12,7 +12,7 @@ import type { GevContext, GevServer } from 'nestjs-gev';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { defer, finalize, map, of, tap, throwError, timer, type Observable } from 'rxjs';
 import { RpcPeer, serveRpc } from '../kit/rpc.js';
-import { pause, until } from '../kit/until.js';
+import { pause, settled, until } from '../kit/until.js';
 
 const trace = new AsyncLocalStorage<string>();
 let log: string[] = [];
@@ -127,7 +127,7 @@ describe.each([0, 2])('processing hooks of RPC on %i loops', (loops) => {
     if (pattern === 'event') peer.send({ pattern, data: 1 });
     else await peer.send({ pattern, data: 1, id: 'a' }).all('a');
     await until(() => ended() > 0);
-    await pause(10);
+    await settled(() => log.length, 10);
     expect(log).toEqual([`start GEV ${pattern}`, ...between, `end ${pattern}`].map((what) => `t1 ${what}`));
   });
 
@@ -147,8 +147,7 @@ describe.each([0, 2])('processing hooks of RPC on %i loops', (loops) => {
     expect(ended()).toBe(0);
     peer.send({ pattern: 'gev:cancel', data: 'a' });
     await until(() => ended() === 1);
-    await pause(10);
-    expect(ended()).toBe(1);
+    expect(await settled(ended, 10)).toBe(1);
   });
 
   it('C7: concurrent requests keep to their traces', async () => {

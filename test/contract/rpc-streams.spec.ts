@@ -140,7 +140,7 @@ describe.each([0, 2])('streams of RPC on %i loops', (loops) => {
       await until(() => peer.packets.length > 4);
       if (how === 'reset') peer.peer.reset();
       else peer.peer.socket.destroy();
-      await until(() => log.length === 4, 'both streams end', 2_000);
+      await until(() => log.length === 4, 'both streams end');
       expect(log.sort()).toEqual(['aborted', 'aborted', 'finalized', 'finalized']);
       expect(service.server.stats().handlers.pending).toBe(0);
     },
@@ -163,7 +163,7 @@ describe.each([0, 2])('streams of RPC on %i loops', (loops) => {
     peer.send({ pattern: 'ticks', data: 2, id: 'a' }, { pattern: 'ticks', data: 2, id: 'b' });
     await until(() => peer.of('a').length > 1 && peer.of('b').length > 1);
     peer.send({ pattern: 'gev:cancel', data: 'a' });
-    await until(() => log.length === 2, 'the stream ends', 2_000);
+    await until(() => log.length === 2, 'the stream ends');
     peer.send({ pattern: 'list', data: [1], id: 'c' });
     await peer.all('c');
     const count = peer.of('a').length;
@@ -255,8 +255,8 @@ describe.each([0, 2])('streams of RPC on %i loops', (loops) => {
       await until(() => values.length > 0);
       const socket = client.unwrap<Socket>();
       client.close();
-      await until(() => log.includes('finalized'), 'the stream ends', 2_000);
-      await until(() => socket.destroyed, "the client's socket is closed", 2_000);
+      await until(() => log.includes('finalized'), 'the stream ends');
+      await until(() => socket.destroyed, "the client's socket is closed");
     },
   );
 });

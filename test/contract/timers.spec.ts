@@ -13,7 +13,7 @@ import {
 } from 'nestjs-gev';
 import { onCleanup } from '../kit/cleanup.js';
 import { serve } from '../kit/serve.js';
-import { eventually, pause, settled, until } from '../kit/until.js';
+import { block, eventually, pause, settled, until } from '../kit/until.js';
 
 const BAD_INTERVALS = [
   0,
@@ -61,8 +61,7 @@ describe.each([0, 2])('timers on %i loops', (loops) => {
       const started = performance.now();
       const timer = server.runEvery(50, () => {
         late.push((performance.now() - started) % 50);
-        const end = performance.now() + 20;
-        while (performance.now() < end);
+        block(20);
       });
       await until(() => timer.runs >= 11);
       timer.cancel();
@@ -75,8 +74,10 @@ describe.each([0, 2])('timers on %i loops', (loops) => {
     const { server } = await serve({ loops });
     for (const ms of [1, 2, 10, 63, 64, 65, 200]) {
       const started = performance.now();
-      const timer = server.runAfter(ms, () => expect(performance.now() - started).toBeGreaterThanOrEqual(ms));
+      let took = 0;
+      const timer = server.runAfter(ms, () => (took = performance.now() - started));
       await until(() => timer.runs === 1);
+      expect(took).toBeGreaterThanOrEqual(ms);
       expect(timer.active).toBe(false);
     }
     let runs = 0;
@@ -140,13 +141,19 @@ describe.each([0, 2])('timers on %i loops', (loops) => {
 
   it('T2: skipped ticks and runs together are all the ticks there were', async () => {
     const { server } = await serve({ loops });
-    const started = performance.now();
-    const timer = server.runEvery(10, () => pause(25));
-    await until(() => timer.runs >= 8);
-    const elapsed = performance.now() - started;
-    expect(timer.skipped).toBeGreaterThan(0);
-    expect((timer.runs + timer.skipped) * 10).toBeLessThanOrEqual(elapsed);
-    expect((timer.runs + timer.skipped) * 10).toBeGreaterThan(elapsed - 100);
+    const most: number[] = [];
+    await eventually(4, async () => {
+      const started = performance.now();
+      const timer = server.runEvery(10, () => pause(25));
+      await until(() => timer.runs >= 8);
+      const ticks = timer.runs + timer.skipped;
+      const elapsed = performance.now() - started;
+      timer.cancel();
+      expect(timer.skipped).toBeGreaterThan(0);
+      most.push(ticks * 10 - elapsed);
+      expect(ticks * 10).toBeGreaterThan(elapsed - 100);
+    });
+    expect(Math.max(...most)).toBeLessThanOrEqual(0); // in every attempt
   });
 
   it('T3: a handle and an AbortSignal cancel, at any moment', async () => {
@@ -178,8 +185,7 @@ describe.each([0, 2])('timers on %i loops', (loops) => {
     const runs: number[] = [];
     const once = server.runAfter(50, () => runs.push(performance.now()));
     const every = server.runEvery(50, () => undefined);
-    await pause(120);
-    expect([once.runs, every.runs]).toEqual([0, 0]);
+    expect(await settled(() => once.runs + every.runs, 120)).toBe(0);
     const started = performance.now();
     await listen(server);
     await until(() => once.runs === 1 && every.runs > 1);
@@ -197,8 +203,7 @@ describe.each([0, 2])('timers on %i loops', (loops) => {
     await closing;
     let later = 0;
     const next = server.runAfter(1, () => later++);
-    await pause(60);
-    expect(runs).toBe(atClose);
+    expect(await settled(() => runs, 60)).toBe(atClose);
     expect(timers.map(({ active }) => active)).toEqual([false, false]);
     expect([later, next.active]).toEqual([0, true]);
     await listen(server);
@@ -253,7 +258,7 @@ describe.each([0, 2])('timers on %i loops', (loops) => {
 
     await app.close();
     const after = { ...runs };
-    await pause(50);
+    await settled(() => runs.tick + runs.added, 50);
     expect(runs).toEqual(after);
     expect(registry.names()).toEqual([]);
   });
@@ -266,8 +271,7 @@ describe.each([0, 2])('timers on %i loops', (loops) => {
         expect(() => server[set](ms, () => runs++)).toThrow(GevTimerError);
       }
     }
-    await pause(20);
-    expect(runs).toBe(0);
+    expect(await settled(() => runs, 20)).toBe(0);
     server.runEvery(2 ** 31 - 1, () => undefined).cancel();
   });
 

@@ -17,7 +17,7 @@ import {
 import { createServer, type AddressInfo } from 'node:net';
 import { onCleanup } from '../kit/cleanup.js';
 import { Peer } from '../kit/peer.js';
-import { pause, until } from '../kit/until.js';
+import { settled, until } from '../kit/until.js';
 
 @Injectable()
 class Clocks {
@@ -120,7 +120,7 @@ describe.each([0, 2])('with @nestjs/config and @nestjs/schedule on %i loops', (l
     expect(app.get(SchedulerRegistry).getIntervals()).toEqual(['interval']);
     await app.close();
     const after = { ...runs };
-    await pause(60);
+    await settled(() => runs.native + runs.interval, 60);
     expect(runs).toEqual(after);
     expect(app.get(GevTimerRegistry).names()).toEqual([]);
   });

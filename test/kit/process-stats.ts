@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { pause } from './until.js';
 
 /** Open file descriptors of a process. Linux only, as all of this file. */
 export function descriptors(pid = process.pid): number {
@@ -16,6 +17,14 @@ export function cpuTime(pid = process.pid): number {
     .replace(/^.*\) /s, '')
     .split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** How much of one core a process uses for the next so many milliseconds: 1 is all of it. */
+export async function cpuShare(pid: number, ms: number): Promise<number> {
+  const before = cpuTime(pid);
+  const started = performance.now();
+  await pause(ms);
+  return (cpuTime(pid) - before) / ((performance.now() - started) / 1_000);
 }
 
 /** Physical memory a process uses, in bytes. */

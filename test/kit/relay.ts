@@ -60,7 +60,7 @@ export class Relay {
     for (const client of this.clients) client.end();
   }
 
-  /** Reads nothing from the clients any more: the network is gone, as far as they can tell. */
+  /** Reads nothing more from the clients it has: the network is gone, as far as they can tell. */
   stall(): void {
     for (const client of this.clients) client.unpipe().pause();
   }

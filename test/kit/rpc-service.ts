@@ -100,6 +100,12 @@ export async function serveRpc(kind: ServerKind, options: GevServerOptions = {})
       throw new RpcException(error);
     }
 
+    /** Which service this is. */
+    @MessagePattern('port')
+    port(): number {
+      return portOf(server);
+    }
+
     @MessagePattern('nothing')
     nothing(): void {}
 

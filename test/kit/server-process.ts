@@ -14,7 +14,7 @@ export interface ServerProcess {
 
 /** Starts children/server.mjs, which loads dist/, and waits until it listens. */
 export async function startServer(
-  behaviour: 'echo' | 'sixteen' | 'promised' | 'later' | 'rpc',
+  behaviour: 'echo' | 'sixteen' | 'rpc',
   options: GevServerOptions = {},
   setup?: ChildSetup,
 ): Promise<ServerProcess> {

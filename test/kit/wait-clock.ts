@@ -1,30 +1,45 @@
 import { cpus } from 'node:os';
 
 /** A busy machine makes deadlines so many times as long, at most. */
-export const LONGEST_STRETCH = 10;
+const LONGEST_STRETCH = 10;
 
-/** A thread that looks again after {@link POLL} ms was held up when it comes later than this. */
-const LATEST_POLL = 5;
+/** Milliseconds between two looks at a condition, at most. */
+export const LONGEST_POLL = 10;
+/** A thread that comes later than this to look again was held up. */
+const LATEST_POLL = 2 * LONGEST_POLL;
 const SAMPLE_EVERY = 100;
-
-/** Milliseconds between two looks at a condition. */
-export const POLL = 2;
 
 /** Of all processors, since the machine was started; 0 where the system does not tell. */
 const idleTime = (): number => cpus().reduce((sum, { times }) => sum + times.idle, 0);
 
-let sample = { at: performance.now(), idle: idleTime() };
+/**
+ * How much of a period counts, from a tenth to 1: so much of it as a processor stood idle, for then nobody else kept what
+ * is waited for from running.
+ */
+export class IdleShare {
+  private readonly at = performance.now();
+  private readonly idle = idleTime();
+
+  /** From when this was made until now. */
+  read(): number {
+    if (this.idle === 0) return 1;
+    return Math.min(1, Math.max((idleTime() - this.idle) / this.age, 1 / LONGEST_STRETCH));
+  }
+
+  /** In ms. */
+  get age(): number {
+    return performance.now() - this.at;
+  }
+}
+
+let sample = new IdleShare();
 let share = 1;
 
-/**
- * How much of the time a processor stood idle of late, from 0 to 1: as long as one does, nobody else keeps what is waited
- * for from running.
- */
-function idleShare(now: number): number {
-  if (sample.idle > 0 && now - sample.at >= SAMPLE_EVERY) {
-    const idle = idleTime();
-    share = Math.min(1, (idle - sample.idle) / (now - sample.at));
-    sample = { at: now, idle };
+/** As it was of late. */
+function latestShare(): number {
+  if (sample.age >= SAMPLE_EVERY) {
+    share = sample.read();
+    sample = new IdleShare();
   }
   return share;
 }
@@ -39,11 +54,10 @@ export class WaitClock {
   private readonly started = performance.now();
   private last = this.started;
 
-  /** The time until now. To be read every {@link POLL} ms. */
+  /** The time until now. To be read every {@link LONGEST_POLL} ms. */
   read(): number {
     const now = performance.now();
-    const passed = Math.min(now - this.last, LATEST_POLL);
-    this.counted += passed * Math.max(idleShare(now), 1 / LONGEST_STRETCH);
+    this.counted += Math.min(now - this.last, LATEST_POLL) * latestShare();
     this.last = now;
     return Math.max(this.counted, (now - this.started) / LONGEST_STRETCH);
   }

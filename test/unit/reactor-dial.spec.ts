@@ -11,7 +11,7 @@ import type { ReactorOptions } from '../../src/core/options.js';
 import { type DialTarget, Reactor, type ReactorHandler } from '../../src/core/reactor.js';
 import { raw } from '../../src/protocol/raw.js';
 import { onCleanup } from '../kit/cleanup.js';
-import { until } from '../kit/until.js';
+import { block, until } from '../kit/until.js';
 
 /** Writes down what a reactor tells it, in order. */
 class Recorder implements ReactorHandler {
@@ -112,12 +112,6 @@ function afterFlush(): Promise<void> {
   return new Promise((resolve) =>
     queueMicrotask(() => process.nextTick(() => queueMicrotask(() => process.nextTick(resolve)))),
   );
-}
-
-/** Keeps the JavaScript thread busy. */
-function block(ms: number): void {
-  const end = performance.now() + ms;
-  while (performance.now() < end) continue;
 }
 
 /** A listener that accepts nobody, with as many waiting as it takes: a further SYN gets no answer. */

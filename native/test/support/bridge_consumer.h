@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +17,7 @@
 #include "bridge/loop_bridge.h"
 #include "protocol/framer.h"
 #include "reactor/loop_group.h"
+#include "test/support/wait_until.h"
 
 namespace test {
 
@@ -26,8 +26,7 @@ class WaitableDoorbell final : public bridge::Doorbell {
  public:
   bool Wait() {
     std::unique_lock lock(mutex_);
-    return condition_.wait_for(lock, std::chrono::seconds(10),
-                               [this] { return std::exchange(rung_, false); });
+    return condition_.wait_for(lock, kDeadline, [this] { return std::exchange(rung_, false); });
   }
 
  protected:

@@ -27,7 +27,7 @@ ClientSocket::ClientSocket(const reactor::Endpoint& server, int receive_buffer)
     : fd_(::socket(server.family(), SOCK_STREAM, 0)) {
   EXPECT_GE(fd_, 0);
   ::fcntl(fd_, F_SETFD, FD_CLOEXEC);
-  const timeval patience{kPatience.count(), 0};
+  const timeval patience{kDeadline.count(), 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 #ifdef SO_NOSIGPIPE

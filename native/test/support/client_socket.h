@@ -1,11 +1,11 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
 
 #include "reactor/endpoint.h"
+#include "test/support/wait_until.h"
 
 namespace test {
 
@@ -13,11 +13,9 @@ namespace test {
 enum class EndOfStream { kFin, kReset, kTimeout };
 
 /// A plain client on the real kernel, apart from the reactor. Blocking calls give up after
-/// kPatience; what fails is a test failure where it happens.
+/// kDeadline; what fails is a test failure where it happens.
 class ClientSocket {
  public:
-  static constexpr std::chrono::seconds kPatience{20};
-
   ClientSocket() = default;
   /// Connects; `receive_buffer` (bytes, 0: the kernel's own) makes a peer with a small window.
   explicit ClientSocket(const reactor::Endpoint& server, int receive_buffer = 0);

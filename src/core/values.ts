@@ -1,0 +1,4 @@
+/** A promise of whatever realm or library. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+}
