@@ -21,6 +21,7 @@ export type { GevAddress, GevNetworkAddress, GevPathAddress } from './core/addre
 export {
   GevAbortedError,
   GevClientClosedError,
+  GevOverloadedError,
   GevConnectionLostError,
   GevInvalidReplyError,
   GevNotConnectedError,

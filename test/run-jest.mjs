@@ -1,14 +1,17 @@
 #!/usr/bin/env node
 // Brings the build up to date and runs Jest; other arguments go to Jest.
 //
-//   node test/run-jest.mjs [--sanitize=address|thread] [<Jest arguments>]
+//   node test/run-jest.mjs [--debug | --sanitize=address|thread] [<Jest arguments>]
+//
+// --debug: with assertions in the addon and a look at what each test file leaves behind; a sanitized addon has them, too.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const args = process.argv.slice(2);
 const sanitize = args.find((arg) => arg.startsWith('--sanitize='))?.slice('--sanitize='.length);
-const jestArgs = args.filter((arg) => !arg.startsWith('--sanitize='));
+const variant = args.filter((arg) => arg === '--debug' || arg.startsWith('--sanitize='));
+const jestArgs = args.filter((arg) => !variant.includes(arg));
 
 /** What a stock node needs to load an addon built with the sanitizer. */
 const sanitizers = {
@@ -43,7 +46,7 @@ function preload({ library, options }) {
   return { ...options, LD_PRELOAD: path.trim() };
 }
 
-buildAddon(...(sanitize ? [`--sanitize=${sanitize}`] : []));
+buildAddon(...variant);
 // Tests that start processes load dist/ and sample/dist/. Type errors are the business of `npm run lint`.
 if (node(['node_modules/typescript/bin/tsc', '-b', 'tsconfig.build.json', 'sample']) !== 0) {
   console.warn('The TypeScript build reported errors: dist/ and sample/dist/ may not be current.');
@@ -54,11 +57,11 @@ const status = node(
     ...[
       'node_modules/jest/bin/jest.js',
       '--passWithNoTests',
-      ...(sanitize ? ['--runInBand'] : []),
+      ...(sanitize ? ['--runInBand', '--testTimeout=600000'] : []),
       ...jestArgs,
     ],
   ],
   sanitize ? preload(sanitizers[sanitize]) : {},
 );
-if (sanitize) buildAddon(); // leave the ordinary addon behind
+if (variant.length > 0) buildAddon(); // leave the ordinary addon behind
 process.exit(status);

@@ -20,9 +20,10 @@ ThreadDriver::ThreadDriver(Environment& environment) : environment_(environment)
 
 void ThreadDriver::Resume() {
   if (watch_) return;
+  poller_.emplace();
   auto watch = std::make_unique<UvHandle>(environment_, UV_POLL_TYPE, this);
   auto* const poll = watch->As<uv_poll_t>();
-  reactor::ThrowIfFailed(uv_poll_init(environment_.uv_loop(), poll, poller_.descriptor()),
+  reactor::ThrowIfFailed(uv_poll_init(environment_.uv_loop(), poll, poller_->descriptor()),
                          "uv_poll_init");
   watch->MarkOpen();
   reactor::ThrowIfFailed(
@@ -34,12 +35,16 @@ void ThreadDriver::Resume() {
                     }),
       "uv_poll_start");
   watch_ = std::move(watch);
+  WakeUp();  // a ring that went to the descriptor of before would silence the bell for ever
 }
 
-void ThreadDriver::Retire() noexcept { watch_.reset(); }
+void ThreadDriver::Retire() noexcept {
+  watch_.reset();
+  poller_.reset();
+}
 
 void ThreadDriver::OnReadable() {
-  poller_.Wait(0, [](reactor::PollToken, reactor::Ready) {});  // takes the wake-up back
+  poller_->Wait(0, [](reactor::PollToken, reactor::Ready) {});  // takes the wake-up back
   const reactor::Nanoseconds deadline =
       reactor::MonotonicNow() + environment_.DeliveryTime(environment_.threaded_reactors());
   // Should a handler stop the last of the reactors, the round ends all the same: a bell left busy

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 #include "addon/uv_handle.h"
 #include "bridge/doorbell.h"
@@ -20,12 +21,15 @@ class ThreadDriver final : public bridge::Doorbell {
   /// Throws std::system_error.
   explicit ThreadDriver(Environment& environment);
 
-  /// Stops watching, so that the process may end; Resume() watches again.
+  /// Stops watching and closes the descriptor, so that the process may end; Resume() is a new
+  /// beginning.
   void Retire() noexcept;
   void Resume();
 
  protected:
-  void WakeUp() noexcept override { poller_.Wakeup(); }
+  void WakeUp() noexcept override {
+    if (poller_) poller_->Wakeup();
+  }
 
  private:
   void OnReadable();
@@ -33,7 +37,7 @@ class ThreadDriver final : public bridge::Doorbell {
 
   Environment& environment_;
   std::size_t next_reactor_ = 0;
-  reactor::Poller poller_;  // used for its wake-up alone
+  std::optional<reactor::Poller> poller_;  // used for its wake-up alone
   std::unique_ptr<UvHandle> watch_;
 };
 

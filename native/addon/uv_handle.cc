@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "addon/environment.h"
+#include "reactor/ledger.h"
 
 namespace addon {
 namespace {
@@ -21,6 +22,7 @@ UvHandle::UvHandle(Environment& environment, int type, void* data)
 
 void UvHandle::MarkOpen() noexcept {
   open_ = true;
+  reactor::Ledger::Add(reactor::Asset::kHandle, 1);
   uv_handle_set_data(As<uv_handle_t>(), data_);
 }
 
@@ -30,6 +32,7 @@ void UvHandle::Close() noexcept {
   environment_.OnHandleClosing();
   uv_handle_set_data(handle, std::make_unique<Closing>(environment_, std::move(memory_)).release());
   uv_close(handle, [](uv_handle_t* closed) {
+    reactor::Ledger::Add(reactor::Asset::kHandle, -1);
     const std::unique_ptr<Closing> closing(static_cast<Closing*>(uv_handle_get_data(closed)));
     closing->environment.OnHandleClosed();
   });

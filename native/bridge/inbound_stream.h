@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -8,7 +9,9 @@
 #include <vector>
 
 #include "bridge/slab.h"
+#include "bridge/slab_owners.h"
 #include "bridge/spsc_ring.h"
+#include "reactor/thread_check.h"
 
 namespace bridge {
 
@@ -26,7 +29,10 @@ class InboundStream {
 
   // --- the loop's thread; Append and the data calls between Lock() and Unlock() -----------------
 
-  void Lock() { open_mutex_.lock(); }
+  void Lock() {
+    assert(loop_.Claim());
+    open_mutex_.lock();
+  }
   void Unlock() { open_mutex_.unlock(); }
   /// False after room ran out and until a slab came back.
   [[nodiscard]] bool HasRoom() const noexcept { return !out_of_room_ || !free_.Empty(); }
@@ -66,7 +72,12 @@ class InboundStream {
   static constexpr std::size_t kMaxData = kSlabSize - kInboundData;
 
  private:
+  std::int32_t TakeReady() noexcept;
+
   std::vector<std::byte*> slabs_;
+  [[no_unique_address]] SlabOwners owners_;
+  [[no_unique_address]] reactor::ThreadCheck loop_;
+  [[no_unique_address]] reactor::ThreadCheck javascript_;
   SpscRing<kMaxSlabs> ready_;  // loop → JavaScript
   SpscRing<kMaxSlabs> free_;   // JavaScript → loop
 

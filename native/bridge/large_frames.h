@@ -9,11 +9,14 @@
 #include <span>
 #include <unordered_map>
 
+#include "reactor/ledger.h"
+
 namespace bridge {
 
 struct LargeFrame {
   std::size_t size = 0;
   std::unique_ptr<std::byte[]> bytes;
+  [[no_unique_address]] reactor::Held<reactor::Asset::kFrame> held{};
 };
 
 /// Frames too long for a slab, kept under a ticket until JavaScript fetches them. How much may wait

@@ -186,6 +186,11 @@ ReadVerdict LoopBridge::ParseSlab(Connection& connection, std::size_t available)
     if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kInvalidFrame;
     if (frame.status == FrameResult::Status::kTooLong) return ReadVerdict::kFrameTooLong;
     if (frame.status == FrameResult::Status::kIncomplete) break;
+    if (frame.status == FrameResult::Status::kSkipped) {
+      inbound_.TakeData(frame.consumed);
+      input = input.subspan(frame.consumed);
+      continue;
+    }
     slot.frame = {};
     AppendMessage(connection,
                   inbound_.data_end() + static_cast<std::uint32_t>(frame.payload_offset),
@@ -207,6 +212,10 @@ ReadVerdict LoopBridge::ParsePartial(Connection& connection, std::size_t frames)
     if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kInvalidFrame;
     if (frame.status == FrameResult::Status::kTooLong) return ReadVerdict::kFrameTooLong;
     if (frame.status == FrameResult::Status::kIncomplete) break;
+    if (frame.status == FrameResult::Status::kSkipped) {
+      slot.partial.Consume(frame.consumed);
+      continue;
+    }
     if (!DeliverCopy(connection, input.subspan(frame.payload_offset, frame.payload_length),
                      frame.ascii)) {
       return ReadVerdict::kNoRoom;

@@ -1,22 +1,30 @@
 #include "bridge/mailbox.h"
 
+#include <cassert>
 #include <cstring>
 
 namespace bridge {
 
 Mailbox::Mailbox(std::vector<std::byte*> slabs)
-    : slabs_(std::move(slabs)), staging_(static_cast<std::int32_t>(slabs_.size()) - 1) {
+    : slabs_(std::move(slabs)),
+      owners_(slabs_.size()),
+      staging_(static_cast<std::int32_t>(slabs_.size()) - 1) {
   for (std::int32_t i = 0; i < staging_; ++i) free_.Push(i);
   OpenNext();
 }
 
 void Mailbox::OpenNext() noexcept {
   open_ = free_.Pop();
-  if (open_ < 0) open_ = staging_;
+  if (open_ >= 0) {
+    owners_.Pass(open_, SlabOwner::kFreeRing, SlabOwner::kJavaScript);
+  } else {
+    open_ = staging_;  // never travels: JavaScript's for ever
+  }
   StoreWord(slabs_[static_cast<std::size_t>(open_)], static_cast<std::int32_t>(kSlabHeader));
 }
 
 bool Mailbox::Publish() {
+  assert(javascript_.Claim());
   const std::span<const std::byte> records = RecordsOf(slabs_[static_cast<std::size_t>(open_)]);
   if (records.empty()) return false;
   if (open_ == staging_) {
@@ -28,6 +36,7 @@ bool Mailbox::Publish() {
     spilled_count_.store(spilled_.size());
   } else {
     ++published_;
+    owners_.Pass(open_, SlabOwner::kJavaScript, SlabOwner::kReadyRing);
     ready_.Push(open_);  // never full: it holds every slab there is
   }
   OpenNext();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -12,7 +13,9 @@
 
 #include "bridge/record_reader.h"
 #include "bridge/slab.h"
+#include "bridge/slab_owners.h"
 #include "bridge/spsc_ring.h"
+#include "reactor/thread_check.h"
 
 namespace bridge {
 
@@ -43,6 +46,7 @@ class Mailbox {
   /// changed, and are gone when it returns.
   template <typename Consumer>
   void Drain(Consumer&& consume) {
+    assert(loop_.Claim());
     while (true) {
       // A slab is taken first and consumed last: whatever was spilled before it was published is
       // visible by now.
@@ -53,8 +57,10 @@ class Mailbox {
         consume(std::span<std::byte>(spill.bytes.get(), spill.size));
       }
       if (slab < 0) return;
+      owners_.Pass(slab, SlabOwner::kReadyRing, SlabOwner::kLoop);
       ++consumed_;
       consume(RecordsOf(slabs_[static_cast<std::size_t>(slab)]));
+      owners_.Pass(slab, SlabOwner::kLoop, SlabOwner::kFreeRing);
       free_.Push(slab);
     }
   }
@@ -70,6 +76,9 @@ class Mailbox {
   void OpenNext() noexcept;
 
   std::vector<std::byte*> slabs_;
+  [[no_unique_address]] SlabOwners owners_;
+  [[no_unique_address]] reactor::ThreadCheck loop_;
+  [[no_unique_address]] reactor::ThreadCheck javascript_;
   std::int32_t staging_;
   SpscRing<kMaxSlabs> ready_;  // JavaScript → loop
   SpscRing<kMaxSlabs> free_;   // loop → JavaScript

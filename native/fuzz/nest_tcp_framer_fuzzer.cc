@@ -19,8 +19,13 @@ void Require(bool condition) {
   if (!condition) std::abort();
 }
 
+void SkipWhiteSpace(std::string_view& stream) {
+  stream.remove_prefix(std::min(stream.find_first_not_of(" \t\r\n"), stream.size()));
+}
+
 /// The frame lies at the start of the stream and is as long as its length says. Takes it off.
 void TakeFrame(std::string_view& stream, const test::Frame& frame, std::size_t limit) {
+  SkipWhiteSpace(stream);
   const std::size_t digits = stream.find('#');
   Require(digits != std::string_view::npos);
   test::Utf8Reference decoded(frame.payload);
@@ -63,6 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string_view rest = stream;
   for (const test::Frame& frame : whole.frames()) TakeFrame(rest, frame, limit);
   if (!whole.invalid()) {
+    SkipWhiteSpace(rest);
     Require(split.kept() == rest.size() && whole.kept() == rest.size());
     Require(rest.size() <= limit + 14);  // a length, and a character that is not complete
   }

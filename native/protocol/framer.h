@@ -11,14 +11,16 @@ namespace protocol {
 struct FrameState {
   std::uint64_t scanned = 0;
   std::uint64_t count = 0;
-  bool ascii = true;  // nothing else among the bytes scanned
+  bool ascii = true;         // nothing else among the bytes scanned
+  std::uint8_t skipped = 0;  // bytes in front of the frame that belong to none
 };
 
 struct FrameResult {
-  enum class Status : std::uint8_t { kFrame, kIncomplete, kInvalid, kTooLong };
+  /// kSkipped: bytes that belong to no frame; the caller drops them and keeps the FrameState.
+  enum class Status : std::uint8_t { kFrame, kSkipped, kIncomplete, kInvalid, kTooLong };
 
   Status status = Status::kIncomplete;
-  std::size_t consumed = 0;        // kFrame: bytes of the frame with its envelope
+  std::size_t consumed = 0;        // kFrame: bytes with the envelope; kSkipped: bytes to drop
   std::size_t payload_offset = 0;  // kFrame: where the payload begins …
   std::size_t payload_length = 0;  // … and how long it is
   bool ascii = false;              // kFrame: known to hold nothing but ASCII

@@ -6,14 +6,29 @@ namespace protocol {
 namespace {
 
 constexpr std::size_t kMaxDigits = 10;
+constexpr std::size_t kMaxWhiteSpace = 16;
 constexpr FrameResult kInvalid{.status = FrameResult::Status::kInvalid};
 constexpr FrameResult kTooLong{.status = FrameResult::Status::kTooLong};
 constexpr FrameResult kIncomplete{.status = FrameResult::Status::kIncomplete};
+
+bool IsWhiteSpace(std::byte byte) noexcept {
+  return byte == std::byte{' '} || byte == std::byte{'\n'} || byte == std::byte{'\r'} ||
+         byte == std::byte{'\t'};
+}
+
+FrameResult SkipWhiteSpace(std::span<const std::byte> input, FrameState& state) noexcept {
+  std::size_t count = 1;
+  while (count < input.size() && IsWhiteSpace(input[count])) ++count;
+  if (state.skipped + count > kMaxWhiteSpace) return kInvalid;
+  state.skipped = static_cast<std::uint8_t>(state.skipped + count);
+  return {.status = FrameResult::Status::kSkipped, .consumed = count};
+}
 
 }  // namespace
 
 FrameResult NestTcpFramer::Next(std::span<const std::byte> input,
                                 FrameState& state) const noexcept {
+  if (IsWhiteSpace(input.front())) return SkipWhiteSpace(input, state);
   std::uint64_t length = 0;
   std::size_t digits = 0;
   for (;; ++digits) {
@@ -32,7 +47,7 @@ FrameResult NestTcpFramer::Next(std::span<const std::byte> input,
   const TextMeasure measure = MeasureUtf8(text, length, {state.scanned, state.count, state.ascii});
   if (measure.bytes > max_frame_length_) return kTooLong;
   if (measure.units > length) return kInvalid;
-  state = {measure.bytes, measure.units, measure.ascii};
+  state = {measure.bytes, measure.units, measure.ascii, state.skipped};
   if (measure.units < length) return kIncomplete;
   return {FrameResult::Status::kFrame, header + measure.bytes, header, measure.bytes,
           measure.ascii};

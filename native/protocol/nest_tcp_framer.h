@@ -12,6 +12,8 @@ namespace protocol {
 /// text and the text travels as UTF-8. Bytes that are no UTF-8 count as what a decoder makes of
 /// them (one U+FFFD for each maximal subpart), so that both sides always agree.
 ///
+/// White space (space, CR, LF, TAB) in front of a length is skipped, 16 bytes of it at most.
+///
 /// The payload is the text; `FrameResult::ascii` tells whether it is plain ASCII. Invalid: a length
 /// that is not 1 to 10 digits, one above the limit, a text that needs more bytes than the limit,
 /// and a length that ends within a surrogate pair. Stricter than Nest, whose parseInt also takes

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 
@@ -17,6 +18,24 @@ constexpr std::size_t kComposeLimit = 8 * 1024;        // below this one copy be
 constexpr std::size_t kVectorLimit = 64;               // parts a sendmsg
 constexpr Nanoseconds kRetryDelay = FromMilliseconds(10);
 
+/// The arrows of the picture in the header, and those of the slot.
+[[maybe_unused]] bool IsTransition(Connection::State from, Connection::State to) noexcept {
+  using State = Connection::State;
+  switch (from) {
+    case State::kFree:
+      return to == State::kOpen;
+    case State::kOpen:
+      return to == State::kFlushing || to == State::kClosed;
+    case State::kFlushing:
+      return to == State::kFinSent || to == State::kClosed;
+    case State::kFinSent:
+      return to == State::kClosed;
+    case State::kClosed:
+      return to == State::kFree;
+  }
+  return false;
+}
+
 bool WouldBlock(ssize_t result) noexcept { return result == -EAGAIN || result == -EWOULDBLOCK; }
 
 }  // namespace
@@ -28,7 +47,7 @@ void Connection::Open(EventLoop& loop, std::uint32_t slot, Descriptor socket,
   socket_ = std::move(socket);
   remote_ = remote;
   dial_ = dial;
-  state_ = State::kOpen;
+  Enter(State::kOpen);
   const ConnectionOptions& options = loop.options().connection;
   paused_ = options.start_paused;
   admitted_ = !options.start_paused;
@@ -43,7 +62,7 @@ void Connection::Open(EventLoop& loop, std::uint32_t slot, Descriptor socket,
 
 void Connection::MarkFree() noexcept {
   generation_.fetch_add(1, std::memory_order_release);
-  state_ = State::kFree;
+  Enter(State::kFree);
   pending_ = 0;
   scheduled_ = readable_ = hangup_ = fresh_edge_ = paused_ = over_high_water_ = unparsed_ = false;
   end_seen_ = fin_wanted_ = fin_sent_ = wants_drain_ = final_read_ = reading_ended_ = false;
@@ -53,6 +72,30 @@ void Connection::MarkFree() noexcept {
   bytes_written_.store(0, std::memory_order_release);
   bytes_queued_ = flush_target_ = bytes_received_ = final_read_left_ = 0;
   close_deadline_ = retry_at_ = 0;
+}
+
+void Connection::Enter(State next) noexcept {
+  assert(loop_->thread().IsCurrent());
+  assert(IsTransition(state_, next));
+  state_ = next;
+}
+
+bool Connection::IsConsistent() const noexcept {
+  // Who waits for the loop is on its list; output that waits has somebody to move it.
+  const bool attended = scheduled_ || (pending_ == 0 && !MayRead());
+  switch (state_) {
+    case State::kFree:
+      return !scheduled_ && pending_ == 0 && !socket_.valid() && !timer_.armed();
+    case State::kClosed:
+      return attended && !socket_.valid() && output_.empty() && !timer_.armed();
+    case State::kFlushing:
+      return attended && socket_.valid() && !output_.empty() && !writable_;
+    case State::kFinSent:
+      return attended && socket_.valid() && output_.empty() && fin_sent_;
+    case State::kOpen:
+      return attended && socket_.valid() && (output_.empty() || (!writable_ && !fin_sent_));
+  }
+  return false;
 }
 
 // --- reading -------------------------------------------------------------------------------------
@@ -70,6 +113,7 @@ void Connection::OnReady(Ready ready) noexcept {
     if (!output_.empty()) FlushOutput();
   }
   if (MayRead() || HasUnseenEnd()) loop_->Schedule(*this);
+  assert(IsConsistent());
 }
 
 bool Connection::MayRead() const noexcept {
@@ -238,6 +282,7 @@ void Connection::Resume() noexcept {
   admit_by_ = 0;
   if (hangup_) readable_ = true;
   if (MayRead()) loop_->Schedule(*this);
+  assert(IsConsistent());
 }
 
 void Connection::SetFrameIncomplete(bool incomplete) noexcept {
@@ -310,6 +355,7 @@ void Connection::Send(std::span<const std::span<const std::byte>> parts) {
     }
   }
   AfterOutput();
+  assert(IsConsistent());
 }
 
 std::size_t Connection::WriteDirect(std::span<const std::span<const std::byte>> parts,
@@ -436,7 +482,7 @@ void Connection::ShutdownWrite() noexcept {
 
 void Connection::Close(CloseReason reason) noexcept {
   if (state_ != State::kOpen) return;
-  state_ = State::kFlushing;
+  Enter(State::kFlushing);
   reason_ = reason;
   unparsed_ = frame_incomplete_ = false;
   pending_ &= static_cast<std::uint8_t>(~(kEndEvent | kIdleEvent));
@@ -448,13 +494,14 @@ void Connection::Close(CloseReason reason) noexcept {
     readable_ = true;
     loop_->Schedule(*this);
   }
+  assert(IsConsistent());
 }
 
 void Connection::OnOutputEmpty() noexcept {
   if (state_ == State::kFlushing) {
     SendFin();
     if (state_ == State::kClosed) return;
-    state_ = State::kFinSent;
+    Enter(State::kFinSent);
     if (end_seen_) Finish(reason_, 0);
   } else if (state_ == State::kOpen && fin_wanted_) {
     SendFin();
@@ -480,7 +527,7 @@ void Connection::Abort(CloseReason reason, int error) noexcept {
 }
 
 void Connection::Finish(CloseReason reason, int error) noexcept {
-  state_ = State::kClosed;
+  Enter(State::kClosed);
   reason_ = reason;
   error_ = error;
   unparsed_ = readable_ = false;
@@ -550,6 +597,7 @@ void Connection::OnDeadline() {
   }
   if (retry_at_ != 0 && now >= retry_at_) Retry();
   if (state_ != State::kClosed) ArmTimer();
+  assert(IsConsistent());
 }
 
 bool Connection::IsIdle(Nanoseconds now) const noexcept {

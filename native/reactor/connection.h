@@ -109,6 +109,8 @@ class Connection final : public TimerTarget {
   void BeginFinalRead() noexcept;
   void OnDeadline() override;
   void MarkFree() noexcept;
+  /// What holds between any two calls: nothing that is due has been forgotten. For assertions.
+  [[nodiscard]] bool IsConsistent() const noexcept;
 
  private:
   friend class ConnectionTable;
@@ -123,6 +125,7 @@ class Connection final : public TimerTarget {
     kIdleEvent = 32,
   };
 
+  void Enter(State next) noexcept;
   [[nodiscard]] bool MayRead() const noexcept;
   bool Read();  // false: the handler had no room
   void Discard() noexcept;

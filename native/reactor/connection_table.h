@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "reactor/connection.h"
+#include "reactor/ledger.h"
 
 namespace reactor {
 
@@ -20,12 +22,19 @@ class ConnectionTable {
   static constexpr std::size_t kPageSize = 256;
   static constexpr std::size_t kMaxPages = 4096;  // a million connections a loop
 
+  ConnectionTable() = default;
+  ConnectionTable(const ConnectionTable&) = delete;
+  ConnectionTable& operator=(const ConnectionTable&) = delete;
+  ~ConnectionTable() { Ledger::Add(Asset::kConnection, -static_cast<std::ptrdiff_t>(size_)); }
+
   /// A free connection, or null when the table is full.
   Connection* Allocate(std::uint32_t& slot) {
     if (free_.empty() && !AddPage()) return nullptr;
     slot = free_.back();
     free_.pop_back();
     ++size_;
+    Ledger::Add(Asset::kConnection, 1);
+    assert(At(slot).state() == Connection::State::kFree && At(slot).IsConsistent());
     return &At(slot);
   }
 
@@ -33,6 +42,7 @@ class ConnectionTable {
     connection.MarkFree();
     free_.push_back(connection.slot());  // capacity was reserved with the page
     --size_;
+    Ledger::Add(Asset::kConnection, -1);
   }
 
   /// Null when that connection is gone.

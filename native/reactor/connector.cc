@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "reactor/event_loop.h"
+#include "reactor/ledger.h"
 
 namespace reactor {
 namespace {
@@ -48,6 +49,7 @@ struct Connector::Attempt final : TimerTarget {
   Descriptor socket;
   Endpoint remote;
   TimerNode deadline;
+  [[no_unique_address]] Held<Asset::kDial> held;
 };
 
 Connector::Connector(EventLoop& loop) noexcept : loop_(loop) {}

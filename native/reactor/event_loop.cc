@@ -1,6 +1,7 @@
 #include "reactor/event_loop.h"
 
 #include <algorithm>
+#include <cassert>
 #include <limits>
 #include <utility>
 
@@ -42,6 +43,7 @@ EventLoop::~EventLoop() {
 // --- one turn ------------------------------------------------------------------------------------
 
 bool EventLoop::Turn(int max_wait_ms) {
+  assert(thread_.Claim());
   bool woken = false;
   poller_.Wait(WaitLimit(max_wait_ms), [this, &woken](PollToken token, Ready ready) {
     // Not the time before the sleep: what is written now is activity of now.
@@ -68,9 +70,11 @@ bool EventLoop::Turn(int max_wait_ms) {
 
 void EventLoop::Run() {
   while (!stopped_.load(std::memory_order_acquire)) Turn(-1);
+  thread_.Release();
 }
 
 void EventLoop::RunCommands() {
+  assert(thread_.Claim());
   now_ = MonotonicNow();
   handler_.RunCommands();
 }
@@ -131,6 +135,7 @@ void EventLoop::ServeReady() {
     } else if (more || connection->pending_ != 0) {
       Schedule(*connection);
     }
+    assert(connection->IsConsistent());
   }
   // Whoever was left out comes before those who have had their share.
   ready_.insert(ready_.begin(), serving_.begin() + static_cast<std::ptrdiff_t>(served),
@@ -143,6 +148,7 @@ std::size_t EventLoop::ReadShare() const noexcept {
 }
 
 void EventLoop::Schedule(Connection& connection) {
+  assert(thread_.IsCurrent());
   if (connection.scheduled_) return;
   connection.scheduled_ = true;
   ready_.push_back(&connection);
@@ -186,6 +192,7 @@ void EventLoop::Listen(Descriptor listener, Acceptor::Callback on_accept) {
 }
 
 Connection* EventLoop::Adopt(Descriptor socket, const Endpoint& remote, DialToken dial) {
+  assert(thread_.IsCurrent());
   const bool dialled = dial != 0;
   if (dialled && options_.on_dialled) options_.on_dialled();
   // A dialled socket has its options, and the poller knows it by the connector's token.
@@ -210,6 +217,7 @@ Connection* EventLoop::Adopt(Descriptor socket, const Endpoint& remote, DialToke
 }
 
 void EventLoop::Quiesce() {
+  assert(thread_.IsCurrent());
   if (quiescing_) return;
   if (acceptor_) acceptor_->AcceptRestAndClose();
   acceptor_.reset();
@@ -250,6 +258,7 @@ std::optional<Nanoseconds> EventLoop::NextDeadline() const noexcept {
 }
 
 void EventLoop::ArmTimer(TimerNode& node, Nanoseconds deadline) noexcept {
+  assert(thread_.IsCurrent());
   const std::uint64_t tick = TickAfter(deadline);
   if (node.armed() && node.deadline <= tick) return;
   wheel_.Arm(node, tick);

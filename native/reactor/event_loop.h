@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -18,6 +19,7 @@
 #include "reactor/connector.h"
 #include "reactor/loop_handler.h"
 #include "reactor/poller.h"
+#include "reactor/thread_check.h"
 #include "reactor/timer_queue.h"
 #include "reactor/timer_wheel.h"
 
@@ -88,6 +90,7 @@ class EventLoop {
   /// the socket closed) when that fails.
   Connection* Adopt(Descriptor socket, const Endpoint& remote, DialToken dial = 0);
   [[nodiscard]] Connection* Find(std::uint32_t slot, std::uint32_t generation) noexcept {
+    assert(thread_.IsCurrent());
     return table_.Find(slot, generation);
   }
   /// Stops accepting; once what the kernel already holds of each connection was delivered, stops
@@ -103,6 +106,7 @@ class EventLoop {
 
   // --- for Connection, Acceptor, Connector and TimerQueue --------------------------
 
+  [[nodiscard]] const ThreadCheck& thread() const noexcept { return thread_; }
   [[nodiscard]] const LoopOptions& options() const noexcept { return options_; }
   [[nodiscard]] LoopHandler& handler() noexcept { return handler_; }
   [[nodiscard]] Poller& poller() noexcept { return poller_; }
@@ -137,6 +141,7 @@ class EventLoop {
     return quiescing_ && !quiesced_ && final_reads_ == 0;
   }
 
+  ThreadCheck thread_;
   LoopOptions options_;
   LoopHandler& handler_;
   Poller poller_;

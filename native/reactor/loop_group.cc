@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "reactor/error.h"
+#include "reactor/ledger.h"
 
 namespace reactor {
 
@@ -51,7 +52,12 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
 
 void LoopGroup::Start() {
   if (options_.host_driven) return;
-  for (const auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.Run(); });
+  for (const auto& loop : loops_) {
+    threads_.emplace_back([&loop = *loop] {
+      [[maybe_unused]] const Held<Asset::kThread> held;
+      loop.Run();
+    });
+  }
 }
 
 // On the thread of the loop that accepted.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "reactor/endpoint.h"
+#include "reactor/ledger.h"
 #include "reactor/socket_ops.h"
 
 namespace reactor {
@@ -11,7 +12,9 @@ namespace reactor {
 class Descriptor {
  public:
   Descriptor() noexcept = default;
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  explicit Descriptor(int fd) noexcept : fd_(fd) {
+    if (valid()) Ledger::Add(Asset::kDescriptor, 1);
+  }
   Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Descriptor& operator=(Descriptor&& other) noexcept {
     if (this != &other) {
@@ -26,9 +29,12 @@ class Descriptor {
 
   [[nodiscard]] int get() const noexcept { return fd_; }
   [[nodiscard]] bool valid() const noexcept { return fd_ >= 0; }
-  [[nodiscard]] int Release() noexcept { return std::exchange(fd_, -1); }
+  [[nodiscard]] int Release() noexcept {
+    if (valid()) Ledger::Add(Asset::kDescriptor, -1);
+    return std::exchange(fd_, -1);
+  }
   void Reset() noexcept {
-    if (fd_ >= 0) SocketOps::Close(std::exchange(fd_, -1));
+    if (valid()) SocketOps::Close(Release());
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "reactor/event_loop.h"
+#include "reactor/ledger.h"
 
 namespace reactor {
 
@@ -41,6 +42,7 @@ struct TimerQueue::Timer final : TimerTarget {
   TimerNode node;
   bool waiting = false;  // due or delivered, and not acknowledged
   std::uint32_t skipped = 0;
+  [[no_unique_address]] Held<Asset::kTimer> held;
 };
 
 TimerQueue::TimerQueue(EventLoop& loop) noexcept : loop_(loop) {}

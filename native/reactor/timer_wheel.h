@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -38,6 +39,8 @@ class TimerWheel {
   explicit TimerWheel(std::uint64_t now_tick = 0) noexcept;
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
+  /// Nothing is armed any more: nodes know the wheel by their place in it.
+  ~TimerWheel() { assert(size_ == 0); }
 
   /// Arms `node` for `deadline` (ticks), or moves it there. A deadline in the past expires in the
   /// next Advance().

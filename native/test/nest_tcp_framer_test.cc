@@ -72,7 +72,6 @@ TEST(NestTcpFramerTest, R3_RefusesWhatIsNoLengthAndWithinSixteenBytes) {
            "-5#{}",
            "NaN#{}",
            "+1#{}",
-           " 1#{}",
            "1 #{}",
            "1e9#{}",
            "1.5#{}",
@@ -81,8 +80,8 @@ TEST(NestTcpFramerTest, R3_RefusesWhatIsNoLengthAndWithinSixteenBytes) {
            "#{}",
            "##",
            "{}",
-           "\n2#{}",
            "2\n#{}",
+           "\v2#{}",
            "2:{}",
            "\xef\xbb\xbf"
            "2#{}",
@@ -103,6 +102,22 @@ TEST(NestTcpFramerTest, R3_RefusesWhatIsNoLengthAndWithinSixteenBytes) {
                                     "2#{}",
                                     5))
                   .invalid());
+}
+
+TEST(NestTcpFramerTest, N2_SkipsSixteenBytesOfWhiteSpaceInFrontOfALength) {
+  EXPECT_EQ(Payloads(Read(" 2#{}\r\n4#null\t \n1#7\n")),
+            (std::vector<std::string>{"{}", "null", "7"}));
+  const std::string most(16, '\n');
+  EXPECT_EQ(Payloads(Read(most + "2#{}" + most + "1#7")), (std::vector<std::string>{"{}", "7"}));
+  EXPECT_TRUE(Read(most + "\n2#{}").invalid());
+  // Byte by byte as well, and what was skipped is not kept as the beginning of a frame.
+  const NestTcpFramer framer(kLimit);
+  FrameReader reader(framer);
+  for (int i = 0; i < 16; ++i) reader.Feed(" ");
+  EXPECT_FALSE(reader.invalid());
+  EXPECT_EQ(reader.kept(), 0U);
+  reader.Feed(" ");
+  EXPECT_TRUE(reader.invalid());
 }
 
 TEST(NestTcpFramerTest, WaitsForTheRestOfALengthAndOfAText) {
@@ -211,7 +226,7 @@ TEST(NestTcpFramerTest, R1_ComesToTheSameEndHoweverAnyBytesAreSplit) {
     return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random);
   };
   static constexpr std::string_view kBytes =
-      "0123459#{}a\xc3\xa9\xe6\xbc\xa2\xf0\x9f\x98\x80\xed\xff";
+      "0123459#{}a \n\xc3\xa9\xe6\xbc\xa2\xf0\x9f\x98\x80\xed\xff";
   const NestTcpFramer framer(12);
   for (int round = 0; round < 100'000; ++round) {
     std::string stream;

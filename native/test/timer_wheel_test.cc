@@ -150,6 +150,10 @@ class WheelModelTest : public testing::TestWithParam<std::uint64_t> {
  protected:
   static constexpr std::size_t kNodes = 200;
 
+  ~WheelModelTest() override {
+    for (TimerNode& node : nodes_) wheel_.Cancel(node);
+  }
+
   std::uint64_t RandomDelay() {
     switch (random_() % 8) {
       case 0:

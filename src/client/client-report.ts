@@ -1,20 +1,21 @@
-import { EventEmitter } from 'node:events';
 import { type GevConnectionLostError, GevInvalidReplyError } from '../core/client-errors.js';
 import { type GevError, GevHandlerError, GevProtocolError } from '../core/errors.js';
+import { Listeners } from '../core/listeners.js';
 import type { GevLogger } from '../core/options.js';
-import { inFreshScope } from '../native/fresh-scope.js';
 import { ErrorLog } from '../server/error-log.js';
 import type { Endpoint } from './endpoint.js';
 import type { GevClientEvents } from './gev.client.events.js';
 import type { Link } from './link.js';
 
 /**
- * Takes what happens to a client's connections to its log and to the listeners of its events. Those are not called in
- * the context of the request that happens to bring it about.
+ * Takes what happens to a client's connections to its log and to the listeners of its events. Those are called in the
+ * context in which they were added, not in that of the request that happens to bring it about.
  */
 export class ClientReport {
   reconnects = 0;
-  private readonly emitter = new EventEmitter();
+  private readonly listeners = new Listeners<GevClientEvents>('client', (culprit, error) =>
+    this.contained(culprit, error),
+  );
   private readonly log: ErrorLog;
 
   constructor(logger: GevLogger) {
@@ -22,36 +23,36 @@ export class ClientReport {
   }
 
   on<Event extends keyof GevClientEvents>(event: Event, callback: GevClientEvents[Event]): void {
-    this.emitter.on(event, callback as (...args: unknown[]) => void);
+    this.listeners.on(event, callback);
   }
 
   /** @param again one was lost before */
   connected({ endpoint, connection }: Link, again: boolean): void {
     if (again) this.reconnects++;
-    this.emit('connect', endpoint.target, connection);
+    this.listeners.emit('connect', endpoint.target, connection);
   }
 
   disconnected({ endpoint }: Link, error: GevConnectionLostError): void {
     const cause = error.cause as GevError | undefined;
     const why = cause instanceof GevProtocolError ? cause.message : cause?.code;
     this.log.report('lost', 'warn', `Lost the connection to ${endpoint.name} (${error.reason})`, why);
-    this.emit('disconnect', endpoint.target, error);
+    this.listeners.emit('disconnect', endpoint.target, error);
   }
 
   reconnecting({ target }: Endpoint, delay: number): void {
-    this.emit('reconnecting', target, delay);
+    this.listeners.emit('reconnecting', target, delay);
   }
 
   /** @param silent whoever needed the connection hears of it */
   dialFailed({ target }: Endpoint, error: GevError, silent: boolean): void {
     if (!silent) this.log.report('dial', 'warn', error.message);
-    this.emit('error', error, target);
+    this.listeners.emit('error', error, target);
   }
 
   invalidReply({ endpoint }: Link, cause: unknown): void {
     const error = new GevInvalidReplyError(endpoint.name, { cause });
     this.log.report(error.code, 'error', error.message, cause);
-    this.emit('error', error, endpoint.target);
+    this.listeners.emit('error', error, endpoint.target);
   }
 
   /** A subscriber, a serializer or a deserializer threw where nobody else is to be told. */
@@ -61,16 +62,11 @@ export class ClientReport {
 
   error(error: GevError): void {
     this.log.report(error.code, 'error', error.message, error.cause);
-    this.emit('error', error);
+    this.listeners.emit('error', error);
   }
 
-  private emit(event: keyof GevClientEvents, ...args: unknown[]): void {
-    // Without a listener an 'error' event would throw; it has been logged.
-    if (this.emitter.listenerCount(event) === 0) return;
-    try {
-      inFreshScope(() => this.emitter.emit(event, ...args));
-    } catch (error) {
-      this.log.report('listener', 'error', `A listener of the client's "${event}" event failed`, error);
-    }
+  /** A function of the application has thrown where it harms nobody else. */
+  contained(culprit: string, error: unknown): void {
+    this.log.report(culprit, 'error', `${culprit} failed`, error);
   }
 }

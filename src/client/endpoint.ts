@@ -66,6 +66,7 @@ export class Endpoint {
       state: this.state,
       connections: this.links.length,
       inFlight: this.links.reduce((sum, link) => sum + link.calls.size, 0),
+      bufferedBytes: this.links.reduce((sum, { connection }) => sum + connection.bufferedBytes, 0),
       ejected: this.ejected,
     };
   }
@@ -165,5 +166,12 @@ export function endpointName(target: ResolvedEndpoint): string {
 
 /** What is known of an endpoint that was not needed yet. */
 export function idleStats(target: ResolvedEndpoint): GevEndpointStats {
-  return { address: endpointName(target), state: 'idle', connections: 0, inFlight: 0, ejected: false };
+  return {
+    address: endpointName(target),
+    state: 'idle',
+    connections: 0,
+    inFlight: 0,
+    bufferedBytes: 0,
+    ejected: false,
+  };
 }

@@ -39,6 +39,8 @@ export interface GevEndpointStats {
   readonly connections: number;
   /** Requests without a final reply. */
   readonly inFlight: number;
+  /** Bytes sent that the kernel has not taken yet. */
+  readonly bufferedBytes: number;
   /** Left out for a while, as its connections do not last. */
   readonly ejected: boolean;
 }
@@ -47,6 +49,8 @@ export interface GevEndpointStats {
 export interface GevClientStats {
   /** Requests without a final reply. */
   readonly inFlight: number;
+  /** Bytes sent that the kernel has not taken yet. */
+  readonly bufferedBytes: number;
   /** Requests and events that wait for a connection. */
   readonly queued: number;
   /** Requests that got no reply in time, since the client was made. */

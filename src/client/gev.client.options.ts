@@ -7,8 +7,8 @@ export type GevEndpoint = GevNetworkEndpoint | GevPathEndpoint;
 export interface GevNetworkEndpoint {
   /** Name or address. A name is resolved at each attempt, and its addresses are tried in turn. Default: `'localhost'`. */
   readonly host?: string;
-  /** Default: 3000. */
-  readonly port?: number;
+  /** A number, or its digits. Default: 3000. */
+  readonly port?: number | string;
 }
 
 /** A server on a Unix-domain socket. */
@@ -55,8 +55,8 @@ export interface GevEjectionOptions {
 export interface GevClientOptions {
   /** Name or address of the server; a name is resolved at each attempt. Default: `'localhost'`. */
   readonly host?: string;
-  /** Default: 3000. */
-  readonly port?: number;
+  /** A number, or its digits. Default: 3000. */
+  readonly port?: number | string;
   /** The server's Unix-domain socket, instead of host and port. */
   readonly path?: string;
   /** Several servers, instead of `host`, `port` and `path`. */

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { ClientProxy, type MsPattern, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { Observable, Subject, type Subscriber, type TeardownLogic } from 'rxjs';
 import { GevNotConnectedError } from '../core/client-errors.js';
+import { ContainedObservable } from '../core/contained-observable.js';
 import { Reactor, type ReactorHandler } from '../core/reactor.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import { ClientReport } from './client-report.js';
@@ -115,6 +116,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     const endpoints = this.endpoints?.stats() ?? this.options.endpoints.map(idleStats);
     return {
       inFlight: endpoints.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      bufferedBytes: endpoints.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
       queued: this.endpoints?.queued ?? 0,
       timeouts,
       lateReplies,
@@ -137,7 +139,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     const payload = payloadOf(data);
     // Nest's own answer to a pattern or data that is nothing.
     if (isNil(pattern) || isNil(payload)) return super.send<TResult>(null, null);
-    return new Observable<TResult>((subscriber) => this.request(subscriber, pattern, payload, options));
+    return this.observable((subscriber) => this.request(subscriber, pattern, payload, options));
   }
 
   /**
@@ -161,7 +163,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
         result.error(error);
       }
     });
-    return result.asObservable();
+    return this.observable((subscriber) => result.subscribe(subscriber));
   }
 
   /** Nest's way to send a request, which `send()` does not take. */
@@ -209,6 +211,11 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
   ): void {
     const route = this.normalizePattern(pattern as MsPattern);
     this.session().assign(new EventDispatch(this.setup, route, data, options, settle));
+  }
+
+  private observable<Value>(subscribe: (subscriber: Subscriber<Value>) => TeardownLogic): Observable<Value> {
+    const report = (culprit: string, error: unknown): void => this.report.contained(culprit, error);
+    return new ContainedObservable(subscribe, 'A subscriber of a request or event', report, true);
   }
 
   private session(): Endpoints {

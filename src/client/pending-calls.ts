@@ -1,8 +1,8 @@
 import type { Subscriber } from 'rxjs';
 import { onAbort } from '../core/abort-listeners.js';
-import { GevAbortedError, GevTimeoutError } from '../core/client-errors.js';
+import { GevAbortedError, GevOverloadedError, GevTimeoutError } from '../core/client-errors.js';
 import { inFreshScope } from '../native/fresh-scope.js';
-import { CANCEL_PATTERN, HELLO_PATTERN } from '../protocol/nest-json.js';
+import { CANCEL_PATTERN, HELLO_PATTERN, OVERLOADED } from '../protocol/nest-json.js';
 import { isThenable } from '../server/handler-result.js';
 import { Call } from './call.js';
 import { Cancellation } from './cancellation.js';
@@ -142,7 +142,7 @@ export class PendingCalls {
     }
     link.endpoint.replied();
     if (err) {
-      this.fail(call, err);
+      this.fail(call, isOverloaded(err) ? new GevOverloadedError(link.endpoint.name) : err);
       return;
     }
     if (last) this.settle(call);
@@ -167,7 +167,7 @@ export class PendingCalls {
   };
 
   private tellError(call: Call, error: unknown): void {
-    call.runInAsyncScope(() => call.subscriber.error(this.setup.serializeError(error)));
+    call.runInAsyncScope(() => call.subscriber.error(this.shown(error)));
   }
 
   /** A deserializer takes its time: what one connection brings stays in order all the same. */
@@ -209,6 +209,16 @@ export class PendingCalls {
       return;
     }
     call.release = onAbort(signal, () => this.safely(abort));
+  }
+
+  /** What a subscriber is to see of an error; the error itself, where the hook for that fails. */
+  private shown(error: unknown): unknown {
+    try {
+      return this.setup.serializeError(error);
+    } catch (cause) {
+      this.setup.onFailure(cause);
+      return error;
+    }
   }
 
   private safely(run: () => void): void {
@@ -261,4 +271,8 @@ export class PendingCalls {
 function idOf(id: unknown): number {
   const number = typeof id === 'string' ? Number(id) : 0;
   return String(number) === id ? number : 0;
+}
+
+function isOverloaded(error: unknown): boolean {
+  return typeof error === 'object' && (error as Partial<typeof OVERLOADED>).code === OVERLOADED.code;
 }

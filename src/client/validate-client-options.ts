@@ -17,14 +17,14 @@ import {
   MAX_INT32,
   nested,
   numeric,
+  port,
   refuse,
   refuseUnknown,
-  show,
   text,
   withMethod,
 } from '../core/option-checks.js';
 import { resolveLiveness } from '../core/liveness-options.js';
-import { MAX_FRAME_LENGTH, resolveLogger, resolveLoops } from '../core/validate-options.js';
+import { MAX_FRAME_LENGTH, objectOf, resolveLogger, resolveLoops } from '../core/validate-options.js';
 import type {
   GevClientBalance,
   GevClientOptions,
@@ -72,14 +72,12 @@ const DEFAULT_RECONNECT = { initialDelay: 100, maxDelay: 5_000, factor: 2, jitte
 const DEFAULT_EJECTION = { failures: 5, duration: 5_000 };
 
 /**
- * Checks the options of a client and fills in the defaults.
+ * Checks the options of a client and fills in the defaults. `undefined` and `null` stand for an option that is left out.
  *
  * @throws GevOptionsError naming the option, its value and what is allowed
  */
-export function validateClientOptions(options: GevClientOptions = {}): ResolvedGevClientOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw new GevOptionsError('options', `The options must be an object, not ${show(options)}`);
-  }
+export function validateClientOptions(clientOptions: GevClientOptions = {}): ResolvedGevClientOptions {
+  const options = objectOf(clientOptions);
   refuseUnknown(options, Object.keys(KNOWN_OPTIONS));
   const endpoints = resolveEndpoints(options);
   const connections = integer(options, 'connections', 1, MAX_CONNECTIONS) ?? 1;
@@ -153,7 +151,7 @@ function resolveEndpoint(options: object, prefix = ''): ResolvedEndpoint {
   if (path === undefined) {
     return {
       host: text(named, `${prefix}host`) ?? DEFAULT_HOST,
-      port: integer(named, `${prefix}port`, 1, 65_535) ?? DEFAULT_PORT,
+      port: port(named, `${prefix}port`, 1) ?? DEFAULT_PORT,
     };
   }
   if (named[`${prefix}host`] === undefined && named[`${prefix}port`] === undefined) return { path };

@@ -58,6 +58,25 @@ export class GevTimeoutError extends GevError {
 }
 
 /**
+ * The server has refused a request: it has as many in flight as it takes (`concurrency`, `maxInFlight`), and for two seconds
+ * none of them ended. The request was not begun, so it may be sent again, later; the client does not by itself.
+ *
+ * @publicApi
+ */
+export class GevOverloadedError extends GevError {
+  /** The request was not begun. */
+  readonly retryable = true;
+
+  constructor(endpoint: string, details?: GevErrorDetails) {
+    super(
+      'ERR_GEV_OVERLOADED',
+      `${endpoint} is overloaded: send the request again later, or fewer at a time`,
+      details,
+    );
+  }
+}
+
+/**
  * The client was closed before the reply came.
  *
  * @publicApi

@@ -48,6 +48,8 @@ interface PendingFlush {
 }
 
 const NOTHING = new Uint8Array(0);
+/** Output that has grown over all limits in less has left the peer no time to read it. */
+const FLOOD_MS = 100;
 
 let nextId = 1;
 
@@ -90,6 +92,9 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   private aborted = false;
   private awaitsDrain = false;
   private heldIdle = false; // its idle timeout has passed while a reply was owed
+  /** Since when (as performance.now() tells) and from which count of written bytes on output is above the high-water mark. */
+  private congestedAt = 0;
+  private congestedFrom = 0;
   private reason: CloseReason | undefined;
   private errno = 0;
   private error: GevError | undefined;
@@ -160,7 +165,10 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     return this.reason;
   }
 
-  /** The system's error behind `reset` and `error`, what was wrong with a frame behind `protocol`; undefined otherwise. */
+  /**
+   * The system's error behind `reset` and `error`, what was wrong with a frame behind `protocol`, what has been sent in
+   * vain behind `backpressure`; undefined otherwise.
+   */
   get closeError(): GevError | undefined {
     // Made when it is asked for: a storm of resets must not pay for as many stack traces.
     if (this.errno !== 0) this.error ??= this.makeCloseError();
@@ -430,6 +438,9 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
 
   /** @internal Closes at once: the peer does not keep up. */
   failBackpressure(): void {
+    this.error ??= new GevBackpressureError(
+      "A stream went on while output was above highWaterMark, and overflow is 'close'",
+    );
     this.abortFor('backpressure');
   }
 
@@ -464,7 +475,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
       if (buffered > owner.highWaterMark) {
         below = false;
         if (!this.awaitsDrain) {
-          this.awaitsDrain = true;
+          this.congest();
           flags = SendFlag.NotifyDrained;
         }
       }
@@ -500,7 +511,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     }
     if (buffered <= owner.highWaterMark) return true;
     if (!this.awaitsDrain) {
-      this.awaitsDrain = true;
+      this.congest();
       owner.outbound.send(identity.slot, identity.generation, NOTHING, SendFlag.NotifyDrained);
     }
     return false;
@@ -513,13 +524,28 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.command(Operation.Abort, reason);
   }
 
+  private congest(): void {
+    this.awaitsDrain = true;
+    this.congestedAt = performance.now();
+    this.congestedFrom = this.written;
+  }
+
   private overflow(settle: SendCallback | undefined): void {
+    const error = new GevBackpressureError(this.overflowMessage());
+    if (!this.aborted) this.error = error;
     this.abortFor('backpressure');
-    const { maxSendBuffer } = this.owner;
-    const error = new GevBackpressureError(
-      `More than maxSendBuffer (${maxSendBuffer} bytes) waits for a peer that does not read: the connection is closed`,
-    );
     if (settle !== undefined) queueMicrotask(() => settle(error));
+  }
+
+  /** By whose fault: a peer that had no time to read is not to blame. */
+  private overflowMessage(): string {
+    const bytes = `maxSendBuffer (${this.owner.maxSendBuffer} bytes)`;
+    const waited = this.awaitsDrain ? performance.now() - this.congestedAt : 0;
+    if (waited < FLOOD_MS) {
+      return `More than ${bytes} was sent at once: wait for drain$ when send() returns false, or raise maxSendBuffer`;
+    }
+    const how = this.written > this.congestedFrom ? 'reads too slowly' : 'does not read';
+    return `More than ${bytes} waited for a peer that ${how}: output has been above highWaterMark for ${Math.round(waited)} ms`;
   }
 
   private refreshWritten(): void {

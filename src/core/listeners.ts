@@ -36,6 +36,16 @@ export class Listeners<Events extends Record<string, Listener>> {
     this.emitter.off(event, listener as unknown as Bound);
   }
 
+  /** Takes away all listeners of an event, or of every event. */
+  removeAll(event?: keyof Events & string): void {
+    if (event === undefined) this.emitter.removeAllListeners();
+    else this.emitter.removeAllListeners(event);
+  }
+
+  count(event: keyof Events & string): number {
+    return this.emitter.listenerCount(event);
+  }
+
   /** An event without a listener is nobody's business, one named "error" included. */
   emit<Event extends keyof Events & string>(event: Event, ...args: Parameters<Events[Event]>): void {
     if (this.emitter.listenerCount(event) > 0) this.emitter.emit(event, ...args);

@@ -3,6 +3,25 @@ import { GevOptionsError } from './errors.js';
 
 /** What any whole-number option may be at most: what the native side keeps it in. */
 export const MAX_INT32 = 2 ** 31 - 1;
+const MAX_PORT = 65_535;
+
+/** The options that were given: `undefined` and `null` stand for an option that is left out. */
+export function given<Options extends object>(options: Options): Options {
+  const present = Object.entries(options).filter(([, value]) => value !== undefined && value !== null);
+  return Object.fromEntries(present) as Options;
+}
+
+/** A port, as a number or, as environment variables have it, in digits. */
+export function port<Options extends object>(
+  options: Options,
+  name: keyof Options & string,
+  least: 0 | 1,
+): number | undefined {
+  const value: unknown = options[name];
+  const number = typeof value === 'string' && /^\d{1,5}$/.test(value) ? Number(value) : value;
+  if (number === undefined || isIntegerIn(number, least, MAX_PORT)) return number;
+  throw refuse(name, value, `an integer from ${least} to ${MAX_PORT}`);
+}
 
 /** A whole number within bounds; undefined where the option is left out. */
 export function integer<Options extends object>(
@@ -120,9 +139,10 @@ export function nested(
   if (typeof value !== 'object' || value === null) {
     throw refuse(name, value, `an object of ${known.join(', ')}${or === '' ? '' : ` ${or}`}`);
   }
-  refuseUnknown(value, known, `${name}.`);
+  const present = given(value);
+  refuseUnknown(present, known, `${name}.`);
   return Object.fromEntries(
-    Object.entries(value).map(([key, member]) => [`${name}.${key}`, member as unknown]),
+    Object.entries(present).map(([key, member]) => [`${name}.${key}`, member as unknown]),
   );
 }
 

@@ -53,15 +53,16 @@ export interface GevLogger {
 
 /**
  * Options of a server. All are optional. Sizes are in bytes, times in milliseconds; a time of 0 means "never" where
- * that makes sense. Wrong values and unknown names are refused with a {@link GevOptionsError}.
+ * that makes sense. `undefined` and `null` leave an option out; wrong values and unknown names are refused with a
+ * {@link GevOptionsError}.
  *
  * @publicApi
  */
 export interface GevServerOptions {
   /** Name or address to listen on; a name is resolved once, at listen. Default: `'localhost'`. */
   readonly host?: string;
-  /** 0 lets the system choose; `address()` tells what it chose. Default: 3000. */
-  readonly port?: number;
+  /** A number, or its digits. 0 lets the system choose; `address()` tells what it chose. Default: 3000. */
+  readonly port?: number | string;
   /** Listen on this Unix-domain socket instead of host and port. A stale file is replaced. */
   readonly path?: string;
   /** How many connections may wait to be accepted; the system caps it. Default: 4096. */
@@ -93,9 +94,15 @@ export interface GevServerOptions {
   /**
    * Messages of ONE connection that handlers may work on at a time. More of them wait; when too many do (1024, or
    * `highWaterMark` bytes), reading from the connection pauses.
-   * Default: the codec's, 1 for `raw()` and 1024 for `nestJson()`.
+   * Default: the codec's, 1 for `raw()` and no limit for `nestJson()`.
    */
   readonly concurrency?: number;
+  /**
+   * Requests of all connections in flight at a time, with `nestJson()`. More of them wait in order, as with `concurrency`;
+   * when for two seconds no call has ended, those that wait are answered with the error `ERR_GEV_OVERLOADED`.
+   * Default: no limit.
+   */
+  readonly maxInFlight?: number;
   /**
    * The longest frame taken, in bytes of its content; a longer one ends the connection, reason `protocol`.
    * `maxBufferSize`, Nest's name for it, is accepted too. Default: 4 MiB.
@@ -199,6 +206,7 @@ export type ReactorOptions = Omit<
   ResolvedGevServerOptions,
   | keyof AcceptOptions
   | 'concurrency'
+  | 'maxInFlight'
   | 'serializer'
   | 'deserializer'
   | 'overflow'
@@ -227,6 +235,7 @@ export interface ResolvedGevServerOptions {
   readonly maxConnections: number;
   readonly codec: GevCodec;
   readonly concurrency: number;
+  readonly maxInFlight: number;
   readonly maxFrameLength: number;
   readonly incompleteFrameTimeout: number;
   readonly serializer: GevSerializer | undefined;

@@ -23,10 +23,12 @@ import {
   aliased,
   choice,
   flag,
+  given,
   inOrder,
   integer,
   isIntegerIn,
   MAX_INT32,
+  port,
   refuse,
   refuseUnknown,
   show,
@@ -67,6 +69,7 @@ const KNOWN_OPTIONS = {
   maxConnections: true,
   codec: true,
   concurrency: true,
+  maxInFlight: true,
   maxFrameLength: true,
   maxBufferSize: true,
   incompleteFrameTimeout: true,
@@ -95,14 +98,12 @@ const KNOWN_OPTIONS = {
 const OPTION_NAMES = Object.keys(KNOWN_OPTIONS);
 
 /**
- * Checks the options and fills in the defaults.
+ * Checks the options and fills in the defaults. `undefined` and `null` stand for an option that is left out.
  *
  * @throws GevOptionsError naming the option, its value and what is allowed
  */
-export function validateServerOptions(options: GevServerOptions = {}): ResolvedGevServerOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw new GevOptionsError('options', `The options must be an object, not ${show(options)}`);
-  }
+export function validateServerOptions(serverOptions: GevServerOptions = {}): ResolvedGevServerOptions {
+  const options = objectOf(serverOptions);
   refuseUnknown(options, OPTION_NAMES);
   const path = text(options, 'path');
   if (path !== undefined && (options.host !== undefined || options.port !== undefined)) {
@@ -119,7 +120,7 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
 
   return {
     host: text(options, 'host') ?? DEFAULT_HOST,
-    port: integer(options, 'port', 0, 65_535) ?? DEFAULT_PORT,
+    port: port(options, 'port', 0) ?? DEFAULT_PORT,
     path,
     backlog: integer(options, 'backlog', 1, MAX_INT32) ?? DEFAULT_BACKLOG,
     reusePort: flag(options, 'reusePort') ?? cluster.isWorker,
@@ -129,6 +130,7 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
     maxConnections: integer(options, 'maxConnections', 0, MAX_INT32) ?? 0,
     codec,
     concurrency: integer(options, 'concurrency', 1, MAX_INT32) ?? codec.concurrency,
+    maxInFlight: integer(options, 'maxInFlight', 1, MAX_INT32) ?? Infinity,
     maxFrameLength:
       aliased(options, 'maxFrameLength', 'maxBufferSize', 1, MAX_FRAME_LENGTH) ?? DEFAULT_MAX_FRAME_LENGTH,
     incompleteFrameTimeout:
@@ -156,6 +158,12 @@ export function validateServerOptions(options: GevServerOptions = {}): ResolvedG
   };
 }
 
+/** The options that were given, without those that are `undefined` or `null`. */
+export function objectOf<Options extends object>(options: Options): Options {
+  if (typeof options === 'object' && options !== null) return given(options);
+  throw new GevOptionsError('options', `The options must be an object, not ${show(options)}`);
+}
+
 /** How many loop threads `'auto'` means on a machine of so many cores. */
 export function automaticLoops(cores: number): number {
   return cores <= 2 ? 0 : Math.min(4, cores - 1);
@@ -175,7 +183,7 @@ function resolveCodec(codec: Partial<GevCodec> | null | undefined): GevCodec {
     codec !== null &&
     typeof codec.name === 'string' &&
     FRAMINGS.includes(codec.framing!) &&
-    isIntegerIn(codec.concurrency, 1, MAX_INT32) &&
+    (codec.concurrency === Infinity || isIntegerIn(codec.concurrency, 1, MAX_INT32)) &&
     (codec.copy === undefined || typeof codec.copy === 'boolean')
   ) {
     return codec as GevCodec;

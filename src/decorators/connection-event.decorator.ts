@@ -1,8 +1,10 @@
 import 'reflect-metadata';
 import { MessagePattern } from '@nestjs/microservices';
 import { GEV_TRANSPORT } from '../core/constants.js';
+import { decorated } from '../core/decorated.js';
 import { GevError } from '../core/errors.js';
 import {
+  countEntry,
   HANDLER_MARKER,
   patternOf,
   type ConnectionEvent,
@@ -26,6 +28,7 @@ export function connectionEvent(event: ConnectionEvent): MethodDecorator {
         `${label} can handle one event only: give each a method of its own`,
       );
     }
+    decorated.connectionHandlers.add(label);
     const marker: HandlerMarker = { event, label, entered: 0 };
     const counted = countCalls(method, marker);
     Reflect.defineMetadata(HANDLER_MARKER, event, counted);
@@ -38,7 +41,7 @@ export function connectionEvent(event: ConnectionEvent): MethodDecorator {
 /** The same method, counting; it keeps the name, and what decorators below this one have left on it. */
 function countCalls(method: Method, marker: HandlerMarker): Method {
   const counted: Method = function (...args) {
-    marker.entered++;
+    countEntry(marker);
     return method.apply(this, args);
   };
   Object.defineProperty(counted, 'name', { value: method.name, configurable: true });

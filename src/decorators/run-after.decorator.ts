@@ -1,7 +1,7 @@
-import { SetMetadata } from '@nestjs/common';
 import { assertInterval } from '../core/timer.js';
 import { RUN_AFTER_METADATA } from '../timers/gev-timer.constants.js';
 import type { RunAfterOptions } from '../timers/gev-timer.interfaces.js';
+import { timerDecorator } from './timer.decorator.js';
 
 /**
  * Runs a method of any provider or controller once, so many milliseconds after the server's listen. Needs
@@ -20,5 +20,5 @@ import type { RunAfterOptions } from '../timers/gev-timer.interfaces.js';
 export function RunAfter(delay: number | RunAfterOptions): MethodDecorator {
   const options = typeof delay === 'object' ? delay : { after: delay };
   assertInterval(options.after, 'The delay of @RunAfter()');
-  return SetMetadata(RUN_AFTER_METADATA, options);
+  return timerDecorator(RUN_AFTER_METADATA, options);
 }

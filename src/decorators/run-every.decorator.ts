@@ -1,7 +1,7 @@
-import { SetMetadata } from '@nestjs/common';
 import { assertInterval } from '../core/timer.js';
 import { RUN_EVERY_METADATA } from '../timers/gev-timer.constants.js';
 import type { RunEveryOptions } from '../timers/gev-timer.interfaces.js';
+import { timerDecorator } from './timer.decorator.js';
 
 /**
  * Runs a method of any provider or controller every so many milliseconds, at a fixed rate from the server's listen on
@@ -20,5 +20,5 @@ import type { RunEveryOptions } from '../timers/gev-timer.interfaces.js';
 export function RunEvery(interval: number | RunEveryOptions): MethodDecorator {
   const options = typeof interval === 'object' ? interval : { every: interval };
   assertInterval(options.every, 'The interval of @RunEvery()');
-  return SetMetadata(RUN_EVERY_METADATA, options);
+  return timerDecorator(RUN_EVERY_METADATA, options);
 }

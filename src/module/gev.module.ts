@@ -6,6 +6,7 @@ import { GevTimerMetadataAccessor } from '../timers/gev-timer-metadata.accessor.
 import { GevTimerExplorer } from '../timers/gev-timer.explorer.js';
 import { GevTimerOrchestrator } from '../timers/gev-timer.orchestrator.js';
 import { GevTimerRegistry } from '../timers/gev-timer.registry.js';
+import { GevListenWatch } from './gev-listen.watch.js';
 import {
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
@@ -45,6 +46,7 @@ import {
     GevTimerMetadataAccessor,
     GevTimerOrchestrator,
     GevTimerExplorer,
+    GevListenWatch,
   ],
   exports: [GevServer, GevTimerRegistry],
 })

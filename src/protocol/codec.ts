@@ -23,7 +23,7 @@ export interface GevCodec {
   readonly framing: GevFraming;
   /**
    * How many messages of one connection may be in the hands of handlers at a time, unless the server's `concurrency`
-   * says otherwise. 1 keeps replies in the order of the messages.
+   * says otherwise. 1 keeps replies in the order of the messages; `Infinity`: no limit.
    */
   readonly concurrency: number;
   /** With `raw` only. False: messages are views of the reactor's memory, valid until the turn ends. Default: true. */

@@ -1,6 +1,14 @@
 import type { GevCodec } from './codec.js';
 
-const NEST_JSON: GevCodec = Object.freeze({ name: 'nest-json', framing: 'nest-json', concurrency: 1024 });
+const NEST_JSON: GevCodec = Object.freeze({ name: 'nest-json', framing: 'nest-json', concurrency: Infinity });
+
+/** The error of a request that found no place among the calls in flight, on the wire. */
+export const OVERLOADED = Object.freeze({
+  status: 'error',
+  message: 'The server is overloaded',
+  code: 'ERR_GEV_OVERLOADED',
+  retryable: true,
+});
 
 /**
  * The wire format of Nest's own TCP transport, `<length>#<json>` with the length in UTF-16 code units: the server runs

@@ -109,8 +109,7 @@ export class ConnectionEvents implements ReactorHandler {
     const scope = connection.scope as ConnectionScope;
     this.scopes.delete(scope);
     scope.close();
-    if (connection.closeReason === 'protocol') this.reportProtocol(connection);
-    else if (connection.closeReason === 'handshake') this.reportHandshake(connection);
+    this.reportEnd(connection);
     if (this.setup.closeHandlers.length > 0) void this.disconnect(scope);
   }
 
@@ -139,11 +138,13 @@ export class ConnectionEvents implements ReactorHandler {
     this.setup.log.report('teardown', 'error', message, error);
   }
 
-  /** What the loops found; the rest has been reported with what it was. */
-  private reportProtocol(connection: GevConnection): void {
-    const { closeError } = connection;
+  /** Why a connection was cut, where nobody has told yet. */
+  private reportEnd(connection: GevConnection): void {
+    const { closeReason, closeError } = connection;
+    if (closeReason === 'handshake') this.reportHandshake(connection);
+    if (closeReason !== 'backpressure' && closeReason !== 'protocol') return;
     if (closeError === undefined) return;
-    this.setup.log.report('protocol', 'warn', `${nameOf(connection)} is closed`, closeError);
+    this.setup.log.report(closeReason, 'warn', `${nameOf(connection)} is closed`, closeError);
   }
 
   private reportHandshake(connection: GevConnection): void {

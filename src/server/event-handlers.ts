@@ -1,19 +1,32 @@
 import type { GevContext } from '../context/gev.context.js';
-import type { ConnectionEvent, HandlerMarker } from './handler-marker.js';
+import {
+  type ConnectionEvent,
+  countingEntries,
+  type EntryCount,
+  type HandlerMarker,
+  isShared,
+} from './handler-marker.js';
 
 /** A handler as Nest registers it: the method inside its guards, interceptors, pipes and filters. */
 export type NestHandler = (data: unknown, context: GevContext) => unknown;
 
 /** One decorated method, as a server calls it. */
-export class EventHandler {
+export class EventHandler implements EntryCount {
+  /** Entries into the method that this server has caused, where others share it. */
+  entered = 0;
   private readonly enteredBefore: number;
   private lazy: boolean | undefined;
 
   constructor(
-    private readonly marker: HandlerMarker,
-    readonly call: NestHandler,
+    readonly marker: HandlerMarker,
+    private readonly handler: NestHandler,
   ) {
     this.enteredBefore = marker.entered;
+  }
+
+  call(data: unknown, context: GevContext): unknown {
+    if (this.lazy !== undefined || !isShared(this.marker)) return this.handler(data, context);
+    return countingEntries(this, () => this.handler(data, context));
   }
 
   get label(): string {
@@ -26,7 +39,8 @@ export class EventHandler {
    * subscribing, and tell {@link learn} afterwards.
    */
   isLazy(): boolean {
-    return this.lazy ?? this.marker.entered === this.enteredBefore;
+    const entered = isShared(this.marker) ? this.entered > 0 : this.marker.entered > this.enteredBefore;
+    return this.lazy ?? !entered;
   }
 
   /** `refused`: a guard or pipe answered in the method's place, so that the next Observable has to tell. */
@@ -44,7 +58,12 @@ export class EventHandlers {
   };
 
   add(marker: HandlerMarker, handler: NestHandler): void {
+    marker.servers = (marker.servers ?? 0) + 1;
     this.byEvent[marker.event].push([marker, handler]);
+  }
+
+  get empty(): boolean {
+    return Object.values(this.byEvent).every((handlers) => handlers.length === 0);
   }
 
   /** The handlers of an event, each passed through `wrap`. */

@@ -1,12 +1,15 @@
 import type { GevAddress } from '../core/address.js';
+import { GevNotListeningError } from '../core/errors.js';
 import type { GevConnection } from '../core/connection.js';
 import type { Listeners } from '../core/listeners.js';
 import type { Reactor } from '../core/reactor.js';
 import type { GevServerEvents } from './gev.server.events.js';
 
+const NO_CONNECTIONS: ReadonlyMap<number, GevConnection> = new Map();
+
 /**
- * What {@link GevServer.unwrap} gives: the running server with the members that users of `net.Server` reach for, and
- * the {@link Reactor} below. Iterating goes over the open connections.
+ * What {@link GevServer.unwrap} gives, before listen too: the server with the members that users of `net.Server` reach
+ * for, and the {@link Reactor} below while it runs. Iterating goes over the open connections.
  *
  * @example
  * ```ts
@@ -19,43 +22,81 @@ import type { GevServerEvents } from './gev.server.events.js';
 export class GevServerHandle implements Iterable<GevConnection> {
   /** @internal */
   constructor(
-    /** The native loops. */
-    readonly reactor: Reactor,
-    private readonly listeners: Listeners<GevServerEvents>,
+    private readonly running: () => Reactor | undefined,
+    private readonly events: Listeners<GevServerEvents>,
     private readonly closeServer: () => Promise<void>,
   ) {}
 
-  /** Whether it still accepts connections. */
-  get listening(): boolean {
-    return this.reactor.address() !== null;
+  /**
+   * The native loops.
+   *
+   * @throws GevNotListeningError while the server does not run
+   */
+  get reactor(): Reactor {
+    const reactor = this.running();
+    if (reactor === undefined) {
+      throw new GevNotListeningError('There is a reactor from listen() to close() only: call listen() first');
+    }
+    return reactor;
   }
 
-  /** Where it listens; null once it has stopped. */
+  /** Whether it accepts connections. */
+  get listening(): boolean {
+    return this.address() !== null;
+  }
+
+  /** Where it listens; null while it does not. */
   address(): GevAddress | null {
-    return this.reactor.address();
+    return this.running()?.address() ?? null;
   }
 
   /** Goes over the open connections. */
   [Symbol.iterator](): IterableIterator<GevConnection> {
-    return this.reactor.connections.values();
+    return (this.running()?.connections ?? NO_CONNECTIONS).values();
+  }
+
+  /** Tells how many connections are open, in a later turn, as `net.Server` does. */
+  getConnections(callback: (error: Error | null, count: number) => void): this {
+    process.nextTick(() => callback(null, this.running()?.connections.size ?? 0));
+    return this;
   }
 
   /** As {@link GevServer.on}. */
   on<Event extends keyof GevServerEvents>(event: Event, listener: GevServerEvents[Event]): this {
-    this.listeners.on(event, listener);
+    this.events.on(event, listener);
     return this;
   }
 
   /** As {@link GevServerHandle.on}, for the next time only. */
   once<Event extends keyof GevServerEvents>(event: Event, listener: GevServerEvents[Event]): this {
-    this.listeners.once(event, listener);
+    this.events.once(event, listener);
     return this;
   }
 
   /** Takes a listener away again. */
   off<Event extends keyof GevServerEvents>(event: Event, listener: GevServerEvents[Event]): this {
-    this.listeners.off(event, listener);
+    this.events.off(event, listener);
     return this;
+  }
+
+  /** As {@link GevServerHandle.on}. */
+  addListener<Event extends keyof GevServerEvents>(event: Event, listener: GevServerEvents[Event]): this {
+    return this.on(event, listener);
+  }
+
+  /** As {@link GevServerHandle.off}. */
+  removeListener<Event extends keyof GevServerEvents>(event: Event, listener: GevServerEvents[Event]): this {
+    return this.off(event, listener);
+  }
+
+  /** Takes away all listeners of an event, or of every event. */
+  removeAllListeners(event?: keyof GevServerEvents): this {
+    this.events.removeAll(event);
+    return this;
+  }
+
+  listenerCount(event: keyof GevServerEvents): number {
+    return this.events.count(event);
   }
 
   /**

@@ -27,6 +27,10 @@ export type GevServerStats = ReturnType<Reactor['stats']> & {
   readonly handlers: {
     /** Handlers at work and messages that wait for one. */
     readonly pending: number;
+    /** Requests whose last reply is not out. */
+    readonly inFlight: number;
+    /** Requests answered with `ERR_GEV_OVERLOADED`, since listen. */
+    readonly overloaded: number;
     /** Replies that came after their connection had closed. */
     readonly lateReplies: number;
     /** Values of Observables that `overflow` has dropped, since the server was made. */

@@ -10,12 +10,13 @@ import type { GevAddress } from '../core/address.js';
 import { type GevConnection, type GevData, nameOf } from '../core/connection.js';
 import { GEV_TRANSPORT } from '../core/constants.js';
 import { ContainedObservable, EventSource } from '../core/contained-observable.js';
-import { GevAlreadyListeningError, GevNotListeningError } from '../core/errors.js';
+import { GevAlreadyListeningError } from '../core/errors.js';
 import { Listeners } from '../core/listeners.js';
 import type { GevServerOptions, ResolvedGevServerOptions } from '../core/options.js';
 import { Reactor } from '../core/reactor.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { validateServerOptions } from '../core/validate-options.js';
+import { Admission } from './admission.js';
 import { ConnectionEvents } from './connection-events.js';
 import { ErrorLog } from './error-log.js';
 import { EventHandlers, type EventHandler, type NestHandler } from './event-handlers.js';
@@ -27,6 +28,8 @@ import { ServerTimers } from './server-timers.js';
 import { PlainReplies, SerializedReplies } from './rpc-replies.js';
 import { RouteTable } from './rpc-routes.js';
 import { RpcDispatcher } from './rpc-dispatcher.js';
+import { findMisuse } from './misuse.js';
+import { overrides, throughReplySteps } from './overrides.js';
 import { drain } from './shutdown.js';
 
 const NO_CONNECTIONS: ReadonlyMap<number, GevConnection> = new Map();
@@ -42,7 +45,6 @@ const NO_STATS: ReturnType<Reactor['stats']> = {
 interface Running {
   readonly reactor: Reactor;
   readonly events: ConnectionEvents;
-  readonly handle: GevServerHandle;
 }
 
 /**
@@ -67,6 +69,8 @@ export class GevServer
   /** {@link GEV_TRANSPORT}: handlers that name another transport are not registered here. */
   override transportId: Transport | symbol = GEV_TRANSPORT;
   protected override readonly logger: LoggerService;
+  /** Of Nest 12: failures of event handlers are logged here, not there. */
+  override readonly propagatesEventHandlerErrors = true;
 
   private readonly options: ResolvedGevServerOptions;
   private readonly handlers = new EventHandlers();
@@ -76,10 +80,18 @@ export class GevServer
   private readonly opened = new EventSource<GevConnection>('A subscriber of connections$', (...failure) =>
     this.fail(...failure),
   );
+  private readonly handle = new GevServerHandle(
+    () => this.running?.reactor,
+    this.listeners,
+    () => this.close(),
+  );
   private readonly log: ErrorLog;
   private readonly timers: ServerTimers;
+  private readonly warned = new Set<string>();
   private hooked = false;
   private droppedValues = 0;
+  /** @internal Somebody has called listen(). */
+  wasStarted = false;
   private running: Running | undefined;
   private starting: Promise<GevAddress> | undefined;
   private stopping: Promise<void> | undefined;
@@ -136,6 +148,7 @@ export class GevServer
       callback(new GevAlreadyListeningError());
       return;
     }
+    this.wasStarted = true;
     this.starting = this.startReactor().finally(() => (this.starting = undefined));
     this.starting.then(
       (address) => callback(undefined, address),
@@ -161,18 +174,9 @@ export class GevServer
     return this;
   }
 
-  /**
-   * The running server, with what users of `net.Server` reach for, and the {@link Reactor} below.
-   *
-   * @throws GevNotListeningError before listen
-   */
+  /** The server with what users of `net.Server` reach for, before listen too, and the {@link Reactor} below. */
   override unwrap<T = GevServerHandle>(): T {
-    if (this.running === undefined) {
-      throw new GevNotListeningError(
-        'Not initialized. Please call the "listen"/"startAllMicroservices" method before accessing the server.',
-      );
-    }
-    return this.running.handle as T;
+    return this.handle as T;
   }
 
   /** Where the server listens, with the real port; null while it does not. */
@@ -220,6 +224,8 @@ export class GevServer
       ...(reactor?.stats() ?? NO_STATS),
       handlers: {
         pending: events?.work.count ?? 0,
+        inFlight: events?.rpc?.admission.inFlight ?? 0,
+        overloaded: events?.rpc?.admission.shed ?? 0,
         lateReplies: events?.lateReplies ?? 0,
         droppedValues: this.droppedValues,
       },
@@ -257,12 +263,12 @@ export class GevServer
   }
 
   private async startReactor(): Promise<GevAddress> {
+    this.warnOfMisuse();
     const events = this.createEvents();
     const gateConnections = events.hasConnectHandlers;
     const reactor = this.createReactor({ ...this.options, gateConnections }, events);
     events.reactor = reactor;
-    const handle = new GevServerHandle(reactor, this.listeners, () => this.close());
-    this.running = { reactor, events, handle };
+    this.running = { reactor, events };
     try {
       const address = await reactor.listen();
       this.timers.start(reactor);
@@ -292,6 +298,20 @@ export class GevServer
     }
   }
 
+  private warnOfMisuse(): void {
+    const found = findMisuse({
+      transportId: this.transportId,
+      carriesPackets: this.options.codec.framing !== 'raw',
+      patterns: this.messageHandlers,
+      hasConnectionHandlers: !this.handlers.empty,
+    });
+    for (const message of found) {
+      if (this.warned.has(message)) continue;
+      this.warned.add(message);
+      this.logger.warn(message);
+    }
+  }
+
   private createEvents(): ConnectionEvents {
     const { codec, concurrency, highWaterMark, closeTimeout, handshakeTimeout } = this.options;
     const { overflow, overflowLimit } = this.options;
@@ -316,12 +336,14 @@ export class GevServer
   }
 
   private createRpc(events: ConnectionEvents): RpcDispatcher {
-    const { serializer, deserializer, concurrency } = this.options;
+    const { serializer, deserializer, concurrency, maxInFlight } = this.options;
     const { log } = this;
+    const { prototype } = Server;
     const routes = new RouteTable(
       this.messageHandlers,
       (pattern) => this.getHandlerByPattern(pattern),
-      (handler) => (this.hooked ? (this.withHooks(handler) as MessageHandler) : handler),
+      (handler) => this.withOverrides(this.hooked ? (this.withHooks(handler) as MessageHandler) : handler),
+      overrides(this, prototype, 'getHandlerByPattern', 'getRouteFromPattern', 'normalizePattern'),
     );
     const onFailure = (connection: GevConnection, error: unknown): void => {
       if (events.countLate(error)) return;
@@ -334,11 +356,23 @@ export class GevServer
       overflow: events.overflow,
       concurrency,
       deserializer,
+      handleEvent: overrides(this, prototype, 'handleEvent')
+        ? (pattern, packet, context) => this.handleEvent(pattern, packet, context)
+        : undefined,
       work: events.work,
       turns: events.turns,
+      admission: new Admission(maxInFlight, events.turns),
       log,
       describe: nameOf,
     });
+  }
+
+  private withOverrides(handler: MessageHandler): MessageHandler {
+    if (!overrides(this, Server.prototype, 'send', 'transformToObservable')) return handler;
+    return throughReplySteps(handler, {
+      toObservable: (result) => this.transformToObservable(result),
+      send: (source, respond) => this.send(source, respond),
+    }) as MessageHandler;
   }
 
   /** In a hybrid application the server may listen long before the hooks come. */

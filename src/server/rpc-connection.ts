@@ -2,6 +2,7 @@ import { take, type Subscription } from 'rxjs';
 import { type GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
 import { inFreshScope } from '../native/fresh-scope.js';
+import type { PlaceSeeker } from './admission.js';
 import type { ConnectionScope } from './connection-scope.js';
 import type { NestHandler } from './event-handlers.js';
 import { MessageQueue } from './message-queue.js';
@@ -9,7 +10,6 @@ import { OverflowGate } from './overflow-gate.js';
 import { CallList, RpcCall } from './rpc-call.js';
 import type { Route, RpcDispatcher } from './rpc-dispatcher.js';
 import type { ReplyKind, ReplyTarget } from './rpc-replies.js';
-import type { TurnTaker } from './turns.js';
 
 /** How many cancellations of requests that wait are remembered. */
 const MAX_CANCELLED = 1024;
@@ -29,7 +29,7 @@ class WaitingPacket {
 }
 
 /** What the RPC side keeps of one connection: its calls in flight, and the packets that wait for one of them to end. */
-export class RpcConnection implements ReplyTarget, TurnTaker {
+export class RpcConnection implements ReplyTarget, PlaceSeeker {
   /** The routes of this connection's loop, by number; null: to be looked up by the pattern each time. */
   readonly routes: (Route | null)[];
   private readonly calls = new CallList();
@@ -44,6 +44,7 @@ export class RpcConnection implements ReplyTarget, TurnTaker {
   private relief: Subscription | undefined;
   private paused = false;
   private starting = false;
+  private shedding = false;
   /** What requests are told now that the time for answers is over. */
   private expiry: unknown;
 
@@ -79,8 +80,13 @@ export class RpcConnection implements ReplyTarget, TurnTaker {
       return;
     }
     if (this.scope.closed || (this.cancelled.size > 0 && this.cancelled.delete(id))) return;
+    if (this.shedding) {
+      this.dispatcher.overloaded(this, id);
+      return;
+    }
     const call = new RpcCall(this, id, context);
     this.calls.add(call);
+    this.dispatcher.admission.begin();
     this.scope.begin();
     call.run(handler, data);
   }
@@ -134,6 +140,7 @@ export class RpcConnection implements ReplyTarget, TurnTaker {
 
   finish(call: RpcCall): void {
     this.calls.remove(call);
+    this.dispatcher.admission.end();
     this.scope.complete();
     if (this.waiting.length > 0) this.goOn();
   }
@@ -169,11 +176,25 @@ export class RpcConnection implements ReplyTarget, TurnTaker {
     if (this.waiting.length > 0) this.goOn();
   }
 
+  /** Packets wait, and not for the peer to read. */
+  get seeking(): boolean {
+    return this.waiting.length > 0 && !this.hasPlace();
+  }
+
+  /** Answers the requests that wait with an error; events among them are handled. */
+  shed(): void {
+    this.shedding = true;
+    while (this.waiting.length > 0) this.startNext();
+    this.shedding = false;
+  }
+
   private hasRoom(): boolean {
-    return (
-      !this.connection.congested &&
-      this.calls.length + this.preparing + this.abandoned < this.dispatcher.concurrency
-    );
+    return !this.connection.congested && this.hasPlace();
+  }
+
+  private hasPlace(): boolean {
+    const { concurrency, admission } = this.dispatcher;
+    return this.calls.length + this.preparing + this.abandoned < concurrency && !admission.full;
   }
 
   private handle(text: string, route: number, dataStart: number, idLength: number): void {
@@ -186,7 +207,7 @@ export class RpcConnection implements ReplyTarget, TurnTaker {
     this.waiting.push(packet);
     this.scope.begin();
     if (this.hasRoom()) this.dispatcher.turns.join(this);
-    else this.awaitRelief();
+    else this.awaitRoom();
     if (this.paused || !this.waiting.full) return;
     this.paused = true;
     this.scope.pauseReading();
@@ -198,13 +219,16 @@ export class RpcConnection implements ReplyTarget, TurnTaker {
     const { turns } = this.dispatcher;
     while (this.mayStartNext() && turns.idle && turns.mayStart()) this.startNext();
     if (this.mayStartNext()) turns.join(this);
-    else this.awaitRelief();
+    else this.awaitRoom();
   }
 
   takeTurn(): boolean {
     if (this.mayStartNext()) this.startNext();
     const more = this.mayStartNext();
-    if (!more) this.awaitRelief();
+    if (!more) {
+      this.awaitRoom();
+      this.dispatcher.admission.offer(); // it may have had its turn for a place that it did not need
+    }
     return more;
   }
 
@@ -226,6 +250,11 @@ export class RpcConnection implements ReplyTarget, TurnTaker {
     if (!this.paused || !this.waiting.low) return;
     this.paused = false;
     this.scope.resumeReading();
+  }
+
+  private awaitRoom(): void {
+    if (this.seeking) this.dispatcher.admission.seek(this);
+    this.awaitRelief();
   }
 
   /** Replies to packets that wait would only add to output that the peer has yet to read. */

@@ -1,8 +1,15 @@
-import type { MessageHandler } from '@nestjs/microservices';
+import type { ReadPacket } from '@nestjs/microservices';
 import { GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
 import type { GevDeserializer } from '../core/options.js';
-import { CANCEL_PATTERN, CAPABILITIES, HELLO_PATTERN, NO_MESSAGE_HANDLER } from '../protocol/nest-json.js';
+import {
+  CANCEL_PATTERN,
+  CAPABILITIES,
+  HELLO_PATTERN,
+  NO_MESSAGE_HANDLER,
+  OVERLOADED,
+} from '../protocol/nest-json.js';
+import type { Admission } from './admission.js';
 import { escapeControls, type ErrorLog } from './error-log.js';
 import type { NestHandler } from './event-handlers.js';
 import { isStream, isThenable } from './handler-result.js';
@@ -42,9 +49,13 @@ export interface RpcSetup {
   readonly concurrency: number;
   /** Undefined: packets are taken as they are. */
   readonly deserializer: GevDeserializer | undefined;
+  /** Nest's own way with events, where the application has overridden it. */
+  readonly handleEvent:
+    ((pattern: string, packet: ReadPacket, context: GevContext) => Promise<unknown>) | undefined;
   /** Packets and events at work. */
   readonly work: Tally;
   readonly turns: Turns;
+  readonly admission: Admission;
   readonly log: ErrorLog;
   readonly describe: (connection: GevConnection) => string;
 }
@@ -59,6 +70,7 @@ export class RpcDispatcher {
   readonly concurrency: number;
   readonly work: Tally;
   readonly turns: Turns;
+  readonly admission: Admission;
   private readonly routes: (Route | null)[][] = [];
 
   constructor(private readonly setup: RpcSetup) {
@@ -67,6 +79,7 @@ export class RpcDispatcher {
     this.concurrency = setup.concurrency;
     this.work = setup.work;
     this.turns = setup.turns;
+    this.admission = setup.admission;
   }
 
   /** The routes of a loop, which numbers patterns as they come. */
@@ -91,7 +104,7 @@ export class RpcDispatcher {
     dataStart: number,
     idLength: number,
   ): boolean {
-    if (this.setup.deserializer !== undefined) return false;
+    if (this.setup.deserializer !== undefined || this.setup.routes.dynamic) return false;
     let route = rpc.routes[number];
     if (route === undefined) route = this.learn(rpc, text, number, dataStart);
     if (route === null) return false;
@@ -145,6 +158,18 @@ export class RpcDispatcher {
     );
   }
 
+  /** A request found no place among the calls in flight. */
+  overloaded(rpc: RpcConnection, id: unknown): void {
+    const { admission, log, describe } = this.setup;
+    admission.shed++;
+    log.report(
+      'overloaded',
+      'warn',
+      `A request of ${describe(rpc.connection)} was refused: no call has ended for 2 s`,
+    );
+    this.replies.send(rpc, id, 'error', OVERLOADED);
+  }
+
   private learn(rpc: RpcConnection, text: string, number: number, dataStart: number): Route | null {
     let route: Route | null = null;
     try {
@@ -159,16 +184,12 @@ export class RpcDispatcher {
   }
 
   private dispatch(rpc: RpcConnection, value: unknown): void {
-    if (typeof value !== 'object' || value === null) {
-      this.refuse(rpc.connection, 'no packet: an object with "pattern" and "data" was expected');
-      return;
-    }
-    const packet = value as IncomingPacket;
+    // JSON that is no packet is an event without a name, as Nest takes it.
+    const packet: IncomingPacket = typeof value === 'object' && value !== null ? value : {};
     const pattern = patternText(packet.pattern);
     const { id } = packet;
-    if (id !== undefined) this.request(rpc, pattern, packet, id);
-    else if (packet.pattern !== undefined) this.event(rpc, pattern, packet);
-    else this.refuse(rpc.connection, 'a packet with neither pattern nor id');
+    if (id === undefined) this.event(rpc, pattern, packet);
+    else this.request(rpc, pattern, packet, id);
   }
 
   private request(rpc: RpcConnection, pattern: string, packet: IncomingPacket, id: unknown): void {
@@ -184,9 +205,9 @@ export class RpcDispatcher {
   }
 
   private event(rpc: RpcConnection, pattern: string, packet: IncomingPacket): void {
-    const { routes, log } = this.setup;
+    const { routes, log, handleEvent } = this.setup;
     const handler = routes.find(pattern);
-    if (handler === undefined) {
+    if (handler === undefined && (pattern === CANCEL_PATTERN || handleEvent === undefined)) {
       if (pattern === CANCEL_PATTERN) rpc.cancel(packet.data);
       else log.report('unhandled event', 'error', `There is no handler for the event ${show(pattern)}`);
       return;
@@ -194,11 +215,15 @@ export class RpcDispatcher {
     if (rpc.expired) return;
     const context = new GevContext([rpc.connection, pattern, packet.metadata]);
     this.work.up(1);
-    this.run(rpc, handler, packet.data, context);
+    const run: NestHandler =
+      handleEvent === undefined
+        ? (handler as NestHandler)
+        : () => handleEvent(pattern, packet as ReadPacket, context);
+    this.run(rpc, run, packet.data, context);
   }
 
   /** An event's handler. It owes nothing to the connection, and goes on when that closes: its sender may not wait. */
-  private run(rpc: RpcConnection, handler: MessageHandler, data: unknown, context: GevContext): void {
+  private run(rpc: RpcConnection, handler: NestHandler, data: unknown, context: GevContext): void {
     let settled = false;
     const done = (): void => {
       settled = true;
@@ -206,7 +231,7 @@ export class RpcDispatcher {
       this.work.down(1);
     };
     const failed = (error: unknown): void => {
-      this.reportFailure(rpc.connection, context.getPattern(), error);
+      if (!isLogged(error)) this.reportFailure(rpc.connection, context.getPattern(), error);
       if (!settled) done();
     };
     const take = (value: unknown): void => {
@@ -214,7 +239,7 @@ export class RpcDispatcher {
       else done();
     };
     try {
-      const result: unknown = (handler as NestHandler)(data, context);
+      const result: unknown = handler(data, context);
       if (isThenable(result)) result.then(take).then(undefined, failed);
       else take(result);
     } catch (error) {
@@ -247,6 +272,12 @@ export class RpcDispatcher {
     log.report('protocol', 'warn', `${describe(connection)} is closed: it sent ${what}`);
     connection.failProtocol();
   }
+}
+
+/** What Nest's exception handler makes of an error it did not expect, when it has logged it with its stack. */
+function isLogged(error: unknown): boolean {
+  const { status, message } = (error ?? {}) as { readonly status?: unknown; readonly message?: unknown };
+  return status === 'error' && message === 'Internal server error' && !(error instanceof Error);
 }
 
 /** A pattern in a log line: quoted, escaped and cut. */

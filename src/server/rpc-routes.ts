@@ -15,11 +15,13 @@ export class RouteTable {
    * @param handlers those that Nest registered, by their normalised pattern
    * @param resolve Nest's own way, which parses and normalises the pattern first
    * @param wrap applied once to each handler found
+   * @param dynamic the application looks handlers up in its own way: nothing is remembered
    */
   constructor(
     private readonly handlers: ReadonlyMap<string, MessageHandler>,
     private readonly resolve: (pattern: string) => MessageHandler | null,
     private readonly wrap: (handler: MessageHandler) => MessageHandler,
+    readonly dynamic = false,
   ) {}
 
   find(pattern: string): MessageHandler | undefined {
@@ -32,6 +34,10 @@ export class RouteTable {
   }
 
   private learn(pattern: string): MessageHandler | undefined {
+    if (this.dynamic) {
+      const handler = this.resolve(pattern);
+      return handler === null ? undefined : this.wrap(handler);
+    }
     const found =
       this.handlers.get(pattern) ?? (MAY_BE_JSON.test(pattern) ? this.resolve(pattern) : undefined);
     if (found === undefined || found === null) return undefined;

@@ -1,5 +1,6 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { decorated } from '../core/decorated.js';
 import { GevTimerMetadataAccessor } from './gev-timer-metadata.accessor.js';
 import { NON_STATIC_TIMER } from './gev-timer.messages.js';
 import { GevTimerOrchestrator } from './gev-timer.orchestrator.js';
@@ -24,6 +25,7 @@ export class GevTimerExplorer implements OnModuleInit {
     // The init() of a Nest microservice calls its hooks twice.
     if (this.explored) return;
     this.explored = true;
+    decorated.timersAreSought = true;
     // An alias (useExisting) shows the same instance again.
     const seen = new Set<unknown>();
     for (const wrapper of [...this.discovery.getControllers(), ...this.discovery.getProviders()]) {

@@ -394,7 +394,14 @@ describe('the client', () => {
     await client.close();
     expect(() => client.unwrap()).toThrow(expect.objectContaining({ code: 'ERR_GEV_NOT_CONNECTED' }));
     expect(client.stats().endpoints).toEqual([
-      { address: '127.0.0.1:1', state: 'idle', connections: 0, inFlight: 0, ejected: false },
+      {
+        address: '127.0.0.1:1',
+        state: 'idle',
+        connections: 0,
+        inFlight: 0,
+        bufferedBytes: 0,
+        ejected: false,
+      },
     ]);
 
     const reply = firstValueFrom(client.send('x', 1));

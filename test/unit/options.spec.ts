@@ -26,7 +26,8 @@ describe('server options', () => {
       loadBalance: 'round-robin',
       maxConnections: 0,
       codec: nestJson(),
-      concurrency: 1024,
+      concurrency: Infinity,
+      maxInFlight: Infinity,
       maxFrameLength: 4 * 1024 * 1024,
       incompleteFrameTimeout: 30_000,
       serializer: undefined,
@@ -64,7 +65,8 @@ describe('server options', () => {
   it.each<[keyof GevServerOptions, unknown]>([
     ['host', ''],
     ['port', 65_536],
-    ['port', '80'],
+    ['port', 'eighty'],
+    ['port', '65536'],
     ['path', 5],
     ['backlog', 0],
     ['reusePort', 1],
@@ -87,13 +89,21 @@ describe('server options', () => {
     ['idleOn', 'sent'],
     ['handshakeTimeout', -1],
     ['closeTimeout', -1],
-    ['halfCloseTimeout', null],
+    ['halfCloseTimeout', '5'],
     ['drainTimeout', Number.NaN],
     ['logger', { log: () => undefined }],
   ])('%s: %p is refused by name', (option, value) => {
     const error = refusal({ [option]: value });
     expect(error).toMatchObject({ name: 'GevOptionsError', code: 'ERR_GEV_INVALID_OPTION', option });
     expect(error.message).toMatch(new RegExp(`^Option "${option}" must be .+, not .+$`));
+  });
+
+  it('N3: undefined and null are options left out, and a port may be text, as in the environment', () => {
+    const names = Object.keys(validateServerOptions()).filter((name) => name !== 'gateConnections');
+    const absent: unknown = Object.fromEntries(names.map((name) => [name, null]));
+    expect(validateServerOptions(absent as GevServerOptions)).toEqual(validateServerOptions());
+    const nestOnly = { tlsOptions: undefined, serializer: null, port: '3001' };
+    expect(validateServerOptions(nestOnly as unknown as GevServerOptions).port).toBe(3001);
   });
 
   it('an unknown name is refused with the one that was probably meant', () => {

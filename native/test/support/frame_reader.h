@@ -35,6 +35,10 @@ class FrameReader {
         invalid_ = true;
         return;
       }
+      if (frame.status == protocol::FrameResult::Status::kSkipped) {
+        kept_.erase(0, frame.consumed);
+        continue;
+      }
       frames_.push_back({kept_.substr(frame.payload_offset, frame.payload_length), frame.ascii});
       kept_.erase(0, frame.consumed);
       state_ = {};

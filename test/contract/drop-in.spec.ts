@@ -1,0 +1,145 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { Transport, type MessageHandler, type ReadPacket } from '@nestjs/microservices';
+import { GevServer, OnConnect, raw, RunEvery, type GevNetworkAddress } from 'nestjs-gev';
+import { map, of, type Observable, type Subscription } from 'rxjs';
+import { onCleanup } from '../kit/cleanup.js';
+import { FramePeer, serveEcho } from '../kit/frames.js';
+import { Peer } from '../kit/peer.js';
+import { pause, until } from '../kit/until.js';
+
+describe.each([0, 2])('a drop-in on %i loops', (loops) => {
+  it('N1: JSON that is no packet is an event that nobody handles, and the connection goes on', async () => {
+    const { port, lines } = await serveEcho({ loops });
+    const client = await FramePeer.connect(port);
+    client.write('{}', 'null', '[]', '"x"', '5', 'true', '{"data":1}', ...Array<string>(1_000).fill('{}'));
+    client.write({ pattern: 'echo', data: 'still here', id: '1' });
+    expect(await client.packets(1)).toEqual([{ response: 'still here', isDisposed: true, id: '1' }]);
+    expect(client.closed).toBe(false);
+    expect(lines[0]).toMatch('There is no handler for the event "undefined"');
+  });
+
+  it('N2: white space in front of a length is skipped, as people and scripts leave line ends', async () => {
+    const { port } = await serveEcho({ loops, incompleteFrameTimeout: 200 });
+    const client = await FramePeer.connect(port);
+    const text = JSON.stringify({ pattern: 'echo', data: 1, id: '1' });
+    client.peer.write(`${text.length}#${text}\r\n \t${text.length}#${text}\n`);
+    await client.packets(2);
+    // The last line end begins no frame: the connection outlives the time limit of incomplete ones.
+    await pause(500);
+    client.peer.write(`${text.length}#${text}`);
+    await client.packets(1);
+    client.peer.write(' '.repeat(17));
+    await until(() => client.closed);
+  });
+});
+
+describe('a drop-in', () => {
+  const warningsOf = async (server: GevServer, logger: { warn: jest.Mock }): Promise<string[]> => {
+    await new Promise((resolve) => server.listen(resolve));
+    onCleanup(() => server.close());
+    return logger.warn.mock.calls.map(([line]) => String(line));
+  };
+  const quiet = () => ({ log: jest.fn(), warn: jest.fn(), error: jest.fn() });
+  const local = { host: '127.0.0.1', port: 0, loops: 0 };
+
+  it('N3: unwrap() before listen gives what listeners and health checks hold on to', async () => {
+    const server = new GevServer({ ...local, codec: raw() });
+    const handle = server.unwrap();
+    const ports: unknown[] = [];
+    handle.addListener('connection', ({ remotePort }) => ports.push(remotePort));
+    expect([handle.listening, handle.address(), [...handle]]).toEqual([false, null, []]);
+    await new Promise((resolve) => server.listen(resolve));
+    onCleanup(() => server.close());
+    expect(server.unwrap()).toBe(handle);
+    const peer = await Peer.connect((handle.address() as GevNetworkAddress).port);
+    await until(() => ports.length > 0);
+    expect(ports).toEqual([peer.port]);
+    const count = new Promise((resolve) => handle.getConnections((_, open) => resolve(open)));
+    await expect(count).resolves.toBe(1);
+    expect(handle.listenerCount('connection')).toBe(1);
+    expect(handle.removeAllListeners('connection').listenerCount('connection')).toBe(0);
+  });
+
+  it.each([
+    ['getHandlerByPattern', 'anything', 'anything was looked up'],
+    ['send', 'known', 'sent known'],
+    ['transformToObservable', 'known', 'made known'],
+  ])('N4: an overridden %s() is called', async (method, pattern, expected) => {
+    class Own extends GevServer {
+      override getHandlerByPattern(asked: string): MessageHandler | null {
+        if (method !== 'getHandlerByPattern') return super.getHandlerByPattern(asked);
+        return () => Promise.resolve(`${asked} was looked up`);
+      }
+      override send(...[source, respond]: Parameters<GevServer['send']>): Subscription {
+        if (method !== 'send') return super.send(source, respond);
+        return super.send(source.pipe(map((value) => `sent ${String(value)}`)), respond);
+      }
+      override transformToObservable<T>(result: Observable<T> | Promise<T>): never {
+        const source = super.transformToObservable(result as Promise<T>) as Observable<unknown>;
+        if (method !== 'transformToObservable') return source as never;
+        return source.pipe(map((value) => `made ${String(value)}`)) as never;
+      }
+    }
+    // Unless the method is overridden it is not called at all: define only the one.
+    const prototype = Own.prototype as unknown as Record<string, unknown>;
+    for (const name of ['getHandlerByPattern', 'send', 'transformToObservable']) {
+      if (name !== method) delete prototype[name];
+    }
+    const server = new Own(local);
+    server.addHandler('known', (data: unknown) => Promise.resolve(of(data)) as never);
+    await new Promise((resolve) => server.listen(resolve));
+    onCleanup(() => server.close());
+    const client = await FramePeer.connect((server.address() as GevNetworkAddress).port);
+    client.write({ pattern, data: 'known', id: '1' }, { pattern, data: 'known', id: '2' });
+    const replies = await client.packets(2);
+    expect(replies.map(({ response }) => response as unknown)).toEqual([expected, expected]);
+  });
+
+  it('N4: an overridden handleEvent() is called', async () => {
+    const seen: unknown[] = [];
+    class Own extends GevServer {
+      override handleEvent(pattern: string, packet: ReadPacket): Promise<void> {
+        seen.push([pattern, packet.data]);
+        return Promise.resolve();
+      }
+    }
+    const server = new Own(local);
+    await new Promise((resolve) => server.listen(resolve));
+    onCleanup(() => server.close());
+    const client = await FramePeer.connect((server.address() as GevNetworkAddress).port);
+    client.write({ pattern: 'any', data: 1 }, { pattern: { cmd: 'x' }, data: 2 });
+    await until(() => seen.length === 2);
+    expect(seen).toEqual([
+      ['any', 1],
+      ['{"cmd":"x"}', 2],
+    ]);
+  });
+
+  it('N5: message patterns under a codec without packets are a warning with the remedy, once', async () => {
+    const logger = quiet();
+    const server = new GevServer({ ...local, codec: raw(), logger });
+    server.addHandler('sum', (() => Promise.resolve(1)) as never);
+    expect(await warningsOf(server, logger)).toEqual([
+      expect.stringMatching(/pattern sum\. Use codec: nestJson/),
+    ]);
+    await server.close();
+    expect(await warningsOf(server, logger)).toHaveLength(1);
+  });
+
+  it('N5: connection decorators that a transport id drops, and timers that nobody runs, are warnings', async () => {
+    class Devices {
+      @OnConnect()
+      connect(): void {}
+      @RunEvery(1_000)
+      push(): void {}
+    }
+    expect(new Devices()).toBeDefined();
+    const logger = quiet();
+    const server = new GevServer({ ...local, logger });
+    server.setTransportId(Transport.TCP);
+    expect(await warningsOf(server, logger)).toEqual([
+      expect.stringMatching(/does not register Devices\.connect .* Leave setTransportId\(\) out/),
+      expect.stringMatching(/Nobody runs Devices\.push: .* GevModule\.forRoot\(\)/),
+    ]);
+  });
+});
