@@ -92,6 +92,36 @@ export function calledBy(client, server) {
   };
 }
 
+/** @type {Contender} */
+export const fairnessTcp = {
+  id: 'fairness-tcp',
+  label: 'Nest TCP',
+  command: node('fairness.mjs'),
+  env: { TRANSPORT: 'tcp' },
+};
+
+const fairnessGev = (id, label, loops) => ({
+  id,
+  label,
+  command: node('fairness.mjs'),
+  env: { TRANSPORT: 'gev', LOOPS: loops },
+});
+
+export const fairnessGevInline = fairnessGev('fairness-gev-inline', 'nestjs-gev inline', '0');
+export const fairnessGevThreaded = fairnessGev('fairness-gev-threaded', 'nestjs-gev threaded', '1');
+export const fairnessGevTwoLoops = fairnessGev('fairness-gev-two', 'nestjs-gev, two threads', '2');
+
+/**
+ * A server of the fairness workload, with its load.
+ *
+ * @param {Contender} server
+ * @returns {Contender}
+ */
+export const fairlyLoaded = (server) => ({
+  ...server,
+  generator: { command: [process.execPath, clientScript('fairness.mjs')] },
+});
+
 /**
  * A contender, or its generator, as the copy of the benchmarks in another folder has it: it imports that folder's package.
  *

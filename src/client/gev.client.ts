@@ -3,6 +3,7 @@ import { ClientProxy, type MsPattern, type ReadPacket, type WritePacket } from '
 import { Observable, Subject, type Subscriber, type TeardownLogic } from 'rxjs';
 import { GevNotConnectedError } from '../core/client-errors.js';
 import { ContainedObservable } from '../core/contained-observable.js';
+import { overrides } from '../core/overrides.js';
 import { Reactor, type ReactorHandler } from '../core/reactor.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import { ClientReport } from './client-report.js';
@@ -139,6 +140,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     const payload = payloadOf(data);
     // Nest's own answer to a pattern or data that is nothing.
     if (isNil(pattern) || isNil(payload)) return super.send<TResult>(null, null);
+    if (this.isOverridden('publish', 'connect', 'createObserver')) return super.send(pattern, data);
     return this.observable((subscriber) => this.request(subscriber, pattern, payload, options));
   }
 
@@ -154,6 +156,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     const options = optionsOf(data);
     const payload = payloadOf(data);
     if (isNil(pattern) || isNil(payload)) return super.emit<TResult>(null, null);
+    if (this.isOverridden('dispatchEvent', 'connect')) return super.emit(pattern, data);
     const result = new Subject<TResult>();
     this.dispatch(pattern, payload, options, (error) => {
       if (error === undefined) {
@@ -166,10 +169,10 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     return this.observable((subscriber) => result.subscribe(subscriber));
   }
 
-  /** Nest's way to send a request, which `send()` does not take. */
+  /** Nest's way to send a request. `send()` takes it where a subclass has overridden a step of it. */
   protected override publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
     const subscription = new Observable((subscriber) =>
-      this.request(subscriber, packet.pattern, packet.data, { metadata: packet.metadata }),
+      this.request(subscriber, packet.pattern, payloadOf(packet.data), optionsOfPacket(packet)),
     ).subscribe({
       next: (response) => callback({ response }),
       error: (err: unknown) => callback({ err, isDisposed: true }),
@@ -178,10 +181,10 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     return () => subscription.unsubscribe();
   }
 
-  /** Nest's way to send an event, which `emit()` does not take. */
+  /** Nest's way to send an event. `emit()` takes it where a subclass has overridden a step of it. */
   protected override dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.dispatch(packet.pattern, packet.data, { metadata: packet.metadata }, (error) =>
+      this.dispatch(packet.pattern, payloadOf(packet.data), optionsOfPacket(packet), (error) =>
         error === undefined ? resolve(undefined as T) : reject(error),
       );
     });
@@ -216,6 +219,10 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
   private observable<Value>(subscribe: (subscriber: Subscriber<Value>) => TeardownLogic): Observable<Value> {
     const report = (culprit: string, error: unknown): void => this.report.contained(culprit, error);
     return new ContainedObservable(subscribe, 'A subscriber of a request or event', report, true);
+  }
+
+  private isOverridden(...methods: readonly string[]): boolean {
+    return overrides(this, GevClient.prototype, ...methods);
   }
 
   private session(): Endpoints {
@@ -257,6 +264,14 @@ function payloadOf(data: unknown): unknown {
 
 function optionsOf(data: unknown): GevRecordOptions | undefined {
   return data instanceof GevRecord ? data.options : undefined;
+}
+
+/** Of a packet that Nest has made: what a dispatch hook has attached goes beside the record's own. */
+function optionsOfPacket({ data, metadata }: ReadPacket): GevRecordOptions {
+  const options = optionsOf(data);
+  const attached = metadata as GevMetadata | undefined;
+  if (attached === undefined || options?.metadata === undefined) return { metadata: attached, ...options };
+  return { ...options, metadata: { ...attached, ...options.metadata } };
 }
 
 function isNil(value: unknown): value is null | undefined {

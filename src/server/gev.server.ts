@@ -12,6 +12,7 @@ import { GEV_TRANSPORT } from '../core/constants.js';
 import { ContainedObservable, EventSource } from '../core/contained-observable.js';
 import { GevAlreadyListeningError } from '../core/errors.js';
 import { Listeners } from '../core/listeners.js';
+import { overrides } from '../core/overrides.js';
 import type { GevServerOptions, ResolvedGevServerOptions } from '../core/options.js';
 import { Reactor } from '../core/reactor.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
@@ -29,7 +30,7 @@ import { PlainReplies, SerializedReplies } from './rpc-replies.js';
 import { RouteTable } from './rpc-routes.js';
 import { RpcDispatcher } from './rpc-dispatcher.js';
 import { findMisuse } from './misuse.js';
-import { overrides, throughReplySteps } from './overrides.js';
+import { throughReplySteps } from './reply-steps.js';
 import { drain } from './shutdown.js';
 
 const NO_CONNECTIONS: ReadonlyMap<number, GevConnection> = new Map();

@@ -82,8 +82,10 @@ function client(log: Log, options: GevClientOptions, late = false): GevClient {
     log.note(`dispatch ${packet.data}`);
     (packet as { metadata?: unknown }).metadata = { user: user.getStore() };
   });
+  // Listeners are called as whoever added them.
+  const maker = user.getStore();
   for (const event of ['connect', 'disconnect', 'reconnecting', 'error'] as const)
-    made.on(event, () => log.note(event));
+    made.on(event, () => log.note([event, maker].join(' ').trim()));
   made.status.subscribe(() => log.note('status'));
   return made;
 }
@@ -132,7 +134,7 @@ describe.each([0, 2])('whose context it is in a client on %i loops', (loops) => 
     async (late) => {
       const { port, told } = await answering();
       const log = new Log();
-      const made = user.run('whoever made it', () => client(log, { port, loops }, late));
+      const made = user.run('maker', () => client(log, { port, loops }, late));
       for (const round of ['connecting', 'connected']) {
         const all = names.flatMap((name) => [
           subscribeAs(`${name}-${round}`, log, () => made.send('echo', `${name}-${round}`)),

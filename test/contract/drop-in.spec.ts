@@ -1,7 +1,15 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { Transport, type MessageHandler, type ReadPacket } from '@nestjs/microservices';
-import { GevServer, OnConnect, raw, RunEvery, type GevNetworkAddress } from 'nestjs-gev';
-import { map, of, type Observable, type Subscription } from 'rxjs';
+import { Transport, type MessageHandler, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import {
+  GevClient,
+  GevRecordBuilder,
+  GevServer,
+  OnConnect,
+  raw,
+  RunEvery,
+  type GevNetworkAddress,
+} from 'nestjs-gev';
+import { lastValueFrom, map, of, type Observable, type Observer, type Subscription } from 'rxjs';
 import { onCleanup } from '../kit/cleanup.js';
 import { FramePeer, serveEcho } from '../kit/frames.js';
 import { Peer } from '../kit/peer.js';
@@ -141,5 +149,46 @@ describe('a drop-in', () => {
       expect.stringMatching(/does not register Devices\.connect .* Leave setTransportId\(\) out/),
       expect.stringMatching(/Nobody runs Devices\.push: .* GevModule\.forRoot\(\)/),
     ]);
+  });
+});
+
+describe('a client that is a drop-in', () => {
+  it.each([
+    ['publish', 'published'],
+    ['connect', 'connected'],
+    ['createObserver', 'observed'],
+    ['dispatchEvent', 'dispatched'],
+  ])('N4: an overridden %s() is called', async (method, expected) => {
+    const seen: string[] = [];
+    class Own extends GevClient {
+      protected override publish(...args: Parameters<GevClient['publish']>): () => void {
+        seen.push('published');
+        return super.publish(...args);
+      }
+      override connect(): Promise<void> {
+        seen.push('connected');
+        return super.connect();
+      }
+      protected override createObserver<T>(observer: Observer<T>): (packet: WritePacket) => void {
+        seen.push('observed');
+        return super.createObserver(observer);
+      }
+      protected override dispatchEvent<T>(packet: ReadPacket): Promise<T> {
+        seen.push('dispatched');
+        return super.dispatchEvent(packet);
+      }
+    }
+    const prototype = Own.prototype as unknown as Record<string, unknown>;
+    for (const name of ['publish', 'connect', 'createObserver', 'dispatchEvent']) {
+      if (name !== method) delete prototype[name];
+    }
+    const { port, notes } = await serveEcho({ loops: 0 });
+    const client = new Own({ host: '127.0.0.1', port, loops: 0 });
+    onCleanup(() => client.close());
+    const record = new GevRecordBuilder('data').setMetadata({ trace: '1' }).build();
+    expect(await lastValueFrom(client.send('echo', record))).toBe('data');
+    await lastValueFrom(client.emit('note', 'event'), { defaultValue: undefined });
+    await until(() => notes.length === 1);
+    expect(new Set(seen)).toEqual(new Set([expected]));
   });
 });

@@ -3,13 +3,6 @@ import type { MessageHandler, WritePacket } from '@nestjs/microservices';
 import type { GevContext } from '../context/gev.context.js';
 import type { NestHandler } from './event-handlers.js';
 
-/** Whether one of the methods is not the prototype's own: a subclass, or the application, has put another in its place. */
-export function overrides(instance: object, prototype: object, ...methods: readonly string[]): boolean {
-  const own = instance as Record<string, unknown>;
-  const base = prototype as Record<string, unknown>;
-  return methods.some((method) => own[method] !== base[method]);
-}
-
 /** Nest's own steps from a handler's result to its replies, as a subclass may have overridden them. */
 export interface ReplySteps {
   toObservable(result: unknown): Observable<unknown>;
