@@ -269,7 +269,7 @@ function optionsOf(data: unknown): GevRecordOptions | undefined {
 /** Of a packet that Nest has made: what a dispatch hook has attached goes beside the record's own. */
 function optionsOfPacket({ data, metadata }: ReadPacket): GevRecordOptions {
   const options = optionsOf(data);
-  const attached = metadata as GevMetadata | undefined;
+  const attached = metadata;
   if (attached === undefined || options?.metadata === undefined) return { metadata: attached, ...options };
   return { ...options, metadata: { ...attached, ...options.metadata } };
 }

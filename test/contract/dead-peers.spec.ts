@@ -22,12 +22,10 @@ if (noNamespaces !== undefined) console.warn(`K1 IS NOT TESTED: ${noNamespaces}`
   async function expectNoticed(network: NetworkNamespace, watching: Child, port: number): Promise<void> {
     await watching.report('ready');
     network.partition(port);
-    const cutAt = performance.now();
     for (const kind of ['silent', 'pushed']) {
-      const end = await watching.report(kind);
+      const end = await watching.report(kind, 2 * CONFIGURED_MS);
       expect(end).toEqual({ [kind]: 'reset', code: 'ETIMEDOUT' });
     }
-    expect(performance.now() - cutAt).toBeLessThan(2 * CONFIGURED_MS);
   }
 
   it('K1: a server notices within twice the configured time, whether its peer is pushed to or silent', async () => {
@@ -36,7 +34,7 @@ if (noNamespaces !== undefined) console.warn(`K1 IS NOT TESTED: ${noNamespaces}`
     const { port } = (await server.report('port')) as { port: number };
     await start(network, 'peers', { port });
     await expectNoticed(network, server, port);
-  }, 40_000);
+  });
 
   it('K1: a client notices within twice the configured time, whether its server is pushed to or silent', async () => {
     const network = await NetworkNamespace.create();
@@ -44,5 +42,5 @@ if (noNamespaces !== undefined) console.warn(`K1 IS NOT TESTED: ${noNamespaces}`
     const { port } = (await server.report('port')) as { port: number };
     const client = await start(network, 'clients', { loops, host: '127.0.0.1', port, ...liveness });
     await expectNoticed(network, client, port);
-  }, 40_000);
+  });
 });
