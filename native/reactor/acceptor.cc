@@ -41,9 +41,10 @@ bool IsOfOneClient(int error) noexcept {
 
 }  // namespace
 
-Acceptor::Acceptor(EventLoop& loop, Descriptor listener, Callback on_accept)
+Acceptor::Acceptor(EventLoop& loop, Descriptor listener, SocketFile file, Callback on_accept)
     : loop_(loop),
       listener_(std::move(listener)),
+      file_(std::move(file)),
       spare_(SocketOps::OpenSpare()),
       on_accept_(std::move(on_accept)) {
   retry_.target = this;
@@ -61,6 +62,7 @@ bool Acceptor::Serve() {
 }
 
 void Acceptor::AcceptRestAndClose() {
+  file_.Remove();
   for (int i = 0; i < kFinalAccepts && listener_.valid() && AcceptOne(); ++i) continue;
   loop_.wheel().Cancel(retry_);
   ready_ = false;

@@ -8,6 +8,8 @@
 
 namespace reactor {
 
+class SocketFile;
+
 /// Owns one descriptor and closes it. Movable, not copyable; any thread, one at a time.
 class Descriptor {
  public:
@@ -72,8 +74,10 @@ struct ListenOptions {
 /// how the listeners of one group share a port that nobody else had. Returns 0 or -errno.
 int AllowSharing(int listener) noexcept;
 
-/// A bound, listening, non-blocking socket. A stale Unix socket file (nobody accepts on it) is
-/// replaced. Throws std::system_error with the system call's errno; leaks nothing on the way.
-Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options);
+/// A bound, listening, non-blocking socket; of a Unix socket, `file` becomes its name
+/// (null: the name stays). Throws
+/// std::system_error with the system call's errno; leaks nothing on the way.
+Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options,
+                    SocketFile* file = nullptr);
 
 }  // namespace reactor

@@ -34,10 +34,23 @@ ssize_t MockStream::Send(const void* data, std::size_t size) {
   return static_cast<ssize_t>(count);
 }
 
+bool MockStream::SendUrgent() {
+  const auto other = other_.lock();
+  if (!other || error_ != 0 || reset_ || fin_sent_ || Room() == 0) return false;
+  if (other->urgent_.empty() || other->urgent_.back() != other->input_.size()) {
+    other->urgent_.push_back(other->input_.size());
+  }
+  other->RaiseEdge();
+  return true;
+}
+
 ssize_t MockStream::Receive(void* buffer, std::size_t size) {
+  if (!urgent_.empty() && urgent_.front() == 0) urgent_.pop_front();
   const ssize_t result = Peek(buffer, size);
   if (result > 0) {
-    input_.erase(0, static_cast<std::size_t>(result));
+    const auto count = static_cast<std::size_t>(result);
+    input_.erase(0, count);
+    for (std::size_t& place : urgent_) place -= count;
     if (const auto other = other_.lock()) other->TellRoom();
   }
   return result;
@@ -45,7 +58,10 @@ ssize_t MockStream::Receive(void* buffer, std::size_t size) {
 
 ssize_t MockStream::Peek(void* buffer, std::size_t size) {
   if (!input_.empty()) {
-    const std::size_t count = std::min(size, input_.size());
+    // It stops at an urgent byte, but not at one that it begins with.
+    const auto place = std::ranges::find_if(urgent_, [](std::size_t at) { return at > 0; });
+    const std::size_t end = place == urgent_.end() ? input_.size() : *place;
+    const std::size_t count = std::min(size, end);
     std::memcpy(buffer, input_.data(), count);
     return static_cast<ssize_t>(count);
   }
@@ -109,6 +125,7 @@ std::uint32_t MockStream::Readiness() const {
   if (fin_received_ || reset_) bits |= EPOLLRDHUP;
   if (reset_ || (fin_received_ && fin_sent_)) bits |= EPOLLHUP;
   if (error_ != 0) bits |= EPOLLERR;
+  if (!urgent_.empty()) bits |= EPOLLPRI;
   return bits;
 }
 
