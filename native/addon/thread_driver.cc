@@ -58,15 +58,14 @@ void ThreadDriver::OnReadable() {
 }
 
 // One slice for each reactor that has events, again and again. False: at the deadline some may be
-// left.
+// left, and the next round begins with the one whose turn it is.
 bool ThreadDriver::DeliverInTurn(reactor::Nanoseconds deadline) {
   // A handler may start and stop reactors: look anew each time.
   const std::vector<ReactorWrap*>& reactors = environment_.reactors();
-  for (std::size_t idle = 0; idle < reactors.size();) {
-    if (environment_.ending()) return false;
-    ReactorWrap& wrap = *reactors[next_reactor_++ % reactors.size()];
+  for (std::size_t idle = 0; idle < reactors.size(); ++next_reactor_) {
     const reactor::Nanoseconds now = reactor::MonotonicNow();
-    if (now >= deadline) return false;
+    if (environment_.ending() || now >= deadline) return false;
+    ReactorWrap& wrap = *reactors[next_reactor_ % reactors.size()];
     const bool delivered = wrap.threaded() && wrap.DeliverSlice(std::min(now + kSlice, deadline));
     idle = delivered ? 0 : idle + 1;
   }

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "bridge/doorbell.h"
@@ -29,6 +30,11 @@ class LoopBridge final : public reactor::LoopHandler {
 
   /// Once, before the loop's first turn.
   void Attach(reactor::EventLoop& loop) noexcept { loop_ = &loop; }
+
+  /// Texts of patterns that are handled. Before the loop's first turn.
+  void KnowPatterns(std::span<const std::string> patterns) {
+    for (const std::string& pattern : patterns) patterns_.Know(pattern);
+  }
 
   [[nodiscard]] InboundStream& inbound() noexcept { return inbound_; }
   [[nodiscard]] Mailbox& mailbox() noexcept { return mailbox_; }

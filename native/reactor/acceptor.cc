@@ -16,9 +16,10 @@ constexpr Nanoseconds kAcceptRetryDelay = FromMilliseconds(100);
 
 }  // namespace
 
-Acceptor::Acceptor(EventLoop& loop, Descriptor listener, Callback on_accept)
+Acceptor::Acceptor(EventLoop& loop, Descriptor listener, SocketFile file, Callback on_accept)
     : loop_(loop),
       listener_(std::move(listener)),
+      file_(std::move(file)),
       spare_(SocketOps::OpenSpare()),
       on_accept_(std::move(on_accept)) {
   retry_.target = this;
@@ -36,6 +37,7 @@ bool Acceptor::Serve() {
 }
 
 void Acceptor::AcceptRestAndClose() {
+  file_.Remove();
   for (int i = 0; i < kFinalAccepts && listener_.valid() && AcceptOne(); ++i) continue;
   loop_.wheel().Cancel(retry_);
   ready_ = false;

@@ -4,6 +4,7 @@
 
 #include "reactor/endpoint.h"
 #include "reactor/socket.h"
+#include "reactor/socket_file.h"
 #include "reactor/timer_wheel.h"
 
 namespace reactor {
@@ -17,8 +18,9 @@ class Acceptor final : public TimerTarget {
  public:
   using Callback = std::function<void(Descriptor, const Endpoint&)>;
 
-  /// Takes over `listener` and registers it with the loop's poller. Throws std::system_error.
-  Acceptor(EventLoop& loop, Descriptor listener, Callback on_accept);
+  /// Takes over `listener`, and its name if it is a Unix socket, and registers it with the loop's
+  /// poller. Throws std::system_error.
+  Acceptor(EventLoop& loop, Descriptor listener, SocketFile file, Callback on_accept);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
   ~Acceptor();
@@ -28,7 +30,8 @@ class Acceptor final : public TimerTarget {
   [[nodiscard]] bool ready() const noexcept { return ready_; }
   /// Accepts up to the budget of one turn. Returns true while more may be waiting.
   bool Serve();
-  /// Takes what the kernel has already completed, then closes the listening socket.
+  /// Takes away the name of a Unix socket, then what the kernel has already completed, and closes
+  /// the listening socket.
   void AcceptRestAndClose();
 
   void OnDeadline() override;
@@ -39,6 +42,7 @@ class Acceptor final : public TimerTarget {
 
   EventLoop& loop_;
   Descriptor listener_;
+  SocketFile file_;  // behind it, so that it goes first
   Descriptor spare_;
   Callback on_accept_;
   TimerNode retry_;

@@ -47,6 +47,9 @@ void Connection::Open(EventLoop& loop, std::uint32_t slot, Descriptor socket,
   socket_ = std::move(socket);
   remote_ = remote;
   dial_ = dial;
+  // Of a Unix socket a receive call stops at descriptors, which nobody wants and the kernel closes.
+  tells_rest_ = !remote.is_unix();
+  stops_short_ = remote.is_unix();
   Enter(State::kOpen);
   paused_ = loop.options().connection.start_paused;
   Touch();
@@ -97,6 +100,7 @@ bool Connection::IsConsistent() const noexcept {
 void Connection::OnReady(Ready ready) noexcept {
   if (state_ == State::kClosed) return;
   if (Has(ready, Ready::kRead)) readable_ = fresh_edge_ = true;
+  if (Has(ready, Ready::kUrgent)) stops_short_ = true;
   if (Has(ready, Ready::kHangup)) {
     hangup_ = true;
     // Nobody reads from a paused connection: ask, or a reset would go unnoticed.
@@ -194,15 +198,18 @@ void Connection::Discard() noexcept {
 std::size_t Connection::Receive(std::span<std::byte> room) noexcept {
   const bool fresh_edge = std::exchange(fresh_edge_, false);
   ssize_t result = 0;
+  int rest = -1;
   do {
-    result = SocketOps::Receive(fd(), room.data(), room.size());
+    result = tells_rest_ ? SocketOps::ReceiveWithRest(fd(), room.data(), room.size(), rest)
+                         : SocketOps::Receive(fd(), room.data(), room.size());
   } while (result == -EINTR);
   if (result > 0) {
     const auto count = static_cast<std::size_t>(result);
     loop_->CountReceived(count);
-    // A stream that gave less than asked for is empty, and the next byte is a new edge (epoll(7)).
-    // A hang-up has no further edge: read on to the end.
-    if (count < room.size() && !hangup_) readable_ = false;
+    // The next byte of a stream that is empty is a new edge (epoll(7)); of bytes left in it, or of
+    // a hang-up, nobody would speak again. That less came than was asked for does not make it
+    // empty: calls may stop at urgent data, or somebody between us and the kernel cut them short.
+    if (count < room.size() && rest == 0 && !hangup_ && !stops_short_) readable_ = false;
     return count;
   }
   readable_ = false;
@@ -356,11 +363,8 @@ std::size_t Connection::WriteDirect(std::span<const std::span<const std::byte>> 
       return written;
     }
     CountWritten(static_cast<std::size_t>(result));
+    // Part of it does not mean that the kernel is full: only EAGAIN promises a new edge.
     written += static_cast<std::size_t>(result);
-    if (static_cast<std::size_t>(result) < asked) {
-      writable_ = false;  // the kernel is full; room is a new edge
-      return written;
-    }
   }
   return written;
 }

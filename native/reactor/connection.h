@@ -152,6 +152,8 @@ class Connection final : public TimerTarget {
   bool writable_ = true;          // the last write was taken whole
   bool fresh_edge_ = false;       // an edge, and nothing received since
   bool hangup_ = false;           // the poller saw FIN or a failure: read to the end
+  bool tells_rest_ = false;       // received bytes come with the word of what is left
+  bool stops_short_ = false;      // a receive call may stop before the end: at urgent data
   bool paused_ = false;           // by the application
   bool over_high_water_ = false;  // reading pauses until low water
   bool unparsed_ = false;         // the handler keeps bytes it had no room for

@@ -145,7 +145,7 @@ std::string Endpoint::host() const {
     if (is_mapped_ipv4()) {
       return ::inet_ntop(AF_INET, &address.s6_addr[kMappedPrefix], text.data(), text.size());
     }
-    return ::inet_ntop(AF_INET6, &address, text.data(), text.size());
+    return ::inet_ntop(AF_INET6, &address, text.data(), text.size()) + Scope();
   }
   if (is_unix() && length_ > offsetof(sockaddr_un, sun_path)) {
     const auto address = As<sockaddr_un>(data());
@@ -153,6 +153,15 @@ std::string Endpoint::host() const {
     return {path, ::strnlen(path, length_ - offsetof(sockaddr_un, sun_path))};
   }
   return {};
+}
+
+// A link-local address means nothing without the interface it is on.
+std::string Endpoint::Scope() const {
+  const std::uint32_t index = As<sockaddr_in6>(data()).sin6_scope_id;
+  if (index == 0) return {};
+  std::array<char, IF_NAMESIZE> name{};
+  return ::if_indextoname(index, name.data()) != nullptr ? "%" + std::string(name.data())
+                                                         : "%" + std::to_string(index);
 }
 
 std::uint64_t Endpoint::HostHash() const noexcept {

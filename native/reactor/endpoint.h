@@ -36,13 +36,15 @@ class Endpoint {
   [[nodiscard]] socklen_t length() const noexcept { return length_; }
   /// Host byte order; 0 for Unix sockets.
   [[nodiscard]] std::uint16_t port() const noexcept;
-  /// "127.0.0.1", "::1" (an IPv4 peer of a dual-stack listener as IPv4), or the path.
+  /// "127.0.0.1", "::1" (an IPv4 peer of a dual-stack listener as IPv4), "fe80::1%eth0", or the
+  /// path.
   [[nodiscard]] std::string host() const;
   /// Equal for all connections of one client address, whatever its port.
   [[nodiscard]] std::uint64_t HostHash() const noexcept;
 
  private:
   [[nodiscard]] bool is_mapped_ipv4() const noexcept;
+  [[nodiscard]] std::string Scope() const;  // of an IPv6 address: "%eth0", or empty
 
   sockaddr_storage address_{};
   socklen_t length_ = 0;

@@ -187,8 +187,9 @@ void EventLoop::Wake() noexcept {
 
 // --- connections ---------------------------------------------------------------------------------
 
-void EventLoop::Listen(Descriptor listener, Acceptor::Callback on_accept) {
-  acceptor_ = std::make_unique<Acceptor>(*this, std::move(listener), std::move(on_accept));
+void EventLoop::Listen(Descriptor listener, Acceptor::Callback on_accept, SocketFile file) {
+  acceptor_ =
+      std::make_unique<Acceptor>(*this, std::move(listener), std::move(file), std::move(on_accept));
 }
 
 Connection* EventLoop::Adopt(Descriptor socket, const Endpoint& remote, DialToken dial) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -18,6 +20,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <system_error>
 
 namespace reactor {
 
@@ -47,6 +53,39 @@ struct KernelOps {
   static ssize_t Receive(int fd, void* buffer, std::size_t size) noexcept {
     return Checked(::recv(fd, buffer, size, 0));
   }
+  /// Has ReceiveWithRest() tell the rest. Of a listening socket, those that it accepts inherit it.
+  static int TellRest([[maybe_unused]] int fd) noexcept {
+#ifdef __linux__
+    const int on = 1;
+    return Checked(::setsockopt(fd, IPPROTO_TCP, kTcpInq, &on, sizeof on));
+#else
+    return 0;
+#endif
+  }
+  /// As Receive() of a TCP socket. `rest`: what the kernel still holds of the stream then, told by
+  /// the same call; -1 when it does not tell. Other systems than Linux keep the promise of a short
+  /// read, which is that nothing is left.
+  static ssize_t ReceiveWithRest(int fd, void* buffer, std::size_t size, int& rest) noexcept {
+#ifdef __linux__
+    iovec part{buffer, size};
+    alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof rest)];  // NOLINT(*-avoid-c-arrays)
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = &control;
+    message.msg_controllen = sizeof control;
+    const ssize_t result = Checked(::recvmsg(fd, &message, 0));
+    rest = -1;
+    const cmsghdr* const told = result > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+    if (told != nullptr && told->cmsg_level == IPPROTO_TCP && told->cmsg_type == kTcpInq) {
+      std::memcpy(&rest, CMSG_DATA(told), sizeof rest);
+    }
+    return result;
+#else
+    rest = 0;
+    return Receive(fd, buffer, size);
+#endif
+  }
   static ssize_t Send(int fd, const void* data, std::size_t size) noexcept {
     return Checked(::send(fd, data, size, kSendFlags));
   }
@@ -75,6 +114,24 @@ struct KernelOps {
   static int Unlink(const char* path) noexcept { return Checked(::unlink(path)); }
   static int Stat(const char* path, struct stat* status) noexcept {
     return Checked(::stat(path, status));
+  }
+  /// As Stat(), of a symbolic link itself.
+  static int StatLink(const char* path, struct stat* status) noexcept {
+    return Checked(::lstat(path, status));
+  }
+  static int StatDescriptor(int fd, struct stat* status) noexcept {
+    return Checked(::fstat(fd, status));
+  }
+  /// A file to Lock(), made if need be.
+  static int OpenLock(const char* path) noexcept {
+    return Checked(::open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  }
+  /// Takes the advisory lock of an open file, or fails at once; closing it gives it back.
+  static int Lock(int fd) noexcept { return Checked(::flock(fd, LOCK_EX | LOCK_NB)); }
+  static std::string AbsolutePath(const std::string& path) {
+    std::error_code failed;
+    const std::filesystem::path absolute = std::filesystem::absolute(path, failed);
+    return failed ? path : absolute.string();
   }
 
 #if defined(__linux__) && !defined(GEV_POLLER_KQUEUE)
@@ -110,6 +167,9 @@ struct KernelOps {
   }
 
  private:
+#ifdef __linux__
+  static constexpr int kTcpInq = 36;  // TCP_INQ; not in every <netinet/tcp.h>
+#endif
 #ifdef MSG_NOSIGNAL
   static constexpr int kSendFlags = MSG_NOSIGNAL;
 #else

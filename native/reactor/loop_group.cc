@@ -1,8 +1,10 @@
 #include "reactor/loop_group.h"
 
+#include <string>
 #include <utility>
 
 #include "reactor/ledger.h"
+#include "reactor/thread.h"
 
 namespace reactor {
 
@@ -29,17 +31,19 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
 
   // All sockets first: should one fail, no loop has begun.
   std::vector<Descriptor> listeners;
-  listeners.push_back(ListenOn(endpoint, listen));
+  SocketFile file;
+  listeners.push_back(ListenOn(endpoint, listen, &file));
   const Endpoint bound = Endpoint::LocalOf(listeners.front().get());
   while (listener_each && listeners.size() < loops_.size()) {
     listeners.push_back(ListenOn(bound, listen));
   }
-  if (endpoint.is_unix()) unix_path_ = endpoint.host();
   for (std::size_t i = 0; i < listeners.size(); ++i) {
-    loops_[i]->Listen(std::move(listeners[i]),
-                      [this, i](Descriptor socket, const Endpoint& remote) {
-                        OnAccept(i, std::move(socket), remote);
-                      });
+    loops_[i]->Listen(
+        std::move(listeners[i]),
+        [this, i](Descriptor socket, const Endpoint& remote) {
+          OnAccept(i, std::move(socket), remote);
+        },
+        std::move(file));  // there is one listener where there is a file
   }
   Start();
   return bound;
@@ -47,8 +51,10 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
 
 void LoopGroup::Start() {
   if (options_.host_driven) return;
-  for (const auto& loop : loops_) {
-    threads_.emplace_back([&loop = *loop] {
+  const BlockedSignals inherited;
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    threads_.emplace_back([&loop = *loops_[i], i] {
+      NameThisThread("gev-loop-" + std::to_string(i));
       [[maybe_unused]] const Held<Asset::kThread> held;
       loop.Run();
     });
@@ -95,7 +101,7 @@ void LoopGroup::Stop() {
   for (const auto& loop : loops_) loop->Stop();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
-  if (!unix_path_.empty()) SocketOps::Unlink(std::exchange(unix_path_, {}).c_str());
+  for (const auto& loop : loops_) loop->StopListening();
 }
 
 std::uint64_t LoopGroup::refused() const noexcept {

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -77,7 +76,6 @@ class LoopGroup {
   std::atomic<std::uint64_t> refused_{0};
   std::vector<std::unique_ptr<EventLoop>> loops_;
   std::vector<std::thread> threads_;
-  std::string unix_path_;
 };
 
 }  // namespace reactor

@@ -4,33 +4,15 @@
 #include <netinet/tcp.h>
 
 #include <cerrno>
-#include <string>
 
 #include "reactor/error.h"
+#include "reactor/socket_file.h"
 
 namespace reactor {
 namespace {
 
 int SetInt(int fd, int level, int name, int value) noexcept {
   return SocketOps::SetOption(fd, level, name, &value, sizeof value);
-}
-
-/// True when `path` is a socket that no living process accepts on.
-bool IsStale(const Endpoint& endpoint) noexcept {
-  struct stat status{};
-  if (SocketOps::Stat(endpoint.host().c_str(), &status) < 0 || !S_ISSOCK(status.st_mode)) {
-    return false;
-  }
-  const Descriptor probe(SocketOps::Socket(AF_UNIX));
-  return probe.valid() &&
-         SocketOps::Connect(probe.get(), endpoint.data(), endpoint.length()) == -ECONNREFUSED;
-}
-
-int BindReplacingStale(int fd, const Endpoint& endpoint) noexcept {
-  const int result = SocketOps::Bind(fd, endpoint.data(), endpoint.length());
-  if (result != -EADDRINUSE || !endpoint.is_unix() || !IsStale(endpoint)) return result;
-  SocketOps::Unlink(endpoint.host().c_str());
-  return SocketOps::Bind(fd, endpoint.data(), endpoint.length());
 }
 
 }  // namespace
@@ -51,7 +33,7 @@ void ApplyOptions(int fd, sa_family_t family, const SocketOptions& options) noex
   }
 }
 
-Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options) {
+Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options, SocketFile* file) {
   Descriptor socket(ThrowIfFailed(SocketOps::Socket(endpoint.family()), "socket"));
   const int fd = socket.get();
   if (!endpoint.is_unix()) {
@@ -65,12 +47,18 @@ Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options) {
                   "setsockopt(IPV6_V6ONLY)");
   }
   if (options.receive_buffer > 0) SetInt(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
-  ThrowIfFailed(BindReplacingStale(fd, endpoint), "bind");
-  const int result = SocketOps::Listen(fd, options.backlog);
-  if (result < 0) {
-    if (endpoint.is_unix()) SocketOps::Unlink(endpoint.host().c_str());
-    ThrowSystemError(result, "listen");
+  if (endpoint.is_unix()) {
+    SocketFile made = SocketFile::Listen(fd, endpoint, options.backlog);
+    if (file != nullptr) {
+      *file = std::move(made);
+    } else {
+      made.Release();
+    }
+    return socket;
   }
+  SocketOps::TellRest(fd);
+  ThrowIfFailed(SocketOps::Bind(fd, endpoint.data(), endpoint.length()), "bind");
+  ThrowIfFailed(SocketOps::Listen(fd, options.backlog), "listen");
   return socket;
 }
 

@@ -8,6 +8,8 @@
 
 namespace reactor {
 
+class SocketFile;
+
 /// Owns one descriptor and closes it. Movable, not copyable; any thread, one at a time.
 class Descriptor {
  public:
@@ -59,8 +61,10 @@ struct ListenOptions {
   int receive_buffer = 0;  // connections inherit it; set later it comes after their first window
 };
 
-/// A bound, listening, non-blocking socket. A stale Unix socket file (nobody accepts on it) is
-/// replaced. Throws std::system_error with the system call's errno; leaks nothing on the way.
-Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options);
+/// A bound, listening, non-blocking socket; of a Unix socket, `file` becomes its name
+/// (null: the name stays). Throws
+/// std::system_error with the system call's errno; leaks nothing on the way.
+Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options,
+                    SocketFile* file = nullptr);
 
 }  // namespace reactor

@@ -2,6 +2,8 @@
 #include "reactor/connection.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -342,6 +344,52 @@ TEST(ConnectionTest, F4_WhatClosingConnectionsDiscardCountsAsRead) {
   int turns = 0;
   EXPECT_TRUE(harness.TurnUntil([&] { return ++turns, harness.handler.closed() == 32; }));
   EXPECT_GE(turns, 32 * 96 / 64);
+}
+
+TEST(ConnectionTest, R9_ReadsOnBehindUrgentDataWhereAReceiveCallStops) {
+  LoopHarness harness;
+  const ClientSocket client = harness.Connect();
+  // All of it before the loop looks: no further edge will come.
+  client.Write("before");
+  ASSERT_EQ(::send(client.fd(), "!", 1, MSG_OOB), 1);
+  client.Write("behind");
+  ASSERT_TRUE(harness.TurnUntil([&] { return harness.handler.received() == 12; }));
+  EXPECT_EQ(harness.handler.record(0).received, "beforebehind");
+}
+
+TEST(ConnectionTest, R9_ReadsOnBehindDescriptorsAndKeepsNoneOfThem) {
+  const std::string path = "/tmp/gev-rights-" + std::to_string(::getpid());
+  LoopHarness harness({}, reactor::Endpoint::FromPath(path));
+  ClientSocket client = harness.Connect();
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  const auto send_with_descriptor = [&](std::string text) {
+    iovec part{text.data(), text.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(header), &ends[1], sizeof(int));
+    return ::sendmsg(client.fd(), &message, MSG_NOSIGNAL);
+  };
+  client.Write("one,");
+  ASSERT_EQ(send_with_descriptor("two,"), 4);
+  ASSERT_EQ(send_with_descriptor("three,"), 6);
+  client.Write("four");
+  ASSERT_TRUE(harness.TurnUntil([&] { return harness.handler.received() == 18; }));
+  EXPECT_EQ(harness.handler.record(0).received, "one,two,three,four");
+  // Were a copy of it kept, the pipe would not end with ours.
+  ::close(ends[1]);
+  char byte = 0;
+  EXPECT_EQ(::read(ends[0], &byte, 1), 0);
+  ::close(ends[0]);
+  ::unlink(path.c_str());
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ TEST(EndpointTest, KeepsTheScopeOfALinkLocalAddress) {
     sockaddr_in6 address{};
     std::memcpy(&address, endpoint.data(), sizeof address);
     EXPECT_EQ(address.sin6_scope_id, loopback) << scope;
-    EXPECT_EQ(endpoint.host(), "fe80::1");
+    EXPECT_EQ(endpoint.host(), "fe80::1%" + std::string(name.data()));
   }
 }
 

@@ -81,5 +81,6 @@ function toNative(options: ReactorOptions & AcceptOptions): NativeReactorOptions
     framing: FRAMINGS.indexOf(options.codec.framing),
     maxFrameLength: options.maxFrameLength,
     startPaused: options.gateConnections,
+    patterns: options.patterns ?? [],
   };
 }

@@ -176,6 +176,8 @@ export type ReactorOptions = Omit<
      * might wait for it. Default: false.
      */
     readonly alwaysRead?: boolean;
+    /** JSON texts of the patterns that are handled: what peers invent beside them takes no room from them. */
+    readonly patterns?: readonly string[];
   };
 
 /** {@link GevServerOptions} with every default filled in. */

@@ -31,6 +31,8 @@ export interface NativeReactorOptions {
   readonly maxFrameLength: number;
   /** Read nothing from a connection before it is resumed. */
   readonly startPaused: boolean;
+  /** JSON texts of patterns that are handled; others are numbered as they come, up to a bound. */
+  readonly patterns: readonly string[];
 }
 
 /** What `listen()` reports; `family` 4, 6 or 1 for a Unix socket. */

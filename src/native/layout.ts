@@ -1,7 +1,12 @@
+import { endianness } from 'node:os';
+
 /**
  * The memory that a reactor loop and JavaScript share: the mirror image of native/bridge/slab.h, which documents it.
  * Offsets and sizes in bytes.
  */
+
+/** Numbers in slabs are in this machine's byte order: what DataView is to be told. */
+export const LITTLE_ENDIAN = endianness() === 'LE';
 
 export const SLAB_SIZE = 256 * 1024;
 export const SLAB_HEADER = 64;

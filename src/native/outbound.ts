@@ -3,6 +3,7 @@ import { FIXED_TEXT_EXCESS, type FixedText } from './fixed-text.js';
 import {
   CONTROL_IN_BATCH,
   CONTROL_OPEN_SLAB,
+  LITTLE_ENDIAN,
   Operation,
   RECORD_HEADER,
   SLAB_HEADER,
@@ -136,8 +137,8 @@ export class Outbound {
 
   startTimer(id: number, delay: number, interval: number): void {
     const at = this.record(Operation.TimerStart, id, 0, 16, 0);
-    this.openBytes.writeDoubleLE(delay, at);
-    this.openBytes.writeDoubleLE(interval, at + 8);
+    this.openView.setFloat64(at, delay, LITTLE_ENDIAN);
+    this.openView.setFloat64(at + 8, interval, LITTLE_ENDIAN);
   }
 
   /**
@@ -147,8 +148,8 @@ export class Outbound {
   dial(token: number, timeout: number, port: number, address: string): void {
     const length = Buffer.byteLength(address);
     const at = this.record(Operation.Dial, token, 0, 12 + length, 0);
-    this.openBytes.writeDoubleLE(timeout, at);
-    this.openBytes.writeInt32LE(port, at + 8);
+    this.openView.setFloat64(at, timeout, LITTLE_ENDIAN);
+    this.openView.setInt32(at + 8, port, LITTLE_ENDIAN);
     this.openBytes.write(address, at + 12, length, 'utf8');
   }
 

@@ -13,7 +13,12 @@ import { boundObservable, EventSource } from '../core/contained-observable.js';
 import { GevAlreadyListeningError } from '../core/errors.js';
 import { Listeners } from '../core/listeners.js';
 import { overrides } from '../core/overrides.js';
-import type { GevServerOptions, ResolvedGevServerOptions } from '../core/options.js';
+import type {
+  AcceptOptions,
+  GevServerOptions,
+  ReactorOptions,
+  ResolvedGevServerOptions,
+} from '../core/options.js';
 import { Reactor } from '../core/reactor.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { validateServerOptions } from '../core/validate-options.js';
@@ -27,7 +32,7 @@ import { HANDLER_MARKER, type ConnectionEvent, type HandlerMarker } from './hand
 import { type ProcessingHooks, withProcessingHooks } from './processing-hooks.js';
 import { ServerTimers } from './server-timers.js';
 import { PlainReplies, SerializedReplies } from './rpc-replies.js';
-import { RouteTable } from './rpc-routes.js';
+import { patternTexts, RouteTable } from './rpc-routes.js';
 import { RpcDispatcher } from './rpc-dispatcher.js';
 import { findMisuse } from './misuse.js';
 import { throughReplySteps } from './reply-steps.js';
@@ -254,7 +259,7 @@ export class GevServer
   }
 
   /** The reactor to listen with; a seam for tests. */
-  protected createReactor(options: ResolvedGevServerOptions, events: ConnectionEvents): Reactor {
+  protected createReactor(options: ReactorOptions & AcceptOptions, events: ConnectionEvents): Reactor {
     return new Reactor(options, events);
   }
 
@@ -262,7 +267,8 @@ export class GevServer
     this.warnOfMisuse();
     const events = this.createEvents();
     const gateConnections = events.hasConnectHandlers;
-    const reactor = this.createReactor({ ...this.options, gateConnections }, events);
+    const patterns = patternTexts(this.messageHandlers.keys());
+    const reactor = this.createReactor({ ...this.options, gateConnections, patterns }, events);
     events.reactor = reactor;
     this.running = { reactor, events };
     try {

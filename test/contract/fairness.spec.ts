@@ -1,10 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern } from '@nestjs/microservices';
-import { type GevContext, type GevServerOptions, OnMessage } from 'nestjs-gev';
+import {
+  type GevContext,
+  type GevServerOptions,
+  OnMessage,
+  Reactor,
+  type ReactorHandler,
+  type ReactorOptions,
+  raw,
+} from 'nestjs-gev';
 import { fileURLToPath } from 'node:url';
 import { onCleanup } from '../kit/cleanup.js';
 import { Child } from '../kit/child.js';
+import { Peer } from '../kit/peer.js';
 import { frame, RpcPeer, serveRpc } from '../kit/rpc.js';
 import { until } from '../kit/until.js';
 
@@ -82,6 +91,42 @@ describe('the loops of one process', () => {
       expect(most()).toBeLessThan(2_000);
     },
   );
+});
+
+describe.each([0, 1])('reactors on %i threads each', (loops) => {
+  /** Listens on a free port, which it returns. */
+  async function listen(onMessage: () => void): Promise<number> {
+    const nothing = (): void => undefined;
+    const handler: ReactorHandler = {
+      ...{ onOpen: nothing, onMessage, onText: nothing, onEnd: nothing, onClose: nothing, onError: nothing },
+    };
+    const options = {
+      ...{ loops, codec: raw(), host: '127.0.0.1', port: 0, noDelay: true, keepAlive: false },
+      ...{ highWaterMark: 2 ** 20, lowWaterMark: 2 ** 18, maxSendBuffer: 2 ** 26, maxFrameLength: 2 ** 20 },
+      ...{ idleTimeout: 0, incompleteFrameTimeout: 0, closeTimeout: 1_000, halfCloseTimeout: 1_000 },
+    };
+    const reactor = new Reactor(options as ReactorOptions, handler);
+    onCleanup(() => reactor.stop());
+    return ((await reactor.listen()) as { port: number }).port;
+  }
+
+  it('F1: have their turn after a call of another one that took longer than there is time for all', async () => {
+    const total = 500;
+    let handled = 0;
+    const slow = await listen(() => {
+      spin(8);
+      handled++;
+    });
+    let answered = false;
+    const quick = await listen(() => (answered = true));
+    const asking = await Peer.connect(quick);
+    const flooding = await Peer.connect(slow);
+    flooding.write(Buffer.alloc(64 * 1024 * total));
+    await until(() => handled > 10);
+    asking.write('x');
+    await until(() => answered);
+    expect(handled).toBeLessThan(total / 2);
+  });
 });
 
 describe.each([0, 1])('timers beside a server on %i threads', (loops) => {

@@ -19,7 +19,7 @@ export async function startServer(
   setup?: ChildSetup,
 ): Promise<ServerProcess> {
   const child = Child.start([script, behaviour, JSON.stringify(options)], setup);
-  const { port, pid } = (await child.report('port')) as { port: number; pid: number };
+  const { port, pid } = (await child.report('pid')) as { port: number; pid: number };
   if (pid !== child.pid) onCleanup(() => child.running && process.kill(pid, 'SIGKILL'));
   return { child, port, pid };
 }

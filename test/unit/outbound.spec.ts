@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { NativeReactor } from '../../src/native/binding.js';
 import {
   CONTROL_IN_BATCH,
@@ -287,6 +288,22 @@ describe('sendFrame', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('M6: numbers in records are in the byte order of the machine, as the native side reads them', () => {
+    const slab = new ArrayBuffer(SLAB_SIZE);
+    new Int32Array(slab)[0] = SLAB_HEADER;
+    const reactor = {} as NativeReactor;
+    const outbound = new Outbound(reactor, 0, [slab], new Int32Array(CONTROL_OPEN_SLAB + 1), () => undefined);
+    outbound.startTimer(7, 1.5, 2.5);
+    outbound.dial(8, 3.5, 80, '::1');
+    const timer = SLAB_HEADER + RECORD_HEADER;
+    const dial = timer + 16 + RECORD_HEADER;
+    expect([...new Float64Array(slab.slice(timer, timer + 16))]).toEqual([1.5, 2.5]);
+    expect([...new Float64Array(slab.slice(dial, dial + 8))]).toEqual([3.5]);
+    expect([...new Int32Array(slab.slice(dial + 8, dial + 12))]).toEqual([80]);
+    const source = readFileSync(new URL('../../src/native/outbound.ts', import.meta.url), 'utf8');
+    expect(source).not.toMatch(/(read|write)\w+[LB]E\b/);
   });
 
   it('M6: nothing of any length leaves a slab: it is taken whole, or refused before a byte of it is written', () => {

@@ -7,7 +7,7 @@ namespace {
 
 epoll_event EdgeTriggered(PollToken token) noexcept {
   epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
   event.data.u64 = token;
   return event;
 }

@@ -40,6 +40,7 @@ class EpollPoller {
         bits = bits | Ready::kRead;
       if ((event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) bits = bits | Ready::kWrite;
       if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) bits = bits | Ready::kHangup;
+      if ((event.events & EPOLLPRI) != 0) bits = bits | Ready::kUrgent | Ready::kRead;
       ready(event.data.u64, bits);
     }
     return count < 0 ? 0 : count;

@@ -37,6 +37,9 @@ class KqueuePoller {
       if (event.filter == EVFILT_USER) continue;
       Ready bits = event.filter == EVFILT_WRITE ? Ready::kWrite : Ready::kRead;
       if ((event.flags & (EV_EOF | EV_ERROR)) != 0) bits = bits | Ready::kHangup;
+#ifdef EV_OOBAND
+      if ((event.flags & EV_OOBAND) != 0) bits = bits | Ready::kUrgent;
+#endif
       ready(static_cast<PollToken>(reinterpret_cast<std::uintptr_t>(event.udata)), bits);
     }
     return count < 0 ? 0 : count;

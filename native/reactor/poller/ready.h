@@ -6,7 +6,8 @@
 namespace reactor {
 
 /// Readiness bits. kHangup: the peer has sent FIN, or the socket failed; read until told so.
-enum class Ready : std::uint8_t { kNone = 0, kRead = 1, kWrite = 2, kHangup = 4 };
+/// kUrgent: urgent data is in the stream, and a receive call stops at it.
+enum class Ready : std::uint8_t { kNone = 0, kRead = 1, kWrite = 2, kHangup = 4, kUrgent = 8 };
 
 constexpr Ready operator|(Ready a, Ready b) noexcept {
   return static_cast<Ready>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

@@ -30,6 +30,8 @@ class MockPeer {
   std::size_t Send(std::string_view bytes);
   /// Up to `limit` bytes of what has arrived.
   std::string Receive(std::size_t limit = ~std::size_t{0});
+  /// Returns false when there is no room.
+  bool SendUrgent() { return stream_->SendUrgent(); }
   void ShutdownWrite() { stream_->ShutdownWrite(); }
   void Close();
   void Reset() { stream_->Reset(); }

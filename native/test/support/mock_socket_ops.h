@@ -8,8 +8,10 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "test/support/mock_kernel.h"
 
@@ -30,6 +32,11 @@ struct SocketOps {
     return Kernel().Connect(fd, address);
   }
   static ssize_t Receive(int fd, void* buffer, std::size_t size) noexcept {
+    return Kernel().Receive(fd, buffer, size);
+  }
+  static int TellRest(int /*fd*/) noexcept { return 0; }
+  static ssize_t ReceiveWithRest(int fd, void* buffer, std::size_t size, int& rest) noexcept {
+    rest = 0;
     return Kernel().Receive(fd, buffer, size);
   }
   static ssize_t Send(int fd, const void* data, std::size_t size) noexcept {
@@ -61,6 +68,15 @@ struct SocketOps {
   static int Stat(const char* /*path*/, struct stat* /*status*/) noexcept {
     return Kernel().Stat();
   }
+  static int StatLink(const char* /*path*/, struct stat* /*status*/) noexcept {
+    return Kernel().Stat();
+  }
+  static int StatDescriptor(int /*fd*/, struct stat* /*status*/) noexcept {
+    return Kernel().Stat();
+  }
+  static int OpenLock(const char* /*path*/) noexcept { return -EACCES; }
+  static int Lock(int /*fd*/) noexcept { return 0; }
+  static std::string AbsolutePath(const std::string& path) { return path; }
   static int EpollCreate() noexcept { return Kernel().EpollCreate(); }
   static int EpollControl(int epoll, int operation, int fd, epoll_event* event) noexcept {
     return Kernel().EpollControl(epoll, operation, fd, event);

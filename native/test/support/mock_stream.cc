@@ -34,11 +34,24 @@ ssize_t MockStream::Send(const void* data, std::size_t size) {
   return static_cast<ssize_t>(count);
 }
 
+bool MockStream::SendUrgent() {
+  const auto other = other_.lock();
+  if (!other || error_ != 0 || reset_ || fin_sent_ || Room() == 0) return false;
+  if (other->urgent_.empty() || other->urgent_.back() != other->input_.size()) {
+    other->urgent_.push_back(other->input_.size());
+  }
+  other->RaiseEdge();
+  return true;
+}
+
 ssize_t MockStream::Receive(void* buffer, std::size_t size) {
+  if (!urgent_.empty() && urgent_.front() == 0) urgent_.pop_front();
   if (!input_.empty()) {
-    const std::size_t count = std::min(size, input_.size());
+    const std::size_t end = urgent_.empty() ? input_.size() : urgent_.front();
+    const std::size_t count = std::min(size, end);
     std::memcpy(buffer, input_.data(), count);
     input_.erase(0, count);
+    for (std::size_t& place : urgent_) place -= count;
     if (const auto other = other_.lock()) other->TellRoom();
     return static_cast<ssize_t>(count);
   }
@@ -102,6 +115,7 @@ std::uint32_t MockStream::Readiness() const {
   if (fin_received_ || reset_) bits |= EPOLLRDHUP;
   if (reset_ || (fin_received_ && fin_sent_)) bits |= EPOLLHUP;
   if (error_ != 0) bits |= EPOLLERR;
+  if (!urgent_.empty()) bits |= EPOLLPRI;
   return bits;
 }
 

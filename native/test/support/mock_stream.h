@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,6 +24,9 @@ class MockStream {
 
   ssize_t Send(const void* data, std::size_t size);
   ssize_t Receive(void* buffer, std::size_t size);
+  /// One urgent byte: no part of the stream, but a receive stops at the place where it was, however
+  /// much is behind it. False: no room.
+  bool SendUrgent();
   int ShutdownWrite();
   /// FIN to the other end, or RST when bytes were left unread.
   void Close();
@@ -58,6 +62,7 @@ class MockStream {
 
   std::weak_ptr<MockStream> other_;
   std::string input_;
+  std::deque<std::size_t> urgent_;  // places in `input_` at which a receive stops
   std::size_t window_ = kDefaultWindow;
   bool fin_received_ = false;
   bool fin_sent_ = false;
