@@ -10,12 +10,14 @@ import {
   GevBackpressureError,
   GevConnectionClosedError,
   GevConnectionError,
+  GevHandlerError,
   GevProtocolError,
   type GevError,
 } from './errors.js';
 import { isIntegerIn, refuse } from './option-checks.js';
 import type { ReactorLoop } from './reactor-loop.js';
 import { systemErrorName } from './system-error.js';
+import { isData, typeName } from './values.js';
 
 /** What can be sent. Strings are sent as UTF-8. */
 export type GevData = Buffer | Uint8Array | string;
@@ -208,7 +210,8 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    * @param callback told once when the kernel has taken the bytes, or why it never will
    * @returns false when output is above `highWaterMark`: stop until {@link GevConnection.drain$}. The data is sent all
    * the same.
-   * @throws GevConnectionClosedError once closing or closed, unless there is a callback to tell
+   * @throws GevConnectionClosedError once closing or closed, unless there is a callback to tell; GevHandlerError for what
+   * is neither bytes nor text
    */
   send(data: GevData, callback?: SendCallback): boolean {
     return this.transmit(
@@ -221,13 +224,17 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    * As {@link GevConnection.send}, for whoever cannot know whether the peer is still there: a push from a timer, an event
    * or another connection's handler.
    *
-   * @returns false when the connection is gone, or goes because `maxSendBuffer` is full: the data is not sent, which
-   * `stats().refusedSends` counts. Above `highWaterMark` it is true; see {@link GevConnection.writable}.
+   * @returns false when the connection is gone, or goes because `maxSendBuffer` is full, or it is no data, which is logged:
+   * nothing is sent, and `stats().refusedSends` counts it. Above `highWaterMark` it is true; see {@link GevConnection.writable}.
    */
   trySend(data: GevData): boolean {
     if (this.canSend) {
-      this.transmit(data, undefined);
-      if (!this.aborted) return true;
+      try {
+        this.transmit(data, undefined);
+        if (!this.aborted) return true;
+      } catch (error) {
+        this.reportFailure('trySend()', error);
+      }
     }
     this.owner.countRefusedSend();
     return false;
@@ -459,6 +466,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   }
 
   private transmit(data: GevData, settle: SendCallback | undefined): boolean {
+    assertData(data);
     if (this.owner.framesText) return this.sendFrame([asText(data)], settle);
     if (!this.canSend) return this.refuse(settle);
     const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
@@ -572,6 +580,18 @@ export function nameOf(connection: GevConnection<object>): string {
   const peer =
     remoteAddress === undefined ? '' : ` (${formatAddress({ address: remoteAddress, port: remotePort })})`;
   return `connection ${id}${peer}`;
+}
+
+/**
+ * Refuses what types may have let through: its length would spoil the counters.
+ *
+ * @throws GevHandlerError
+ */
+export function assertData(data: unknown): asserts data is GevData {
+  if (isData(data)) return;
+  throw new GevHandlerError(
+    `a ${typeName(data)} cannot be sent: give a Buffer, Uint8Array or string; bytes of another kind as Buffer.from(data)`,
+  );
 }
 
 function asText(data: GevData): string {
