@@ -132,7 +132,9 @@ export class ConnectionScope implements TurnTaker {
     this.closed = true;
     this.dropQueue();
     this.rpc?.close();
-    for (const subscription of [...(this.subscriptions ?? [])]) this.unsubscribe(subscription);
+    for (const subscription of [...(this.subscriptions ?? [])]) {
+      inFreshScope(() => this.unsubscribe(subscription));
+    }
   }
 
   /** The teardown of an Observable that a handler returned has thrown. */

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { Subscription, type Observable } from 'rxjs';
 import type { GevContext } from '../context/gev.context.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 import type { NestHandler } from './event-handlers.js';
 import { isStream, isThenable, unsubscribe } from './handler-result.js';
 import { type OverflowGate } from './overflow-gate.js';
@@ -228,10 +229,13 @@ export class CallList {
     return call;
   }
 
-  /** Calls `visit` for each that is there now, whatever becomes of the others meanwhile. */
+  /**
+   * Calls `visit` for each that is there now, whatever becomes of the others meanwhile. Each has a context of its own: what
+   * the serializer or a teardown of one enters the next does not see.
+   */
   forEach(visit: (call: RpcCall) => void): void {
     const calls: RpcCall[] = [];
     for (let call = this.first; call !== undefined; call = call.next) calls.push(call);
-    for (const call of calls) visit(call);
+    for (const call of calls) inFreshScope(() => visit(call));
   }
 }
