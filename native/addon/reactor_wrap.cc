@@ -131,7 +131,10 @@ void ReactorWrap::Configure(const Napi::Object& options) {
   options_.listen.ipv6_only = FlagOf(options, "ipv6Only");
   reactor::SocketOptions& socket = options_.loop.socket;
   socket.no_delay = FlagOf(options, "noDelay");
-  socket.keep_alive_seconds = static_cast<unsigned>(IntOf(options, "keepAliveSeconds"));
+  socket.keep_alive = {.delay = IntOf(options, "keepAliveDelay"),
+                       .interval = IntOf(options, "keepAliveInterval"),
+                       .count = IntOf(options, "keepAliveCount")};
+  socket.user_timeout = IntOf(options, "userTimeout");
   socket.receive_buffer = IntOf(options, "receiveBufferSize");
   socket.send_buffer = IntOf(options, "sendBufferSize");
   reactor::ConnectionOptions& connection = options_.loop.connection;
@@ -139,6 +142,8 @@ void ReactorWrap::Configure(const Napi::Object& options) {
   connection.low_water_mark = SizeOf(options, "lowWaterMark");
   connection.max_send_buffer = SizeOf(options, "maxSendBuffer");
   connection.idle_timeout = DurationOf(options, "idleTimeout");
+  connection.idle_on_received = FlagOf(options, "idleOnReceived");
+  connection.handshake_timeout = DurationOf(options, "handshakeTimeout");
   connection.close_timeout = DurationOf(options, "closeTimeout");
   connection.half_close_timeout = DurationOf(options, "halfCloseTimeout");
   connection.incomplete_frame_timeout = DurationOf(options, "incompleteFrameTimeout");

@@ -53,6 +53,7 @@ class LoopBridge final : public reactor::LoopHandler {
   bool OnEnd(reactor::Connection& connection) override;
   bool OnDrain(reactor::Connection& connection) override;
   bool OnFlushed(reactor::Connection& connection) override;
+  bool OnIdle(reactor::Connection& connection) override;
   bool OnClose(reactor::Connection& connection, reactor::CloseReason reason, int error) override;
   bool OnDialFailed(reactor::DialToken token, int error) override;
   bool OnTimer(reactor::TimerId id, std::uint32_t skipped) override;
