@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -35,7 +36,11 @@ constexpr std::uint32_t kQueuedEvents = 1024;
 constexpr reactor::Nanoseconds kHandOverEvery = 400'000;
 
 double NumberOf(const Napi::Object& options, const char* name) {
-  return options.Get(name).As<Napi::Number>().DoubleValue();
+  const Napi::Value value = options.Get(name);
+  if (!value.IsNumber()) {
+    throw std::invalid_argument(std::string("NativeReactor: the option ") + name + " is no number");
+  }
+  return value.As<Napi::Number>().DoubleValue();
 }
 std::size_t SizeOf(const Napi::Object& options, const char* name) {
   return static_cast<std::size_t>(NumberOf(options, name));

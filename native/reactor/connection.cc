@@ -595,6 +595,11 @@ void Connection::OnDeadline() {
       return;
     }
     if (!idle_asked_ && IsIdle(now)) {
+      // A peer that has sent nothing is owed no reply: nobody has to be asked.
+      if (bytes_received_ == 0) {
+        Finish(CloseReason::kIdle, 0);
+        return;
+      }
       idle_asked_ = true;
       Raise(kIdleEvent);
     }

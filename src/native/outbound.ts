@@ -138,7 +138,7 @@ export class Outbound {
   /** `ms` 0: never. */
   setIdleTimeout(slot: number, generation: number, ms: number): void {
     const at = this.record(Operation.SetIdleTimeout, slot, generation, 8, 0);
-    this.openBytes.writeDoubleLE(ms, at);
+    this.openView.setFloat64(at, ms, LITTLE_ENDIAN);
   }
 
   startTimer(id: number, delay: number, interval: number): void {

@@ -322,8 +322,9 @@ describe.each<[ServerKind, number]>([
 
     it('K2: on a dead connection is found out, and a new connection takes its place', async () => {
       const { client, relay } = await setUp({ requestTimeout: 100 });
-      relay.stall();
       const patient = new GevRecordBuilder([1, 2]).setTimeout(600_000).build();
+      expect(await firstValueFrom(client.send('sum', patient))).toBe(3); // so that the relay has the connection
+      relay.stall();
       const waiting = new Subscriber(client.send('sum', patient));
       for (let call = 0; call < 2; call++) {
         const hasty = firstValueFrom(client.send('sum', [1]));

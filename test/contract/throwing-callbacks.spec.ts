@@ -158,8 +158,23 @@ describe.each([0, 2])('what throws in a callback, on %i loops', (loops) => {
 
 describe.each([0, 1])('a Reactor on %i loops', (loops) => {
   const options = {
-    ...{ host: '127.0.0.1', port: 0, loops, loadBalance: 'round-robin', maxConnections: 0, backlog: 128 },
-    ...{ codec: raw(), maxFrameLength: 4096, incompleteFrameTimeout: 0, noDelay: true, keepAlive: false },
+    ...{
+      host: '127.0.0.1',
+      port: 0,
+      loops,
+      loadBalance: 'round-robin',
+      maxConnections: 0,
+      backlog: 128,
+      handshakeTimeout: 0,
+    },
+    ...{
+      codec: raw(),
+      maxFrameLength: 4096,
+      incompleteFrameTimeout: 0,
+      noDelay: true,
+      keepAlive: false,
+      userTimeout: 0,
+    },
     ...{ receiveBufferSize: undefined, sendBufferSize: undefined, path: undefined, idleTimeout: 0 },
     ...{ highWaterMark: 65_536, lowWaterMark: 16_384, maxSendBuffer: 2 ** 20, closeTimeout: 1000 },
     ...{ halfCloseTimeout: 1000, reusePort: false, ipv6Only: false, gateConnections: false },
