@@ -36,6 +36,9 @@ export class Turns implements ReactorTurns {
   private before = 0;
   private startedByEvents = 0;
 
+  /** @param report told what a taker threw: the others have their turn all the same */
+  constructor(private readonly report: (error: unknown) => void) {}
+
   /** Nobody waits. */
   get idle(): boolean {
     return this.takers.size === 0;
@@ -88,7 +91,11 @@ export class Turns implements ReactorTurns {
     for (const taker of this.takers) {
       if (!this.mayStart()) break;
       this.takers.delete(taker);
-      if (taker.takeTurn()) this.takers.add(taker); // behind the others
+      try {
+        if (taker.takeTurn()) this.takers.add(taker); // behind the others
+      } catch (error) {
+        this.report(error);
+      }
     }
     const { started } = this;
     // Behind the promise jobs in which the handlers run.
