@@ -103,7 +103,13 @@ describe.each([0, 1])('reactors on %i threads each', (loops) => {
     const options = {
       ...{ loops, codec: raw(), host: '127.0.0.1', port: 0, noDelay: true, keepAlive: false },
       ...{ highWaterMark: 2 ** 20, lowWaterMark: 2 ** 18, maxSendBuffer: 2 ** 26, maxFrameLength: 2 ** 20 },
-      ...{ idleTimeout: 0, incompleteFrameTimeout: 0, closeTimeout: 1_000, halfCloseTimeout: 1_000 },
+      ...{
+        idleTimeout: 0,
+        incompleteFrameTimeout: 0,
+        closeTimeout: 1_000,
+        halfCloseTimeout: 1_000,
+        userTimeout: 0,
+      },
     };
     const reactor = new Reactor(options as ReactorOptions, handler);
     onCleanup(() => reactor.stop());
