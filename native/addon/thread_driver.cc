@@ -44,6 +44,7 @@ void ThreadDriver::Retire() noexcept {
 }
 
 void ThreadDriver::OnReadable() {
+  if (!poller_) return;                                         // retired
   poller_->Wait(0, [](reactor::PollToken, reactor::Ready) {});  // takes the wake-up back
   const reactor::Nanoseconds deadline =
       reactor::MonotonicNow() + environment_.DeliveryTime(environment_.threaded_reactors());

@@ -16,7 +16,7 @@ namespace bridge {
 struct LargeFrame {
   std::size_t size = 0;
   std::unique_ptr<std::byte[]> bytes;
-  [[no_unique_address]] reactor::Held<reactor::Asset::kFrame> held{};
+  [[no_unique_address]] reactor::Held<reactor::Asset::kFrame> held;
 };
 
 /// Frames too long for a slab, kept under a ticket until JavaScript fetches them. How much may wait

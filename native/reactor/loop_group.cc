@@ -48,7 +48,7 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
         [this, i](Descriptor socket, const Endpoint& remote) {
           OnAccept(i, std::move(socket), remote);
         },
-        std::move(file));  // there is one listener where there is a file
+        std::exchange(file, {}));  // there is one listener where there is a file
   }
   Start();
   return bound;

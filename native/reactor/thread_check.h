@@ -28,7 +28,7 @@ class ThreadCheck {
   void Release() noexcept { owner_.store({}); }
 
  private:
-  std::atomic<std::thread::id> owner_{};
+  std::atomic<std::thread::id> owner_;
 #endif
 };
 
