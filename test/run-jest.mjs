@@ -33,6 +33,9 @@ if (sanitize !== undefined && !Object.hasOwn(sanitizers, sanitize)) {
   process.exit(1);
 }
 
+/** How many times as long a process may take under a sanitizer: test/kit waits that much longer. */
+const SLOWDOWN = '5';
+
 const node = (argv, env = {}) =>
   spawnSync(process.execPath, argv, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
     .status ?? 1;
@@ -43,7 +46,7 @@ const buildAddon = (...argv) => {
 
 function preload({ library, options }) {
   const path = execFileSync(process.env.CXX ?? 'g++', [`-print-file-name=${library}`], { encoding: 'utf8' });
-  return { ...options, LD_PRELOAD: path.trim() };
+  return { ...options, LD_PRELOAD: path.trim(), GEV_TEST_SLOWDOWN: SLOWDOWN };
 }
 
 buildAddon(...variant);

@@ -11,6 +11,7 @@
 #include "addon/errors.h"
 #include "protocol/nest_tcp_framer.h"
 #include "protocol/raw_framer.h"
+#include "reactor/ledger.h"
 
 namespace addon {
 namespace {
@@ -214,6 +215,7 @@ bool ReactorWrap::Run(const Starter& start) {
   environment_->Register(*this);
   Ref();
   holds_itself_ = true;
+  reactor::Ledger::Add(reactor::Asset::kReference, References());
   return true;
 }
 
@@ -262,13 +264,15 @@ void ReactorWrap::ReleaseJavaScript() noexcept {
   if (async_context_ != nullptr) {
     napi_async_destroy(Env(), std::exchange(async_context_, nullptr));
   }
+  const bool held_itself = std::exchange(holds_itself_, false);
+  if (held_itself) reactor::Ledger::Add(reactor::Asset::kReference, -References());
   if (environment_->ending()) return;  // the references end with it
   control_ = nullptr;
   inbound_.clear();
   outbound_.clear();
   buffers_.clear();
   on_batch_.Reset();
-  if (std::exchange(holds_itself_, false)) Unref();
+  if (held_itself) Unref();
 }
 
 // --- batches: loop → JavaScript

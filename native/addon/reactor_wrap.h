@@ -110,6 +110,10 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   // int32 words shared with JavaScript: [0] 1 while a batch is delivered, [1 + loop] the loop's
   // open outbound slab. Null once the references to JavaScript are gone.
   std::int32_t* control_ = nullptr;
+  /// Of JavaScript's objects, held while it runs: buffers, the listener and itself.
+  [[nodiscard]] std::ptrdiff_t References() const noexcept {
+    return static_cast<std::ptrdiff_t>(buffers_.size()) + 2;
+  }
   std::vector<Napi::Reference<Napi::ArrayBuffer>> buffers_;  // slabs and control words
   std::vector<std::vector<std::byte*>> inbound_;
   std::vector<std::vector<std::byte*>> outbound_;

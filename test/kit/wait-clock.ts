@@ -3,6 +3,9 @@ import { cpus } from 'node:os';
 /** A busy machine makes deadlines so many times as long, at most. */
 const LONGEST_STRETCH = 10;
 
+/** How many times as long everything takes where a sanitizer looks at it (set by test/run-jest.mjs). */
+const SLOWDOWN = Number(process.env.GEV_TEST_SLOWDOWN ?? 1);
+
 /** Milliseconds between two looks at a condition, at most. */
 export const LONGEST_POLL = 10;
 /** A thread that comes later than this to look again was held up. */
@@ -59,6 +62,6 @@ export class WaitClock {
     const now = performance.now();
     this.counted += Math.min(now - this.last, LATEST_POLL) * latestShare();
     this.last = now;
-    return Math.max(this.counted, (now - this.started) / LONGEST_STRETCH);
+    return Math.max(this.counted, (now - this.started) / LONGEST_STRETCH) / SLOWDOWN;
   }
 }
