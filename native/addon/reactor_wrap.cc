@@ -22,9 +22,10 @@ namespace {
 constexpr std::uint32_t kEventsACall = 32;
 
 // A call that took longer makes the next ones smaller: whoever looks at the clock between calls is
-// to come to it. Not down to single events: of two, the server sees that the first took its time.
+// to come to it. Not down to single events: of a few, the server sees that the first took their
+// time.
 constexpr reactor::Nanoseconds kLongCall = 1'000'000;
-constexpr std::uint32_t kFewEvents = 2;
+constexpr std::uint32_t kFewEvents = 4;
 
 // Once JavaScript starts no more handlers it is still given so many events, whatever the time:
 // whoever waits there gets his turn, whoever waits here does not.
@@ -295,13 +296,15 @@ bool ReactorWrap::DeliverSlice(reactor::Nanoseconds until) {
       ReleaseJavaScript();
       return true;
     }
-    const reactor::Nanoseconds began = std::exchange(now, reactor::MonotonicNow());
+    last_call_ = reactor::MonotonicNow() - now;
+    now += last_call_;
     if (outcome == Outcome::kQueues) queued += events_a_call_;
-    events_a_call_ = now - began > kLongCall ? std::max(events_a_call_ / 4, kFewEvents)
-                                             : std::min(2 * events_a_call_, kEventsACall);
+    events_a_call_ = last_call_ > kLongCall ? std::max(events_a_call_ / 4, kFewEvents)
+                                            : std::min(2 * events_a_call_, kEventsACall);
     if (now - handed_over_at_ < kHandOverEvery) continue;
     handed_over_at_ = now;
     PublishAll();
+    now = reactor::MonotonicNow();
   } while ((now < until || (outcome == Outcome::kQueues && queued < kQueuedEvents)) &&
            HasEvents(loop));
   handed_over_at_ = now;
@@ -341,11 +344,12 @@ bool ReactorWrap::CallBatch(std::uint32_t loop, std::int32_t slab, std::uint32_t
                             std::uint32_t end) {
   const napi_env env = Env();
   const Napi::HandleScope scope(env);
-  std::array<napi_value, 4> arguments{};
+  std::array<napi_value, 5> arguments{};
   napi_create_uint32(env, loop, arguments.data());
   napi_create_int32(env, slab, &arguments[1]);
   napi_create_uint32(env, first, &arguments[2]);
   napi_create_uint32(env, end, &arguments[3]);
+  napi_create_uint32(env, static_cast<std::uint32_t>(last_call_ / 1000), &arguments[4]);
   // Closing this callback's scope runs nextTick and promise jobs: what handlers answer at once is
   // written when the call returns.
   napi_value result = nullptr;

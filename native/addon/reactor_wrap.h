@@ -105,7 +105,8 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   std::unique_ptr<InlineDriver> inline_driver_;
   std::vector<Delivery> deliveries_;  // one a loop
   std::uint32_t next_loop_ = 0;       // whose turn it is
-  std::uint32_t events_a_call_ = 2;
+  std::uint32_t events_a_call_ = 4;
+  reactor::Nanoseconds last_call_ = 0;  // how long JavaScript was at work
   reactor::Nanoseconds handed_over_at_ = 0;
   // int32 words shared with JavaScript: [0] 1 while a batch is delivered, [1 + loop] the loop's
   // open outbound slab. Null once the references to JavaScript are gone.

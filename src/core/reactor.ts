@@ -27,16 +27,16 @@ import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 export type { DialTarget } from './reactor-dials.js';
 export type { ReactorTimerHandle } from './reactor-timers.js';
 
-/** What bounds the time that handlers of messages take between two turns of Node's loop. */
+/** Told of each call that brings events; what bounds the time that handlers take between two turns of Node's loop. */
 export interface ReactorTurns {
-  onEvents(count: number): void;
-  /** Messages are only queued until Node's loop has gone round. */
-  readonly spent: boolean;
+  /** @param lastTook µs that the last call took, promise jobs included */
+  beginEvents(lastTook: number): void;
+  /** Returns whether messages are only queued from now on, until Node's loop has gone round. */
+  endEvents(): boolean;
 }
 
 /** What a {@link Reactor} tells whoever uses it. Of one connection: open, messages, end, close, in this order. */
 export interface ReactorHandler {
-  /** Told of the number of events before each call that brings some. */
   readonly turns?: ReactorTurns;
   /** After accept, or when a dial has connected. With `gateConnections` nothing is read from it until {@link Reactor.admit}. */
   onOpen(connection: GevConnection): void;
@@ -406,11 +406,11 @@ export class Reactor implements ReactorLoopOwner {
 
   private createNative(): NativeReactor {
     const { options } = this;
-    const { native, memory } = createNativeReactor(options, (loop, slab, from, to) => {
+    const { native, memory } = createNativeReactor(options, (loop, slab, from, to, lastTook) => {
       const { turns } = this.handler;
-      turns?.onEvents(to - from);
+      turns?.beginEvents(lastTook);
       this.loops[loop]!.read(slab, from, to);
-      return turns?.spent ?? false;
+      return turns?.endEvents() ?? false;
     });
     const scheduleFlush = (): void => this.scheduleFlush();
     memory.forEach((each, index) => {

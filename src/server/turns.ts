@@ -6,28 +6,35 @@ export interface TurnTaker {
   takeTurn(): boolean;
 }
 
-/** Handlers that may start in one turn, and how long that may take: whichever is reached first ends it. */
-const MAX_STARTS = 32;
-const MAX_MS = 0.5;
-/** Starts between two looks at the clock, at most. */
-const MAX_UNWATCHED = 8;
+/** How long the handlers of one turn may take, in ms: as many start as that is expected to be enough for. */
+const TURN_MS = 0.5;
+const MAX_WIDTH = 512;
+const FIRST_WIDTH = 8;
+/** What takes longer may be the garbage collector or another process, up to this: once is no reason to expect it again. */
+const MAX_GAP_MS = 5;
 
 /**
  * Lets the connections of a server start handlers in turn, so that nobody waits for more than one turn of each of the
  * others, however much they have sent.
  *
- * What a loop delivers is started as it comes, in the order of arrival, while the turn lasts: quick handlers never meet
- * its end. From then on until Node's loop has gone round, what comes waits in its connection's queue. Connections with
- * something waiting take turns, one handler each, as long as a turn lasts, and then Node's loop goes round again.
+ * What a loop delivers is started as it comes, in the order of arrival, as long as the turn lasts: quick handlers never
+ * meet its end. From then on until Node's loop has gone round, what comes waits in its connection's queue. Connections
+ * with something waiting take turns, one handler each, as long as a turn lasts, and then Node's loop goes round again.
+ *
+ * A turn is a number of handlers, its width, and not a time: Nest's handlers begin in promise jobs, when all of a call
+ * into JavaScript have been started. How long the last ones took, with those jobs, says how many may start the next time.
  */
 export class Turns implements ReactorTurns {
   /** In the order of their turns. */
   private readonly takers = new Set<TurnTaker>();
-  private scheduled = false;
-  private ended = false;
+  private width = FIRST_WIDTH;
   private started = 0;
-  private lookAt = 1;
-  private began = 0;
+  private ended = false;
+  private scheduled = false;
+  private forgiven = false;
+  /** Handlers started before, and then by, the last events. */
+  private before = 0;
+  private startedByEvents = 0;
 
   /** @param report told what a taker threw: the others have their turn all the same */
   constructor(private readonly report: (error: unknown) => void) {}
@@ -37,20 +44,21 @@ export class Turns implements ReactorTurns {
     return this.takers.size === 0;
   }
 
-  /** The turn is over, and somebody waits for the next one. */
-  get spent(): boolean {
-    return this.ended && !this.idle;
+  beginEvents(lastTook: number): void {
+    this.learn(this.startedByEvents, lastTook / 1000);
+    if (!this.spent) this.begin();
+    this.before = this.started;
   }
 
-  /** So many events are about to be delivered: a turn begins, unless the last one was cut short and others wait. */
-  onEvents(events: number): void {
-    if (!this.spent) this.begin(events);
+  endEvents(): boolean {
+    this.startedByEvents = this.started - this.before;
+    return this.spent;
   }
 
   /** Whether one more handler may start in this turn, which then counts as started. */
   mayStart(): boolean {
-    if (this.started === this.lookAt) this.look();
-    this.started++;
+    if (this.started >= this.width) this.ended = true;
+    if (!this.ended) this.started++;
     return !this.ended;
   }
 
@@ -60,19 +68,14 @@ export class Turns implements ReactorTurns {
     this.schedule();
   }
 
-  /** The first handler may be slow, or the ninth: looks after 1, 2, 4, 8, 16, … starts. */
-  private look(): void {
-    const now = performance.now();
-    if (this.began === 0) this.began = now;
-    this.ended = now - this.began >= MAX_MS || this.started >= MAX_STARTS;
-    this.lookAt = this.started + Math.min(this.started, MAX_UNWATCHED);
+  /** The turn is over, and somebody waits for the next one. */
+  private get spent(): boolean {
+    return this.ended && !this.idle;
   }
 
-  private begin(events: number): void {
+  private begin(): void {
     this.ended = false;
     this.started = 0;
-    this.lookAt = 1;
-    this.began = events > 1 ? performance.now() : 0; // a single one needs no clock
   }
 
   private schedule(): void {
@@ -83,7 +86,8 @@ export class Turns implements ReactorTurns {
 
   private readonly run = (): void => {
     this.scheduled = false;
-    this.begin(this.takers.size + 1);
+    this.begin();
+    const began = performance.now();
     for (const taker of this.takers) {
       if (!this.mayStart()) break;
       this.takers.delete(taker);
@@ -93,6 +97,24 @@ export class Turns implements ReactorTurns {
         this.report(error);
       }
     }
+    const { started } = this;
+    // Behind the promise jobs in which the handlers run.
+    queueMicrotask(() => process.nextTick(() => this.learn(started, performance.now() - began)));
     if (this.takers.size > 0) this.schedule();
   };
+
+  /** So many handlers took so long. A turn that was too long narrows the next ones; one that was not may widen them. */
+  private learn(started: number, ms: number): void {
+    if (started === 0) return;
+    if (ms <= TURN_MS) {
+      this.forgiven = false;
+      if (this.width === MAX_WIDTH) return;
+      const fitting = Math.floor((started * TURN_MS) / Math.max(ms, 0.001));
+      this.width = Math.max(this.width, Math.min(fitting, 2 * this.width, MAX_WIDTH));
+    } else if (ms < MAX_GAP_MS && !this.forgiven) {
+      this.forgiven = true;
+    } else {
+      this.width = Math.max(1, Math.min(this.width, Math.floor((started * TURN_MS) / ms)));
+    }
+  }
 }
