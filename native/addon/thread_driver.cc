@@ -44,8 +44,7 @@ void ThreadDriver::Retire() noexcept {
 }
 
 void ThreadDriver::OnReadable() {
-  if (!poller_) return;                                         // retired
-  poller_->Wait(0, [](reactor::PollToken, reactor::Ready) {});  // takes the wake-up back
+  if (poller_) poller_->Wait(0, [](auto, auto) {});  // takes the wake-up back
   const reactor::Nanoseconds deadline =
       reactor::MonotonicNow() + environment_.DeliveryTime(environment_.threaded_reactors());
   // Should a handler stop the last of the reactors, the round ends all the same: a bell left busy

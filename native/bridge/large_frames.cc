@@ -10,7 +10,9 @@ std::optional<std::uint32_t> LargeFrames::Put(std::span<const std::byte> frame) 
     refused_ = frame.size();
     return std::nullopt;
   }
-  LargeFrame large{frame.size(), std::make_unique_for_overwrite<std::byte[]>(frame.size()), {}};
+  LargeFrame large;
+  large.size = frame.size();
+  large.bytes = std::make_unique_for_overwrite<std::byte[]>(frame.size());
   std::memcpy(large.bytes.get(), frame.data(), frame.size());
   waiting_.fetch_add(frame.size());
   const std::uint32_t ticket = next_ticket_++;
