@@ -37,7 +37,7 @@ enum class EventKind : std::int32_t {
                   // of a packet written as Nest's clients do also a: number of its pattern,
                   // b: | length of its id << 1, c: where its data begins in the frame; else a: 0
   kLarge = 3,     // a frame longer than a slab; a: ticket to fetch it with, b: 1 when it is ASCII
-  kEnd = 4,       // the peer sent FIN
+  kEnd = 4,       // nothing more is received: the peer sent FIN, or what is no frame
   kDrain = 5,     // output is at or below the low-water mark
   kFlushed = 6,   // a, b: low and high half of the bytes the kernel took so far
   kClose = 7,     // a: CloseReason, b: errno
@@ -64,7 +64,8 @@ enum class Operation : std::int32_t {
   kAbortAll = 13,  // argument: CloseReason
   kDial = 14,  // slot: token; payload: timeout in ms as float64, port as int32 (-1: a path), then
                // the numeric host or the path as UTF-8
-  kDialCancel = 15,  // slot: token
+  kDialCancel = 15,   // slot: token
+  kRefuseInput = 16,  // a frame's content makes no sense
 };
 
 enum SendFlag : std::int32_t {

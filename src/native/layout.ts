@@ -49,6 +49,7 @@ export const Operation = {
   AbortAll: 13,
   Dial: 14,
   DialCancel: 15,
+  RefuseInput: 16,
 } as const;
 
 /** The greatest token of a dial; the smallest is 1. */
