@@ -51,6 +51,8 @@ export {
 } from './core/errors.js';
 export type {
   GevDeserializer,
+  GevIdleOn,
+  GevKeepAliveOptions,
   GevLoadBalance,
   GevLogger,
   GevOverflow,

@@ -2,7 +2,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <string>
+#include <system_error>
 
 namespace addon {
 namespace {
@@ -53,14 +55,17 @@ const char* NameOf(int error) noexcept {
 
 }  // namespace
 
-void ThrowAsJavaScript(Napi::Env env, const std::system_error& error) {
-  const int number = error.code().value();
-  const Napi::Error js_error =
-      Napi::Error::New(env, std::string(NameOf(number)) + ": " + error.what());
+void ThrowAsJavaScript(Napi::Env env, const std::exception& error) {
+  const auto* const system = dynamic_cast<const std::system_error*>(&error);
+  const bool no_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  const int number = system != nullptr ? system->code().value() : no_memory ? ENOMEM : 0;
+  const std::string what = error.what();
+  const Napi::Error js_error = Napi::Error::New(env, std::string(NameOf(number)) + ": " + what);
   js_error.Set("code", Napi::String::New(env, NameOf(number)));
   js_error.Set("errno", Napi::Number::New(env, -number));
-  const std::string what = error.what();
-  js_error.Set("syscall", Napi::String::New(env, what.substr(0, what.find(':'))));
+  if (system != nullptr) {
+    js_error.Set("syscall", Napi::String::New(env, what.substr(0, what.find(':'))));
+  }
   js_error.ThrowAsJavaScriptException();
 }
 

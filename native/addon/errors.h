@@ -2,12 +2,13 @@
 
 #include <napi.h>
 
-#include <system_error>
+#include <exception>
 
 namespace addon {
 
-/// Throws a C++ error of the set-up path as one JavaScript Error with `code` ("EADDRINUSE"),
-/// `errno` and `syscall`. The single place where native errors become JavaScript's.
-void ThrowAsJavaScript(Napi::Env env, const std::system_error& error);
+/// Throws a C++ error as one JavaScript Error with `code`, `errno` and, of a std::system_error,
+/// `syscall`: "EADDRINUSE", or "ENOMEM" for want of memory. The single place where native errors
+/// become JavaScript's.
+void ThrowAsJavaScript(Napi::Env env, const std::exception& error);
 
 }  // namespace addon

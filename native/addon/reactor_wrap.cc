@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -34,7 +35,11 @@ constexpr std::uint32_t kQueuedEvents = 1024;
 constexpr reactor::Nanoseconds kHandOverEvery = 400'000;
 
 double NumberOf(const Napi::Object& options, const char* name) {
-  return options.Get(name).As<Napi::Number>().DoubleValue();
+  const Napi::Value value = options.Get(name);
+  if (!value.IsNumber()) {
+    throw std::invalid_argument(std::string("NativeReactor: the option ") + name + " is no number");
+  }
+  return value.As<Napi::Number>().DoubleValue();
 }
 std::size_t SizeOf(const Napi::Object& options, const char* name) {
   return static_cast<std::size_t>(NumberOf(options, name));
@@ -60,19 +65,28 @@ std::unique_ptr<protocol::Framer> MakeFramer(int framing, std::size_t max_frame_
 Napi::Function ReactorWrap::Define(Napi::Env env) {
   return DefineClass(
       env, "NativeReactor",
-      {InstanceMethod<&ReactorWrap::Listen>("listen"), InstanceMethod<&ReactorWrap::Start>("start"),
-       InstanceMethod<&ReactorWrap::Publish>("publish"),
-       InstanceMethod<&ReactorWrap::Flush>("flush"),
-       InstanceMethod<&ReactorWrap::BytesWritten>("bytesWritten"),
-       InstanceMethod<&ReactorWrap::TakeLarge>("takeLarge"),
-       InstanceMethod<&ReactorWrap::Stats>("stats"),
-       InstanceMethod<&ReactorWrap::StopFromJs>("stop")});
+      {InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Listen>>("listen"),
+       InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Start>>("start"),
+       InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Publish>>("publish"),
+       InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Flush>>("flush"),
+       InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::BytesWritten>>("bytesWritten"),
+       InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::TakeLarge>>("takeLarge"),
+       InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Stats>>("stats"),
+       InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::StopFromJs>>("stop")});
 }
 
 // new NativeReactor(options, inbound, outbound, control, onBatch); checked by
 // src/native/binding.ts.
 ReactorWrap::ReactorWrap(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<ReactorWrap>(info), environment_(&Environment::Of(info.Env())) {
+  try {
+    Construct(info);
+  } catch (const std::exception& error) {
+    ThrowAsJavaScript(info.Env(), error);
+  }
+}
+
+void ReactorWrap::Construct(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (info.Length() < 5 || !info[0].IsObject() || !info[1].IsArray() || !info[2].IsArray() ||
       !info[3].IsArrayBuffer() || !info[4].IsFunction()) {
@@ -122,7 +136,10 @@ void ReactorWrap::Configure(const Napi::Object& options) {
   options_.listen.ipv6_only = FlagOf(options, "ipv6Only");
   reactor::SocketOptions& socket = options_.loop.socket;
   socket.no_delay = FlagOf(options, "noDelay");
-  socket.keep_alive_seconds = static_cast<unsigned>(IntOf(options, "keepAliveSeconds"));
+  socket.keep_alive = {.delay = IntOf(options, "keepAliveDelay"),
+                       .interval = IntOf(options, "keepAliveInterval"),
+                       .count = IntOf(options, "keepAliveCount")};
+  socket.user_timeout = IntOf(options, "userTimeout");
   socket.receive_buffer = IntOf(options, "receiveBufferSize");
   socket.send_buffer = IntOf(options, "sendBufferSize");
   reactor::ConnectionOptions& connection = options_.loop.connection;
@@ -130,10 +147,16 @@ void ReactorWrap::Configure(const Napi::Object& options) {
   connection.low_water_mark = SizeOf(options, "lowWaterMark");
   connection.max_send_buffer = SizeOf(options, "maxSendBuffer");
   connection.idle_timeout = DurationOf(options, "idleTimeout");
+  connection.idle_on_received = FlagOf(options, "idleOnReceived");
+  connection.handshake_timeout = DurationOf(options, "handshakeTimeout");
   connection.close_timeout = DurationOf(options, "closeTimeout");
   connection.half_close_timeout = DurationOf(options, "halfCloseTimeout");
   connection.incomplete_frame_timeout = DurationOf(options, "incompleteFrameTimeout");
   connection.start_paused = FlagOf(options, "startPaused");
+  const auto patterns = options.Get("patterns").As<Napi::Array>();
+  for (std::uint32_t i = 0; i < patterns.Length(); ++i) {
+    patterns_.push_back(patterns.Get(i).As<Napi::String>().Utf8Value());
+  }
   framer_ = MakeFramer(IntOf(options, "framing"), SizeOf(options, "maxFrameLength"));
 }
 
@@ -170,6 +193,7 @@ bool ReactorWrap::Run(const Starter& start) {
     for (std::size_t i = 0; i < loop_count_; ++i) {
       bridges_.push_back(
           std::make_unique<bridge::LoopBridge>(*framer_, doorbell, inbound_[i], outbound_[i]));
+      bridges_.back()->KnowPatterns(patterns_);
       handlers.push_back(bridges_.back().get());
       control_[1 + i] = bridges_.back()->mailbox().open();
     }
@@ -177,7 +201,7 @@ bool ReactorWrap::Run(const Starter& start) {
     for (std::size_t i = 0; i < loop_count_; ++i) bridges_[i]->Attach(group_->loop(i));
     start(*group_);
     if (host_driven_) inline_driver_ = std::make_unique<InlineDriver>(*this, group_->loop(0));
-  } catch (const std::system_error& error) {
+  } catch (const std::exception& error) {
     inline_driver_.reset();
     group_.reset();
     bridges_.clear();

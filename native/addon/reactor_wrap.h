@@ -4,9 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "addon/errors.h"
 #include "addon/inline_driver.h"
 #include "bridge/loop_bridge.h"
 #include "protocol/framer.h"
@@ -41,6 +44,17 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   void Stop() noexcept;
 
  private:
+  /// What a method throws must not reach Node-API's frames: it becomes JavaScript's.
+  template <Napi::Value (ReactorWrap::*Method)(const Napi::CallbackInfo&)>
+  Napi::Value Guarded(const Napi::CallbackInfo& info) {
+    try {
+      return (this->*Method)(info);
+    } catch (const std::exception& error) {
+      ThrowAsJavaScript(info.Env(), error);
+      return info.Env().Undefined();
+    }
+  }
+
   Napi::Value Listen(const Napi::CallbackInfo& info);
   Napi::Value Start(const Napi::CallbackInfo& info);
   Napi::Value Publish(const Napi::CallbackInfo& info);
@@ -50,6 +64,7 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   Napi::Value Stats(const Napi::CallbackInfo& info);
   Napi::Value StopFromJs(const Napi::CallbackInfo& info);
 
+  void Construct(const Napi::CallbackInfo& info);
   void Configure(const Napi::Object& options);
   /// Builds the loops, lets `start(group)` start them and sees to their driver. False: it threw,
   /// nothing is left, and JavaScript has been told.
@@ -84,6 +99,7 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   std::size_t loop_count_ = 0;
   reactor::GroupOptions options_;
   std::unique_ptr<protocol::Framer> framer_;
+  std::vector<std::string> patterns_;  // JSON texts of those that are handled
   std::vector<std::unique_ptr<bridge::LoopBridge>> bridges_;
   std::unique_ptr<reactor::LoopGroup> group_;
   std::unique_ptr<InlineDriver> inline_driver_;

@@ -95,6 +95,8 @@ bool LoopBridge::OnOpen(Connection& connection) {
 bool LoopBridge::OnEnd(Connection& connection) { return Emit(EventKind::kEnd, connection); }
 bool LoopBridge::OnDrain(Connection& connection) { return Emit(EventKind::kDrain, connection); }
 
+bool LoopBridge::OnIdle(Connection& connection) { return Emit(EventKind::kIdle, connection); }
+
 bool LoopBridge::OnFlushed(Connection& connection) {
   const std::uint64_t written = connection.bytes_written();
   return Emit(EventKind::kFlushed, connection, Low(written), High(written));
@@ -350,6 +352,16 @@ void LoopBridge::Apply(const RecordView& record) {
       break;
     case Operation::kResume:
       connection->Resume();
+      break;
+    case Operation::kSetIdleTimeout:
+      if (record.payload.size() < sizeof(double)) return;
+      connection->SetIdleTimeout(FromMillisecondsAsDouble(record.payload.data()));
+      break;
+    case Operation::kExpireIdle:
+      connection->ExpireIdle();
+      break;
+    case Operation::kRestartIdle:
+      connection->RestartIdle();
       break;
     default:
       break;

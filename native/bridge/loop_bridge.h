@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "bridge/doorbell.h"
@@ -30,6 +31,11 @@ class LoopBridge final : public reactor::LoopHandler {
   /// Once, before the loop's first turn.
   void Attach(reactor::EventLoop& loop) noexcept { loop_ = &loop; }
 
+  /// Texts of patterns that are handled. Before the loop's first turn.
+  void KnowPatterns(std::span<const std::string> patterns) {
+    for (const std::string& pattern : patterns) patterns_.Know(pattern);
+  }
+
   [[nodiscard]] InboundStream& inbound() noexcept { return inbound_; }
   [[nodiscard]] Mailbox& mailbox() noexcept { return mailbox_; }
 
@@ -47,6 +53,7 @@ class LoopBridge final : public reactor::LoopHandler {
   bool OnEnd(reactor::Connection& connection) override;
   bool OnDrain(reactor::Connection& connection) override;
   bool OnFlushed(reactor::Connection& connection) override;
+  bool OnIdle(reactor::Connection& connection) override;
   bool OnClose(reactor::Connection& connection, reactor::CloseReason reason, int error) override;
   bool OnDialFailed(reactor::DialToken token, int error) override;
   bool OnTimer(reactor::TimerId id, std::uint32_t skipped) override;

@@ -45,6 +45,7 @@ enum class EventKind : std::int32_t {
   kQuiesced = 9,  // all input the kernel held has been delivered
   kFailure = 10,  // a: LoopFailure, b: errno
   kDialFailed = 11,  // slot: token, a: errno
+  kIdle = 12,        // answered by kExpireIdle, or by kRestartIdle once no reply is owed
 };
 
 /// What a record asks for. `argument` is the high 24 bits of the first word.
@@ -64,8 +65,11 @@ enum class Operation : std::int32_t {
   kAbortAll = 13,  // argument: CloseReason
   kDial = 14,  // slot: token; payload: timeout in ms as float64, port as int32 (-1: a path), then
                // the numeric host or the path as UTF-8
-  kDialCancel = 15,   // slot: token
-  kRefuseInput = 16,  // a frame's content makes no sense
+  kDialCancel = 15,      // slot: token
+  kSetIdleTimeout = 16,  // payload: ms as float64; 0: never
+  kExpireIdle = 17,
+  kRestartIdle = 18,
+  kRefuseInput = 19,  // a frame's content makes no sense
 };
 
 enum SendFlag : std::int32_t {

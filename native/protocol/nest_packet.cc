@@ -66,10 +66,14 @@ std::optional<NestPacketParts> ScanNestPacket(std::span<const std::byte> bytes) 
   return NestPacketParts{rest.substr(0, length), data, id_end - id};
 }
 
+void PatternTable::Know(std::string_view pattern) {
+  if (numbers_.try_emplace(std::string(pattern), numbers_.size() + 1).second) ++known_;
+}
+
 std::uint32_t PatternTable::NumberOf(std::string_view pattern) {
   const auto known = numbers_.find(pattern);
   if (known != numbers_.end()) return known->second;
-  if (numbers_.size() == kMaxPatterns) return 0;
+  if (numbers_.size() - known_ == kMaxInvented) return 0;
   const auto number = static_cast<std::uint32_t>(numbers_.size() + 1);
   numbers_.emplace(pattern, number);
   return number;

@@ -27,13 +27,17 @@ struct NestPacketParts {
 /// Empty when the text, which must be ASCII, is written in another way. Any thread.
 std::optional<NestPacketParts> ScanNestPacket(std::span<const std::byte> text) noexcept;
 
-/// Numbers the patterns of packets as they come, so that JavaScript need not look at the text of
-/// one it has seen before. Bounded, since patterns are chosen by peers. Belongs to one loop.
+/// Numbers the patterns of packets, so that JavaScript need not look at the text of one it has seen
+/// before. Those that are not known beforehand are numbered as they come, and bounded: peers choose
+/// them. Belongs to one loop.
 class PatternTable {
  public:
-  static constexpr std::size_t kMaxPatterns = 1024;
+  static constexpr std::size_t kMaxInvented = 1024;
 
-  /// 1 or more; 0 when the table is full and does not have the pattern.
+  /// A pattern that somebody handles: has its number whatever peers invent. Before the first
+  /// packet.
+  void Know(std::string_view pattern);
+  /// 1 or more; 0 when the table has no room for one more invented pattern.
   std::uint32_t NumberOf(std::string_view pattern);
 
  private:
@@ -44,6 +48,7 @@ class PatternTable {
     }
   };
   std::unordered_map<std::string, std::uint32_t, Hash, std::equal_to<>> numbers_;
+  std::size_t known_ = 0;
 };
 
 }  // namespace protocol

@@ -14,6 +14,31 @@ constexpr int kFinalAccepts = 65536;
 constexpr int kShedsATry = 256;
 constexpr Nanoseconds kAcceptRetryDelay = FromMilliseconds(100);
 
+/// Whether accept(2) failed for the sake of one client, who is gone with it: an error that waited
+/// on the new socket, or a firewall. The next one may well be accepted.
+bool IsOfOneClient(int error) noexcept {
+  switch (error) {
+    case ECONNABORTED:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case ENETUNREACH:
+#ifdef ENONET
+    case ENONET:
+#endif
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case EPERM:
+    case EPROTO:
+    case EPROTONOSUPPORT:
+    case ESOCKTNOSUPPORT:
+    case ETIMEDOUT:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 Acceptor::Acceptor(EventLoop& loop, Descriptor listener, SocketFile file, Callback on_accept)
@@ -50,6 +75,7 @@ bool Acceptor::AcceptOne() {
   socklen_t length = sizeof address;
   const int fd = SocketOps::Accept(listener_.get(), reinterpret_cast<sockaddr*>(&address), &length);
   if (fd >= 0) {
+    failed_in_a_row_ = 0;
     on_accept_(Descriptor(fd), Endpoint(address, length));
     return true;
   }
@@ -57,24 +83,25 @@ bool Acceptor::AcceptOne() {
     case EAGAIN:
       return false;
     case EINTR:
-    case ECONNABORTED:  // gone before it was accepted
-    case EPROTO:
       return true;
     default:
-      OnExhausted(-fd);
-      return false;
+      break;
   }
+  if (IsOfOneClient(-fd) && ++failed_in_a_row_ < kAcceptsATurn) return true;
+  OnExhausted(-fd);
+  return false;
 }
 
 // Without a free descriptor a client would wait in the backlog for ever and the poller would not
 // say so again: free the spare one, use it to hang up on those who wait, and try later.
 void Acceptor::OnExhausted(int error) {
+  failed_in_a_row_ = 0;
   loop_.ReportFailure(LoopFailure::kAccept, error);
   if (error == EMFILE && spare_.valid()) {
     spare_.Reset();
     for (int i = 0; i < kShedsATry; ++i) {
       const int fd = SocketOps::Accept(listener_.get(), nullptr, nullptr);
-      if (fd == -EINTR || fd == -ECONNABORTED) continue;
+      if (fd == -EINTR || IsOfOneClient(-fd)) continue;
       if (fd < 0) break;
       Descriptor(fd).Reset();
       loop_.CountShed();

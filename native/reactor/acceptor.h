@@ -12,7 +12,8 @@ namespace reactor {
 class EventLoop;
 
 /// Accepts connections from one listening socket and hands each to a callback. Survives a full
-/// descriptor table: waiting clients are shed through a spare descriptor, then it backs off.
+/// descriptor table: waiting clients are shed through a spare descriptor, then it backs off. What
+/// fails for one client is passed over, unless nothing else comes.
 /// Belongs to one loop's thread.
 class Acceptor final : public TimerTarget {
  public:
@@ -46,6 +47,7 @@ class Acceptor final : public TimerTarget {
   Descriptor spare_;
   Callback on_accept_;
   TimerNode retry_;
+  int failed_in_a_row_ = 0;
   bool ready_ = false;
 };
 

@@ -16,6 +16,7 @@ enum class CloseReason : std::uint8_t {
   kLocal = 6,         // closed by this side's application
   kShutdown = 7,      // closed because the server stops
   kError = 8,         // any other failure; an errno goes with it
+  kHandshake = 9,     // it was not admitted within the handshake timeout
 };
 
 }  // namespace reactor

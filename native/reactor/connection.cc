@@ -51,7 +51,13 @@ void Connection::Open(EventLoop& loop, std::uint32_t slot, Descriptor socket,
   tells_rest_ = !remote.is_unix();
   stops_short_ = remote.is_unix();
   Enter(State::kOpen);
-  paused_ = loop.options().connection.start_paused;
+  const ConnectionOptions& options = loop.options().connection;
+  paused_ = options.start_paused;
+  admitted_ = !options.start_paused;
+  idle_timeout_ = options.idle_timeout;
+  if (!admitted_ && options.handshake_timeout != 0) {
+    admit_by_ = MonotonicNow() + options.handshake_timeout;
+  }
   Touch();
   Raise(kOpenEvent);
   ArmTimer();
@@ -63,7 +69,7 @@ void Connection::MarkFree() noexcept {
   pending_ = 0;
   scheduled_ = readable_ = hangup_ = fresh_edge_ = paused_ = over_high_water_ = unparsed_ = false;
   end_seen_ = fin_wanted_ = fin_sent_ = wants_drain_ = final_read_ = reading_ended_ = false;
-  frame_incomplete_ = refused_ = false;
+  frame_incomplete_ = idle_asked_ = end_awaited_ = refused_ = false;
   writable_ = true;
   error_ = 0;
   bytes_written_.store(0, std::memory_order_release);
@@ -99,25 +105,18 @@ bool Connection::IsConsistent() const noexcept {
 
 void Connection::OnReady(Ready ready) noexcept {
   if (state_ == State::kClosed) return;
-  if (Has(ready, Ready::kRead)) readable_ = fresh_edge_ = true;
-  if (Has(ready, Ready::kUrgent)) stops_short_ = true;
-  if (Has(ready, Ready::kHangup)) {
-    hangup_ = true;
-    // Nobody reads from a paused connection: ask, or a reset would go unnoticed.
-    if (!MayRead()) {
-      int error = 0;
-      socklen_t size = sizeof error;
-      if (SocketOps::GetOption(fd(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0) {
-        OnReceiveError(error);
-        return;
-      }
-    }
+  if (Has(ready, Ready::kRead)) {
+    readable_ = fresh_edge_ = true;
+    // Bytes have come, though nobody reads them now.
+    if (paused_) Touch();
   }
+  if (Has(ready, Ready::kUrgent)) stops_short_ = true;
+  if (Has(ready, Ready::kHangup)) hangup_ = true;
   if (Has(ready, Ready::kWrite)) {
     writable_ = true;
     if (!output_.empty()) FlushOutput();
   }
-  if (MayRead()) loop_->Schedule(*this);
+  if (MayRead() || HasUnseenEnd()) loop_->Schedule(*this);
   assert(IsConsistent());
 }
 
@@ -140,6 +139,7 @@ bool Connection::Serve(bool& released) {
       Discard();
     }
   }
+  if (HasUnseenEnd()) LookForEnd();
   if (final_read_ && (refused_ || !MayRead() || final_read_left_ == 0)) FinishFinalRead();
   if (!EmitPending(released)) return true;
   return MayRead();
@@ -158,6 +158,7 @@ bool Connection::Read() {
       if (count == 0) return true;
       bytes_received_ += count;
       Touch();
+      if (end_awaited_) AwaitEnd();
     }
     unparsed_ = false;
     switch (handler.CommitRead(*this, count)) {
@@ -192,6 +193,38 @@ void Connection::Discard() noexcept {
   for (std::size_t budget = loop_->ReadShare(); readable_ && budget > 0;) {
     budget -= Receive(scratch.first(std::min(scratch.size(), budget)));
   }
+}
+
+// Nobody reads, and the peer has sent FIN or the connection broke. A reset is the end at once, and
+// so is a FIN with nothing in front of it. Bytes in front of it are to be delivered first, but not
+// at any time: whoever never reads them keeps the connection no longer than one who never replies.
+void Connection::LookForEnd() noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (SocketOps::GetOption(fd(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0) {
+    OnReceiveError(error);
+    return;
+  }
+  if (state_ != State::kOpen || end_seen_ || reading_ended_ || refused_) return;
+  std::byte next{};
+  ssize_t result = 0;
+  do {
+    result = SocketOps::Peek(fd(), &next, sizeof next);
+  } while (result == -EINTR);
+  if (result == 0 && !unparsed_) {
+    OnEndOfInput();
+  } else if (result >= 0) {
+    if (!end_awaited_) AwaitEnd();
+  } else if (!WouldBlock(result)) {
+    OnReceiveError(static_cast<int>(-result));
+  }
+}
+
+// Reading on makes the time begin anew.
+void Connection::AwaitEnd() noexcept {
+  end_awaited_ = true;
+  close_deadline_ = MonotonicNow() + loop_->options().connection.half_close_timeout;
+  ArmTimer();
 }
 
 // Returns 0 when there is nothing now; what that means for the connection is then dealt with.
@@ -230,8 +263,7 @@ void Connection::OnEndOfInput() noexcept {
   if (state_ == State::kFinSent) {
     Finish(reason_, 0);
   } else if (state_ == State::kOpen && first && !refused_) {
-    close_deadline_ = MonotonicNow() + loop_->options().connection.half_close_timeout;
-    ArmTimer();
+    AwaitEnd();
     Raise(kEndEvent);
   }
 }
@@ -246,8 +278,15 @@ void Connection::OnReceiveError(int error) noexcept {
   }
 }
 
+void Connection::Pause() noexcept {
+  paused_ = true;
+  if (HasUnseenEnd()) loop_->Schedule(*this);  // it may have been seen in this very turn
+}
+
 void Connection::Resume() noexcept {
   paused_ = false;
+  admitted_ = true;
+  admit_by_ = 0;
   if (hangup_) readable_ = true;
   if (MayRead()) loop_->Schedule(*this);
   assert(IsConsistent());
@@ -294,6 +333,7 @@ bool Connection::EmitPending(bool& released) {
   };
   if (!emit(kFlushedEvent, [&] { return handler.OnFlushed(*this); })) return false;
   if (!emit(kDrainEvent, [&] { return handler.OnDrain(*this); })) return false;
+  if (!emit(kIdleEvent, [&] { return handler.OnIdle(*this); })) return false;
   if (!unparsed_ && !emit(kEndEvent, [&] { return handler.OnEnd(*this); })) return false;
   return emit(kCloseEvent, [&] {
     released = handler.OnClose(*this, reason_, error_);
@@ -394,7 +434,7 @@ void Connection::OnSendFailure(int error) noexcept {
 void Connection::CountWritten(std::size_t count) noexcept {
   if (count == 0) return;
   bytes_written_.store(bytes_written() + count, std::memory_order_relaxed);
-  Touch();
+  if (!loop_->options().connection.idle_on_received) Touch();
   if (flush_target_ != 0) {
     if (bytes_written() >= flush_target_) flush_target_ = 0;
     Raise(kFlushedEvent);
@@ -410,6 +450,7 @@ void Connection::AfterOutput() noexcept {
   }
   if (waiting > limits.high_water_mark) {
     over_high_water_ = true;
+    if (HasUnseenEnd()) loop_->Schedule(*this);
   } else if (waiting <= limits.low_water_mark) {
     if (std::exchange(over_high_water_, false) && MayRead()) loop_->Schedule(*this);
     if (std::exchange(wants_drain_, false)) Raise(kDrainEvent);
@@ -448,7 +489,7 @@ void Connection::Close(CloseReason reason) noexcept {
   Enter(State::kFlushing);
   reason_ = reason;
   unparsed_ = frame_incomplete_ = false;
-  pending_ &= static_cast<std::uint8_t>(~kEndEvent);
+  pending_ &= static_cast<std::uint8_t>(~(kEndEvent | kIdleEvent));
   // The peer that sends no frames has its time from the first of them on.
   if (!refused_) close_deadline_ = MonotonicNow() + loop_->options().connection.close_timeout;
   if (final_read_) FinishFinalRead();
@@ -525,7 +566,7 @@ void Connection::Finish(CloseReason reason, int error) noexcept {
 // The loop's own time is that of the beginning of its turn, and a turn that writes megabytes is
 // long enough to end a connection early by it.
 void Connection::Touch() noexcept {
-  if (loop_->options().connection.idle_timeout != 0) last_activity_ = MonotonicNow();
+  if (idle_timeout_ != 0) last_activity_ = MonotonicNow();
 }
 
 // Activity only moves `last_activity_`; the wheel finds out when the old deadline expires.
@@ -533,8 +574,10 @@ void Connection::ArmTimer() noexcept {
   const ConnectionOptions& limits = loop_->options().connection;
   Nanoseconds deadline = close_deadline_ == 0 ? ~Nanoseconds{0} : close_deadline_;
   if (state_ == State::kOpen) {
-    if (limits.idle_timeout != 0)
-      deadline = std::min(deadline, last_activity_ + limits.idle_timeout);
+    if (idle_timeout_ != 0 && !idle_asked_) {
+      deadline = std::min(deadline, last_activity_ + idle_timeout_);
+    }
+    if (admit_by_ != 0) deadline = std::min(deadline, admit_by_);
     if (frame_incomplete_ && limits.incomplete_frame_timeout != 0) {
       deadline = std::min(deadline, frame_started_ + limits.incomplete_frame_timeout);
     }
@@ -554,21 +597,59 @@ void Connection::OnDeadline() {
   if (state_ == State::kOpen) {
     // What the peer sent and we could not read yet is neither silence nor a stalled frame, unless
     // it is the peer who does not read.
+    // Nor is what the application does not read a stalled frame; but whoever sends nothing more
+    // meanwhile is idle.
     const bool unread = (readable_ || unparsed_) && !over_high_water_;
-    if (unread) last_activity_ = frame_started_ = now;
+    if (unread) frame_started_ = now;
+    if (unread && !paused_) last_activity_ = now;
+    if (admit_by_ != 0 && now >= admit_by_) {
+      Finish(CloseReason::kHandshake, 0);
+      return;
+    }
     if (frame_incomplete_ && limits.incomplete_frame_timeout != 0 &&
         now >= frame_started_ + limits.incomplete_frame_timeout) {
       Finish(CloseReason::kProtocol, ETIMEDOUT);
       return;
     }
-    if (limits.idle_timeout != 0 && now >= last_activity_ + limits.idle_timeout) {
-      Finish(CloseReason::kIdle, 0);
-      return;
+    if (!idle_asked_ && IsIdle(now)) {
+      // A peer that has sent nothing is owed no reply: nobody has to be asked.
+      if (bytes_received_ == 0) {
+        Finish(CloseReason::kIdle, 0);
+        return;
+      }
+      idle_asked_ = true;
+      Raise(kIdleEvent);
     }
   }
   if (retry_at_ != 0 && now >= retry_at_) Retry();
   if (state_ != State::kClosed) ArmTimer();
   assert(IsConsistent());
+}
+
+bool Connection::IsIdle(Nanoseconds now) const noexcept {
+  return idle_timeout_ != 0 && now >= last_activity_ + idle_timeout_;
+}
+
+void Connection::SetIdleTimeout(Nanoseconds timeout) noexcept {
+  idle_timeout_ = timeout;
+  RestartIdle();
+}
+
+void Connection::ExpireIdle() noexcept {
+  if (state_ != State::kOpen || !std::exchange(idle_asked_, false)) return;
+  if (IsIdle(MonotonicNow())) {
+    Finish(CloseReason::kIdle, 0);
+  } else {
+    ArmTimer();
+  }
+}
+
+void Connection::RestartIdle() noexcept {
+  if (state_ != State::kOpen) return;
+  idle_asked_ = false;
+  pending_ &= static_cast<std::uint8_t>(~kIdleEvent);
+  Touch();
+  ArmTimer();
 }
 
 // The kernel is short of memory: a pause, not an end, and no spinning meanwhile.

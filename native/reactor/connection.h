@@ -25,10 +25,12 @@ struct ConnectionOptions {
   std::size_t low_water_mark = 256 * 1024;         // bytes: resume reading, tell `drain`
   std::size_t max_send_buffer = 64 * 1024 * 1024;  // bytes of waiting output: close
   Nanoseconds idle_timeout = 0;                    // 0: never
+  bool idle_on_received = false;                   // what is sent is no activity
   Nanoseconds incomplete_frame_timeout = 0;        // 0: never
   Nanoseconds close_timeout = FromMilliseconds(5000);
   Nanoseconds half_close_timeout = FromMilliseconds(30000);
-  bool start_paused = false;  // read nothing until Resume()
+  bool start_paused = false;          // read nothing until Resume(), which admits
+  Nanoseconds handshake_timeout = 0;  // to be admitted within; 0: never
 };
 
 /// One established stream socket and its state machine:
@@ -79,16 +81,23 @@ class Connection final : public TimerTarget {
   void ShutdownWrite() noexcept;
   /// Flushes, sends FIN, waits for the peer's within the close timeout. Idempotent.
   void Close(CloseReason reason) noexcept;
-  /// What came is no frame (`error` says why; 0: the other side knows): nothing more of it is taken.
-  /// An accepted connection stays open for what is still owed to frames before; it is told of as if
-  /// the peer had sent FIN, and ends within the close timeout, reason protocol whatever hastens the
-  /// end. Nothing is owed on one that was dialled: it ends at once. Idempotent.
+  /// What came is no frame (`error` says why; 0: the other side knows): nothing more of it is
+  /// taken. An accepted connection stays open for what is still owed to frames before; it is told
+  /// of as if the peer had sent FIN, and ends within the close timeout, reason protocol whatever
+  /// hastens the end. Nothing is owed on one that was dialled: it ends at once. Idempotent.
   void RefuseInput(int error) noexcept;
   /// Ends at once. Idempotent.
   void Abort(CloseReason reason, int error = 0) noexcept;
 
-  void Pause() noexcept { paused_ = true; }
+  void Pause() noexcept;
   void Resume() noexcept;
+
+  /// From now on this connection's own idle timeout; 0: never.
+  void SetIdleTimeout(Nanoseconds timeout) noexcept;
+  /// The handler's answer to OnIdle(): ends the connection, unless something has come meanwhile.
+  void ExpireIdle() noexcept;
+  /// The handler's later answer to OnIdle(): the idle time begins anew.
+  void RestartIdle() noexcept;
 
   /// The handler's word that a frame has begun and is not complete (or is): starts and stops the
   /// incomplete-frame clock.
@@ -120,12 +129,15 @@ class Connection final : public TimerTarget {
     kDrainEvent = 4,
     kFlushedEvent = 8,
     kCloseEvent = 16,
+    kIdleEvent = 32,
   };
 
   void Enter(State next) noexcept;
   [[nodiscard]] bool MayRead() const noexcept;
   bool Read();  // false: the handler had no room
   void Discard() noexcept;
+  void LookForEnd() noexcept;
+  void AwaitEnd() noexcept;
   std::size_t Receive(std::span<std::byte> room) noexcept;
   bool EmitPending(bool& released);
   void OnEndOfInput() noexcept;
@@ -143,6 +155,11 @@ class Connection final : public TimerTarget {
   void Raise(Pending event) noexcept;
   void Touch() noexcept;
   void ArmTimer() noexcept;
+  [[nodiscard]] bool IsIdle(Nanoseconds now) const noexcept;
+  /// The peer has ended its side, or the connection is broken, and nobody reads to find out which.
+  [[nodiscard]] bool HasUnseenEnd() const noexcept {
+    return hangup_ && state_ != State::kClosed && !MayRead();
+  }
   void RetrySoon() noexcept;
   void Retry() noexcept;
 
@@ -162,6 +179,7 @@ class Connection final : public TimerTarget {
   bool tells_rest_ = false;       // received bytes come with the word of what is left
   bool stops_short_ = false;      // a receive call may stop before the end: at urgent data
   bool paused_ = false;           // by the application
+  bool admitted_ = true;          // has been resumed, where it began paused
   bool over_high_water_ = false;  // reading pauses until low water
   bool unparsed_ = false;         // the handler keeps bytes it had no room for
   bool end_seen_ = false;         // recv returned 0
@@ -172,13 +190,17 @@ class Connection final : public TimerTarget {
   bool reading_ended_ = false;  // after the final read
   bool refused_ = false;        // RefuseInput(): what comes is dropped
   bool frame_incomplete_ = false;
+  bool idle_asked_ = false;   // OnIdle() has not been answered
+  bool end_awaited_ = false;  // FIN lies behind bytes that nobody reads yet
   int error_ = 0;
   std::atomic<std::uint64_t> bytes_written_{0};
   std::uint64_t bytes_queued_ = 0;
   std::uint64_t flush_target_ = 0;
   std::uint64_t bytes_received_ = 0;
   std::uint64_t final_read_left_ = 0;
-  Nanoseconds last_activity_ = 0;
+  Nanoseconds last_activity_ = 0;  // kept up while there is an idle timeout
+  Nanoseconds idle_timeout_ = 0;   // 0: never
+  Nanoseconds admit_by_ = 0;       // 0: no limit, or admitted
   Nanoseconds frame_started_ = 0;
   Nanoseconds close_deadline_ = 0;  // 0: none
   Nanoseconds retry_at_ = 0;        // 0: none

@@ -53,6 +53,10 @@ struct KernelOps {
   static ssize_t Receive(int fd, void* buffer, std::size_t size) noexcept {
     return Checked(::recv(fd, buffer, size, 0));
   }
+  /// As Receive(), and what is there stays there.
+  static ssize_t Peek(int fd, void* buffer, std::size_t size) noexcept {
+    return Checked(::recv(fd, buffer, size, MSG_PEEK));
+  }
   /// Has ReceiveWithRest() tell the rest. Of a listening socket, those that it accepts inherit it.
   static int TellRest([[maybe_unused]] int fd) noexcept {
 #ifdef __linux__

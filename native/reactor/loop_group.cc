@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "reactor/error.h"
 #include "reactor/ledger.h"
 #include "reactor/thread.h"
 
@@ -26,7 +27,6 @@ LoopGroup::~LoopGroup() { Stop(); }
 Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
   const bool listener_each = options_.load_balance == LoadBalance::kKernel && !endpoint.is_unix();
   ListenOptions listen = options_.listen;
-  listen.reuse_port = listen.reuse_port || listener_each;
   listen.receive_buffer = options_.loop.socket.receive_buffer;
 
   // All sockets first: should one fail, no loop has begun.
@@ -34,6 +34,11 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
   SocketFile file;
   listeners.push_back(ListenOn(endpoint, listen, &file));
   const Endpoint bound = Endpoint::LocalOf(listeners.front().get());
+  if (listener_each && !listen.reuse_port) {
+    // The port is ours alone up to here: a stranger's would have been an error.
+    ThrowIfFailed(AllowSharing(listeners.front().get()), "setsockopt(SO_REUSEPORT)");
+    listen.reuse_port = true;
+  }
   while (listener_each && listeners.size() < loops_.size()) {
     listeners.push_back(ListenOn(bound, listen));
   }

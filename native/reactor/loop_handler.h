@@ -59,6 +59,9 @@ class LoopHandler {
   virtual bool OnDrain(Connection& connection) = 0;
   /// The kernel has taken `connection.bytes_written()` bytes.
   virtual bool OnFlushed(Connection& connection) = 0;
+  /// Nothing was received (nor sent) for the idle timeout. If the handler owes no reply it says so
+  /// by Connection::ExpireIdle(); else it calls RestartIdle() when it owes none any more.
+  virtual bool OnIdle(Connection& connection) = 0;
   /// The last event of a connection; its slot is free when this returned true.
   virtual bool OnClose(Connection& connection, CloseReason reason, int error) = 0;
   /// A dial came to nothing. One that connects is told of by OnOpen().

@@ -43,10 +43,19 @@ class Descriptor {
   int fd_ = -1;
 };
 
+/// Probes of a silent peer; in seconds, as kernels have it.
+struct KeepAlive {
+  int delay = 0;  // of silence before the first probe; 0: no probes
+  int interval = 1;
+  int count = 1;  // probes without an answer that end the connection
+};
+
 /// Options of accepted and dialled stream sockets. Sizes in bytes; 0 leaves the kernel's own.
 struct SocketOptions {
   bool no_delay = true;
-  unsigned keep_alive_seconds = 0;  // idle time before the first probe; 0: off
+  KeepAlive keep_alive = {};
+  int user_timeout =
+      0;  // ms that sent data may stay unacknowledged; 0: as long as the kernel tries
   int receive_buffer = 0;
   int send_buffer = 0;
 };
@@ -60,6 +69,10 @@ struct ListenOptions {
   bool ipv6_only = false;
   int receive_buffer = 0;  // connections inherit it; set later it comes after their first window
 };
+
+/// From now on other sockets may listen on the port of this one, which was bound for itself alone:
+/// how the listeners of one group share a port that nobody else had. Returns 0 or -errno.
+int AllowSharing(int listener) noexcept;
 
 /// A bound, listening, non-blocking socket; of a Unix socket, `file` becomes its name
 /// (null: the name stays). Throws

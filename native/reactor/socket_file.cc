@@ -13,7 +13,8 @@ bool IsSame(const struct stat& a, const struct stat& b) noexcept {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/// An advisory lock on a file that exists only while it is held.
+/// An advisory lock on a file that exists only while it is held. One that has content is somebody
+/// else's, who gave it the same name: it is locked, and stays.
 class FileLock {
  public:
   explicit FileLock(std::string path) : path_(std::move(path)) {
@@ -29,6 +30,7 @@ class FileLock {
       if (SocketOps::StatDescriptor(file.get(), &locked) == 0 &&
           SocketOps::StatLink(path_.c_str(), &named) == 0 && IsSame(locked, named)) {
         file_ = std::move(file);
+        is_ours_ = named.st_size == 0;
         return;
       }
     }
@@ -37,7 +39,7 @@ class FileLock {
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
   ~FileLock() {
-    if (file_.valid()) SocketOps::Unlink(path_.c_str());
+    if (is_ours_) SocketOps::Unlink(path_.c_str());
   }
 
   /// Somebody else holds it.
@@ -46,6 +48,7 @@ class FileLock {
  private:
   std::string path_;
   Descriptor file_;
+  bool is_ours_ = false;
   bool busy_ = false;
 };
 

@@ -132,6 +132,29 @@ TEST(LoopGroupTest, S5_KernelModeListensOncePerLoop) {
 #endif
 }
 
+TEST(LoopGroupTest, S5_KernelModeSharesItsPortWithNobodyWhoWasNotAsked) {
+  Server server(3, With(LoadBalance::kKernel));
+  const auto listen_there = [&](GroupOptions options) {
+    try {
+      const Server other(2, std::move(options), server.address());
+      return 0;
+    } catch (const std::system_error& error) {
+      return error.code().value();
+    }
+  };
+  EXPECT_EQ(listen_there(With(LoadBalance::kKernel)), EADDRINUSE);
+  EXPECT_EQ(listen_there(With(LoadBalance::kRoundRobin)), EADDRINUSE);
+  server.ConnectAtOnce(64);
+  server.ExpectAllEcho();
+}
+
+TEST(LoopGroupTest, S5_KernelModeSharesItsPortWhereBothWereAsked) {
+  GroupOptions shared = With(LoadBalance::kKernel);
+  shared.listen.reuse_port = true;
+  const Server one(2, shared);
+  const Server two(2, shared, one.address());
+}
+
 TEST(LoopGroupTest, S7_OverTheLimitConnectionsAreClosedAndCountedAndASlotFreedIsUsable) {
   GroupOptions options;
   options.max_connections = 3;

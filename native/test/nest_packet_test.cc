@@ -79,11 +79,24 @@ TEST(PatternTableTest, NumbersPatternsAsTheyComeUpToABound) {
   EXPECT_EQ(table.NumberOf("a"), 1U);
   EXPECT_EQ(table.NumberOf("b"), 2U);
   EXPECT_EQ(table.NumberOf("a"), 1U);
-  for (std::size_t i = 2; i < PatternTable::kMaxPatterns; ++i) {
+  for (std::size_t i = 2; i < PatternTable::kMaxInvented; ++i) {
     EXPECT_EQ(table.NumberOf(std::to_string(i)), i + 1);
   }
   EXPECT_EQ(table.NumberOf("one more"), 0U);
   EXPECT_EQ(table.NumberOf("b"), 2U) << "what is known stays known";
+}
+
+TEST(PatternTableTest, M5_PatternsThatPeersInventTakeNoNumberFromThoseThatAreHandled) {
+  PatternTable table;
+  table.Know("handled");
+  table.Know("handled");
+  table.Know("handled, too");
+  for (std::size_t i = 0; i < PatternTable::kMaxInvented; ++i) {
+    EXPECT_EQ(table.NumberOf(std::to_string(i)), i + 3);
+  }
+  EXPECT_EQ(table.NumberOf("one more"), 0U);
+  EXPECT_EQ(table.NumberOf("handled"), 1U);
+  EXPECT_EQ(table.NumberOf("handled, too"), 2U);
 }
 
 }  // namespace

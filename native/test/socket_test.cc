@@ -155,17 +155,24 @@ TEST(SocketTest, S5_ReusePortLetsTwoListenersShareAPort) {
   EXPECT_EQ(ErrorOf(address), EADDRINUSE);
 }
 
-TEST(SocketTest, W7_AppliesTheOptionsOfAStream) {
+TEST(SocketTest, W7_K1_AppliesTheOptionsOfAStream) {
   const Descriptor socket(reactor::SocketOps::Socket(AF_INET));
-  reactor::ApplyOptions(
-      socket.get(), AF_INET,
-      {.keep_alive_seconds = 33, .receive_buffer = 20'000, .send_buffer = 30'000});
+  reactor::ApplyOptions(socket.get(), AF_INET,
+                        {.keep_alive = {.delay = 33, .interval = 11, .count = 4},
+                         .user_timeout = 77'000,
+                         .receive_buffer = 20'000,
+                         .send_buffer = 30'000});
   EXPECT_NE(OptionOf(socket.get(), IPPROTO_TCP, TCP_NODELAY), 0);
   EXPECT_NE(OptionOf(socket.get(), SOL_SOCKET, SO_KEEPALIVE), 0);
   EXPECT_GE(OptionOf(socket.get(), SOL_SOCKET, SO_RCVBUF), 20'000);
   EXPECT_GE(OptionOf(socket.get(), SOL_SOCKET, SO_SNDBUF), 30'000);
 #ifdef TCP_KEEPIDLE
   EXPECT_EQ(OptionOf(socket.get(), IPPROTO_TCP, TCP_KEEPIDLE), 33);
+#endif
+  EXPECT_EQ(OptionOf(socket.get(), IPPROTO_TCP, TCP_KEEPINTVL), 11);
+  EXPECT_EQ(OptionOf(socket.get(), IPPROTO_TCP, TCP_KEEPCNT), 4);
+#ifdef TCP_USER_TIMEOUT
+  EXPECT_EQ(OptionOf(socket.get(), IPPROTO_TCP, TCP_USER_TIMEOUT), 77'000);
 #endif
 }
 

@@ -25,25 +25,24 @@ export class Balancer {
   }
 
   /**
-   * Undefined when no connection can take a request. One whose output is above the high-water mark is passed over while
-   * there is another.
+   * Undefined when no connection can take a request. A doubtful one is passed over while there is another.
    */
   pick(): Link | undefined {
     const { available } = this;
     const { length } = available;
     let best: Link | undefined;
-    let congested: Link | undefined;
+    let doubtful: Link | undefined;
     for (let step = 0; step < length; step++) {
       if (++this.turn >= length) this.turn = 0;
       const link = available[this.turn]!;
       if (!link.usable) continue;
-      if (link.connection.congested) congested ??= link;
+      if (link.doubtful) doubtful ??= link;
       else if (!this.leastInFlight) return link;
       else if (best === undefined || link.calls.size < best.calls.size) best = link;
     }
     // The one after the last taken comes first the next time: equals take turns.
     if (best !== undefined) this.turn = available.indexOf(best);
-    return best ?? congested;
+    return best ?? doubtful;
   }
 }
 

@@ -4,13 +4,14 @@ import type { GevError } from '../core/errors.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import type { Clock } from './clock.js';
 import type { DialOutcome } from './dialer.js';
+import { Ejection, type EjectionOwner } from './ejection.js';
 import type { GevEndpointStats } from './gev.client.events.js';
 import type { ResolvedEndpoint, ResolvedGevClientOptions } from './gev.client.options.js';
 import { Link } from './link.js';
 import { Reconnect } from './reconnect.js';
 
 /** What an {@link Endpoint} asks of its client, and tells it. */
-export interface EndpointOwner {
+export interface EndpointOwner extends EjectionOwner {
   /** As {@link Dialer.connect}. */
   connect(target: ResolvedEndpoint, count: number, onDone: (outcome: DialOutcome) => void): Promise<void>;
   /** @param again one was lost before */
@@ -19,8 +20,6 @@ export interface EndpointOwner {
   /** Whatever came of it. */
   onAttemptEnded(endpoint: Endpoint): void;
   onReconnecting(endpoint: Endpoint, delay: number): void;
-  /** It is left out, or no longer. */
-  onEjection(): void;
 }
 
 /** One server: its connections, when it is dialled, and whether it answers. */
@@ -29,28 +28,32 @@ export class Endpoint {
   readonly name: string;
   /** Connections that are up. */
   readonly links: Link[] = [];
-  /** Left out for a while, for its timeouts. */
-  ejected = false;
 
   private readonly reconnect: Reconnect;
   private attempting = false;
-  private timeouts = 0; // in a row
+  private readonly ejection: Ejection;
   private losses = 0; // not made good yet
-  private cancelReturn: (() => void) | undefined;
+  private failing = false; // a connection was lost, and none has been made since
 
   constructor(
     readonly target: ResolvedEndpoint,
     private readonly owner: EndpointOwner,
     private readonly options: Pick<ResolvedGevClientOptions, 'connections' | 'reconnect' | 'ejection'>,
-    private readonly clock: Clock,
+    clock: Clock,
   ) {
     this.name = endpointName(target);
     this.reconnect = new Reconnect(options.reconnect, clock);
+    this.ejection = new Ejection(owner, options.ejection, clock);
   }
 
   /** A connection may come of what is under way: an attempt, or the end of a connection that closes. */
   get trying(): boolean {
-    return this.attempting || this.links.some((link) => !link.usable);
+    return this.attempting || this.reconnect.hastened || this.links.some((link) => !link.usable);
+  }
+
+  /** Left out for a while. */
+  get ejected(): boolean {
+    return this.ejection.active;
   }
 
   get missing(): number {
@@ -75,7 +78,7 @@ export class Endpoint {
     this.attempting = true;
     this.reconnect.began();
     const done = (outcome: DialOutcome): void => {
-      if (outcome instanceof Error) this.owner.onDialFailed(this, outcome);
+      if (outcome instanceof Error) this.fail(outcome);
       else this.open(outcome);
     };
     // The connection outlives the request that needs it first.
@@ -87,9 +90,10 @@ export class Endpoint {
     });
   }
 
-  /** As {@link Endpoint.begin}, unless the last attempt began a moment ago: a request needs a connection. */
-  beginIfDue(): void {
-    if (this.reconnect.due) this.begin();
+  /** A request needs a connection: as {@link Endpoint.begin}, in a moment if the last attempt began but now. */
+  beginForRequest(): void {
+    if (this.attempting || this.missing === 0) return;
+    this.reconnect.hasten(() => this.begin());
   }
 
   /** Dials what is missing in a while. */
@@ -106,22 +110,20 @@ export class Endpoint {
     this.links.splice(index, 1);
     this.losses++;
     this.reconnect.lost();
+    // Of several that go together one counts.
+    if (!this.failing) this.ejection.failed();
+    this.failing = true;
     return true;
   }
 
   /** It answers. */
   replied(): void {
-    this.timeouts = 0;
+    this.ejection.replied();
   }
 
-  /** It did not answer a request. */
-  timedOut(): void {
-    const { ejection } = this.options;
-    this.timeouts++;
-    if (ejection === false || this.ejected || this.timeouts < ejection.failures) return;
-    this.ejected = true;
-    this.cancelReturn = this.clock.after(ejection.duration, () => this.readmit());
-    this.owner.onEjection();
+  /** It does not answer, whatever it is asked. */
+  silent(): void {
+    this.ejection.silent();
   }
 
   /** Dials no more by itself. */
@@ -131,7 +133,7 @@ export class Endpoint {
 
   stop(): void {
     this.rest();
-    this.cancelReturn?.();
+    this.ejection.stop();
   }
 
   private get state(): GevEndpointStats['state'] {
@@ -140,25 +142,20 @@ export class Endpoint {
     return this.reconnect.scheduled ? 'waiting' : 'idle';
   }
 
+  private fail(error: GevError): void {
+    // Without a connection there is nothing to leave out.
+    if (this.links.length > 0) this.ejection.failed();
+    this.owner.onDialFailed(this, error);
+  }
+
   private open(connection: GevConnection): void {
-    if (this.links.length === 0) {
-      this.timeouts = 0;
-      if (this.ejected) this.readmit();
-    }
     const link = new Link(this, connection);
     this.links.push(link);
+    this.failing = false;
     this.reconnect.connected();
     const again = this.losses > 0;
     if (again) this.losses--;
     this.owner.onLink(link, again);
-  }
-
-  /** The count of timeouts stays: one more leaves it out again, a reply makes it good. */
-  private readmit(): void {
-    this.cancelReturn?.();
-    this.cancelReturn = undefined;
-    this.ejected = false;
-    this.owner.onEjection();
   }
 }
 

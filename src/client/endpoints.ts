@@ -1,7 +1,7 @@
 import { GevClientClosedError, GevConnectionLostError, GevNotConnectedError } from '../core/client-errors.js';
 import type { CloseReason } from '../core/close-reason.js';
 import type { GevConnection } from '../core/connection.js';
-import type { GevError } from '../core/errors.js';
+import { GevConnectionError, type GevError } from '../core/errors.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
 import { Balancer } from './balancer.js';
 import type { ClientReport } from './client-report.js';
@@ -33,6 +33,8 @@ export interface EndpointsSetup {
 const CLOSE_MS = 1_000;
 /** How long, where nothing is left to be flushed: a server that still owes replies holds its FIN back for them. */
 const LINGER_MS = 100;
+
+const SILENT = 'The server answers neither requests nor a probe';
 
 /** Somebody who waits in `connect()`. */
 interface Connecting {
@@ -183,8 +185,20 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     this.setup.report.reconnecting(endpoint, delay);
   }
 
+  /** Half of the endpoints at most: a network that fails for a moment must not leave the rest with all the work. */
+  mayEject(): boolean {
+    return this.all.filter(({ ejected }) => ejected).length + 1 <= this.all.length / 2;
+  }
+
   onEjection(): void {
     this.arrange();
+  }
+
+  /** A connection on which not even a probe is answered. */
+  giveUp(link: Link): void {
+    link.endpoint.silent();
+    link.connection.failSilent();
+    this.lose(link.connection, 'reset', new GevConnectionError('ETIMEDOUT', SILENT));
   }
 
   /** A connection brought what makes no sense: what follows makes none either. */
@@ -204,24 +218,19 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   }
 
   private assignLater(outgoing: Outgoing): void {
-    if (!this.trying && !this.closed) for (const endpoint of this.all) endpoint.beginIfDue();
     if (this.closed) {
       outgoing.fail(new GevClientClosedError());
-    } else if (this.trying) {
-      this.waiting.enter(outgoing);
-    } else if (this.waiting.size < this.setup.options.offlineQueue) {
-      this.waiting.enter(outgoing);
-      for (const endpoint of this.all) endpoint.beginLater();
-    } else {
-      outgoing.fail(this.notConnected());
+      return;
     }
+    this.waiting.enter(outgoing);
+    if (!this.trying) for (const endpoint of this.all) endpoint.beginForRequest();
   }
 
-  private lose(connection: GevConnection, reason: CloseReason): void {
+  private lose(connection: GevConnection, reason: CloseReason, cause = connection.closeError): void {
     const link = connection.scope as Link | undefined;
     if (this.closed || link === undefined || !link.endpoint.drop(link)) return;
     const { endpoint } = link;
-    const error = new GevConnectionLostError(endpoint.name, reason, { cause: connection.closeError });
+    const error = new GevConnectionLostError(endpoint.name, reason, { cause });
     this.lastFailure = error;
     this.arrange();
     if (this.balancer.empty) this.setup.onStatus('disconnected');
@@ -230,7 +239,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     this.setup.onLost(link, error);
     // Whatever waited for the end of this connection goes on.
     if (this.connecting.length > 0) endpoint.begin();
-    else if (this.waiting.size > 0) endpoint.beginIfDue();
+    else if (this.waiting.size > 0) endpoint.beginForRequest();
     this.settle();
   }
 

@@ -41,7 +41,7 @@ export interface GevEndpointStats {
   readonly inFlight: number;
   /** Bytes sent that the kernel has not taken yet. */
   readonly bufferedBytes: number;
-  /** Left out for a while, for its timeouts. */
+  /** Left out for a while, as its connections do not last. */
   readonly ejected: boolean;
 }
 

@@ -1,4 +1,4 @@
-import type { GevDeserializer, GevLogger, GevSerializer } from '../core/options.js';
+import type { GevDeserializer, GevKeepAliveOptions, GevLogger, GevSerializer } from '../core/options.js';
 
 /** Where a server listens. */
 export type GevEndpoint = GevNetworkEndpoint | GevPathEndpoint;
@@ -21,7 +21,7 @@ export type GevClientBalance = 'round-robin' | 'least-in-flight';
 
 /** How attempts to connect follow each other: a delay is cut by a random part of its `jitter` share. */
 export interface GevReconnectOptions {
-  /** Before the first attempt, and the least time between two. Default: 100 ms. */
+  /** Before the first attempt in the background. Default: 100 ms. */
   readonly initialDelay?: number;
   /** What the delay grows to at most. Default: 5000 ms. */
   readonly maxDelay?: number;
@@ -31,11 +31,18 @@ export interface GevReconnectOptions {
   readonly jitter?: number;
 }
 
-/** When an endpoint is left out for a while although it is connected. */
+/**
+ * When an endpoint is left out for a while although it is connected: at once when a connection to it answers nothing any
+ * more, and when connections are lost, or not made beside others, time after time. Never for the deadlines of requests,
+ * and never more than half of the endpoints.
+ */
 export interface GevEjectionOptions {
-  /** Timeouts in a row, without any reply between them. Default: 5. */
+  /** Connections lost or not made in a row, without any reply between them. Default: 5. */
   readonly failures?: number;
-  /** For how long, in milliseconds. Afterwards one more timeout leaves it out again. Default: 5000. */
+  /**
+   * For how long, in milliseconds; twice as long each further time, up to 16 times, until it has done well for as long.
+   * Default: 5000.
+   */
   readonly duration?: number;
 }
 
@@ -102,8 +109,10 @@ export interface GevClientOptions {
   readonly highWaterMark?: number;
   /** Send small requests at once (TCP_NODELAY). Default: true. */
   readonly noDelay?: boolean;
-  /** TCP keep-alive; a number is the delay before the first probe. Default: false. */
-  readonly keepAlive?: boolean | number;
+  /** TCP keep-alive; a number is its `delay`, `true` its defaults. Default: false. */
+  readonly keepAlive?: boolean | number | GevKeepAliveOptions;
+  /** As {@link GevServerOptions.userTimeout}. Default: 0, as long as the system tries. */
+  readonly userTimeout?: number;
 
   /** Default: a Nest `Logger` named `GevClient`. */
   readonly logger?: GevLogger;
@@ -130,6 +139,7 @@ export interface ResolvedGevClientOptions {
   readonly maxSendBuffer: number;
   readonly highWaterMark: number;
   readonly noDelay: boolean;
-  readonly keepAlive: boolean | number;
+  readonly keepAlive: Required<GevKeepAliveOptions> | false;
+  readonly userTimeout: number;
   readonly logger: GevLogger | undefined;
 }

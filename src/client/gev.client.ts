@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { ClientProxy, type MsPattern, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { Observable, Subject, type Subscriber, type TeardownLogic } from 'rxjs';
 import { GevNotConnectedError } from '../core/client-errors.js';
-import { ContainedObservable } from '../core/contained-observable.js';
+import { boundObservable, ContainedObservable } from '../core/contained-observable.js';
 import { overrides } from '../core/overrides.js';
 import { Reactor, type ReactorHandler } from '../core/reactor.js';
 import { inFreshScope } from '../native/fresh-scope.js';
@@ -12,7 +12,12 @@ import { Deadlines } from './deadlines.js';
 import { idleStats } from './endpoint.js';
 import { type ClientReactor, Endpoints } from './endpoints.js';
 import { EventDispatch } from './event-dispatch.js';
-import type { GevClientEvents, GevClientInternals, GevClientStats } from './gev.client.events.js';
+import type {
+  GevClientEvents,
+  GevClientInternals,
+  GevClientStats,
+  GevClientStatus,
+} from './gev.client.events.js';
 import type { GevClientOptions, ResolvedGevClientOptions } from './gev.client.options.js';
 import { type GevMetadata, GevRecord, type GevRecordOptions } from './gev.record.js';
 import type { Outgoing } from './outgoing.js';
@@ -52,15 +57,26 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     this.setup = {
       requestTimeout,
       deadlines: new Deadlines<Outgoing>(systemClock, (outgoing) => this.expire(outgoing)),
+      clock: systemClock,
       writer: new PacketWriter(serializer),
       reader: new ReplyReader(this.deserializer, deserializer !== undefined),
       metadataOf: (outgoing) => this.metadataOf(outgoing),
       serializeError: (error) => this.serializeError(error) as unknown,
       serializeResponse: (response) => this.serializeResponse(response) as unknown,
       onMalformed: (link, cause) => this.endpoints?.refuse(link, cause),
+      onSilent: (link) => this.endpoints?.giveUp(link),
       onFailure: (cause) => this.report.failure(cause),
     };
     this.calls = new PendingCalls(this.setup);
+  }
+
+  /** Whether anything is connected, for late subscribers too. */
+  override get status(): Observable<GevClientStatus> {
+    return boundObservable(
+      super.status as Observable<GevClientStatus>,
+      'A subscriber of status',
+      this.contained,
+    );
   }
 
   /**
@@ -215,13 +231,15 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
   }
 
   private observable<Value>(subscribe: (subscriber: Subscriber<Value>) => TeardownLogic): Observable<Value> {
-    const report = (culprit: string, error: unknown): void => this.report.contained(culprit, error);
-    return new ContainedObservable(subscribe, 'A subscriber of a request or event', report, true);
+    return new ContainedObservable(subscribe, 'A subscriber of a request or event', this.contained, true);
   }
 
   private isOverridden(...methods: readonly string[]): boolean {
     return overrides(this, GevClient.prototype, ...methods);
   }
+
+  private readonly contained = (culprit: string, error: unknown): void =>
+    this.report.contained(culprit, error);
 
   private session(): Endpoints {
     return (this.endpoints ??= this.openSession());
@@ -267,7 +285,7 @@ function optionsOf(data: unknown): GevRecordOptions | undefined {
 /** Of a packet that Nest has made: what a dispatch hook has attached goes beside the record's own. */
 function optionsOfPacket({ data, metadata }: ReadPacket): GevRecordOptions {
   const options = optionsOf(data);
-  const attached = metadata as GevMetadata | undefined;
+  const attached = metadata;
   if (attached === undefined || options?.metadata === undefined) return { metadata: attached, ...options };
   return { ...options, metadata: { ...attached, ...options.metadata } };
 }

@@ -2,6 +2,7 @@ import type { GevConnection } from '../core/connection.js';
 import type { Call } from './call.js';
 import type { Cancellation } from './cancellation.js';
 import type { Endpoint } from './endpoint.js';
+import type { Probe } from './probe.js';
 
 /** A connection that is up, and what is in flight on it. */
 export class Link {
@@ -9,6 +10,8 @@ export class Link {
   readonly calls = new Map<number, Call>();
   /** There from the first request that is given up. */
   cancellation: Cancellation | undefined = undefined;
+  /** There from the first request that times out. */
+  probe: Probe | undefined = undefined;
   /** The last reply that a deserializer still works on: those behind it wait. */
   backlog: Promise<void> | undefined = undefined;
 
@@ -17,6 +20,11 @@ export class Link {
     readonly connection: GevConnection,
   ) {
     connection.scope = this;
+  }
+
+  /** Better not asked, while there is another: the server does not read fast enough, or may be gone. */
+  get doubtful(): boolean {
+    return this.connection.congested || this.probe?.pending === true;
   }
 
   /** False: it is closing, and its end is about to be reported. */

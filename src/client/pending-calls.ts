@@ -6,10 +6,12 @@ import { CANCEL_PATTERN, HELLO_PATTERN, OVERLOADED } from '../protocol/nest-json
 import { isThenable } from '../server/handler-result.js';
 import { Call } from './call.js';
 import { Cancellation } from './cancellation.js';
+import type { Clock } from './clock.js';
 import type { Deadlines } from './deadlines.js';
 import type { GevMetadata, GevRecordOptions } from './gev.record.js';
 import type { Link } from './link.js';
 import type { Outgoing } from './outgoing.js';
+import { Probe, type ProbeChannel } from './probe.js';
 import type { PacketText, PacketWriter } from './packet-writer.js';
 import type { Reply, ReplyReader } from './reply-reader.js';
 
@@ -18,6 +20,7 @@ export interface PendingCallsSetup {
   /** In ms, until the first reply; 0: without end. */
   readonly requestTimeout: number;
   readonly deadlines: Deadlines<Outgoing>;
+  readonly clock: Clock;
   readonly writer: PacketWriter;
   readonly reader: ReplyReader;
   metadataOf(outgoing: Outgoing): GevMetadata | undefined;
@@ -26,6 +29,8 @@ export interface PendingCallsSetup {
   serializeResponse(response: unknown): unknown;
   /** The peer sent no JSON. */
   onMalformed(link: Link, cause: unknown): void;
+  /** Not even a probe is answered. */
+  onSilent(link: Link): void;
   /** A deserializer, or a subscriber, threw. */
   onFailure(cause: unknown): void;
 }
@@ -81,7 +86,7 @@ export class PendingCalls {
 
   expire(call: Call): void {
     this.timeouts++;
-    call.link?.endpoint.timedOut();
+    if (call.link?.usable === true) this.probeOf(call.link).timedOut();
     this.abandon(call);
     const ms = call.options?.timeout ?? this.setup.requestTimeout;
     this.tellError(call, new GevTimeoutError(call.pattern, ms));
@@ -89,6 +94,7 @@ export class PendingCalls {
 
   /** Fails all that is in flight on a connection. */
   failAll(link: Link, error: unknown): void {
+    link.probe?.stop();
     for (const call of [...link.calls.values()]) {
       this.safely(() => this.fail(call, error));
     }
@@ -130,6 +136,7 @@ export class PendingCalls {
   private deliver(link: Link, id: number, err: unknown, response: unknown, last: boolean): void {
     const call = link.calls.get(id);
     if (call === undefined) {
+      if (link.probe?.receive(id) === true) return;
       if (link.cancellation?.receive(id, err ? undefined : response, last) !== true) this.lateReplies++;
       return;
     }
@@ -222,15 +229,26 @@ export class PendingCalls {
     }
   }
 
+  private probeOf(link: Link): Probe {
+    const channel: ProbeChannel = {
+      received: () => link.connection.bytesReceived,
+      ask: () => this.ask(link),
+      onSilent: () => this.setup.onSilent(link),
+    };
+    return (link.probe ??= new Probe(channel, this.setup.clock));
+  }
+
   private cancellationOf(link: Link): Cancellation {
     return (link.cancellation ??= new Cancellation({
-      ask: () => {
-        const id = ++this.lastId;
-        this.tell(link, HELLO_PATTERN, { cancel: 1 }, String(id));
-        return id;
-      },
+      ask: () => this.ask(link),
       tell: (id) => this.tell(link, CANCEL_PATTERN, String(id), undefined),
     }));
+  }
+
+  private ask(link: Link): number {
+    const id = ++this.lastId;
+    this.tell(link, HELLO_PATTERN, { cancel: 1 }, String(id));
+    return id;
   }
 
   /** Sends what nobody waits for; a connection that breaks meanwhile needs it no more. */

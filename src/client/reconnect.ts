@@ -1,7 +1,7 @@
 import type { Clock } from './clock.js';
 import type { GevReconnectOptions } from './gev.client.options.js';
 
-/** The least time between two attempts where no reconnecting in the background is wanted. */
+/** The least time between two attempts for requests, if `initialDelay` is not less. */
 const LEAST_GAP_MS = 100;
 
 /**
@@ -13,6 +13,8 @@ export class Reconnect {
   private delay: number;
   private cancelTimer: (() => void) | undefined;
   private begunAt = -Infinity;
+  private hastening = false;
+  private untried = false; // no request has asked for a connection since one was lost
   private connectedAt = Infinity;
   private lastDelay = 0;
 
@@ -29,9 +31,29 @@ export class Reconnect {
     return this.cancelTimer !== undefined;
   }
 
-  /** The last attempt began so long ago that a request may start one. */
-  get due(): boolean {
-    return this.clock.now() - this.begunAt >= this.initialDelay;
+  /** An attempt waits for its time that a request has asked for. */
+  get hastened(): boolean {
+    return this.hastening;
+  }
+
+  /**
+   * A request needs a connection. The first since one was lost is tried for at once, others not more often than the least
+   * gap allows: whoever comes sooner waits for its end.
+   */
+  hasten(attempt: () => void): void {
+    if (this.hastening) return;
+    const wait = this.untried ? 0 : this.begunAt + this.leastGap - this.clock.now();
+    this.untried = false;
+    if (wait <= 0) {
+      attempt();
+      return;
+    }
+    this.cancel();
+    this.hastening = true;
+    this.cancelTimer = this.clock.after(wait, () => {
+      this.cancel();
+      attempt();
+    });
   }
 
   /**
@@ -60,12 +82,19 @@ export class Reconnect {
   }
 
   lost(): void {
-    if (this.clock.now() - this.connectedAt > this.lastDelay) this.delay = this.initialDelay;
+    const lasted = this.clock.now() - this.connectedAt;
+    if (lasted > this.lastDelay) this.delay = this.initialDelay;
+    if (lasted >= this.leastGap) this.untried = true;
   }
 
   cancel(): void {
     this.cancelTimer?.();
     this.cancelTimer = undefined;
+    this.hastening = false;
+  }
+
+  private get leastGap(): number {
+    return Math.min(this.initialDelay, LEAST_GAP_MS);
   }
 
   private get initialDelay(): number {

@@ -12,10 +12,10 @@ import {
   aliased,
   choice,
   flag,
-  given,
   inOrder,
   integer,
   MAX_INT32,
+  nested,
   numeric,
   port,
   refuse,
@@ -23,13 +23,8 @@ import {
   text,
   withMethod,
 } from '../core/option-checks.js';
-import {
-  MAX_FRAME_LENGTH,
-  objectOf,
-  resolveKeepAlive,
-  resolveLogger,
-  resolveLoops,
-} from '../core/validate-options.js';
+import { resolveLiveness } from '../core/liveness-options.js';
+import { MAX_FRAME_LENGTH, objectOf, resolveLogger, resolveLoops } from '../core/validate-options.js';
 import type {
   GevClientBalance,
   GevClientOptions,
@@ -69,6 +64,7 @@ const KNOWN_OPTIONS = {
   highWaterMark: true,
   noDelay: true,
   keepAlive: true,
+  userTimeout: true,
   logger: true,
 } satisfies Record<keyof GevClientOptions, true>;
 
@@ -118,7 +114,7 @@ export function validateClientOptions(clientOptions: GevClientOptions = {}): Res
     maxSendBuffer,
     highWaterMark,
     noDelay: flag(options, 'noDelay') ?? true,
-    keepAlive: resolveKeepAlive(options.keepAlive),
+    ...resolveLiveness(options),
     logger: resolveLogger(options.logger),
   };
 }
@@ -191,16 +187,4 @@ function resolveEjection(value: unknown): Required<GevEjectionOptions> | false {
     failures: integer(options, 'ejection.failures', 1, MAX_INT32) ?? DEFAULT_EJECTION.failures,
     duration: integer(options, 'ejection.duration', 1, MAX_DELAY) ?? DEFAULT_EJECTION.duration,
   };
-}
-
-/** The members of an option that is an object, under their full names: `reconnect.factor`. */
-function nested(value: unknown, name: string, known: readonly string[], or = ''): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) {
-    throw refuse(name, value, `an object of ${known.join(', ')}${or === '' ? '' : ` ${or}`}`);
-  }
-  const present = given(value);
-  refuseUnknown(present, known, `${name}.`);
-  return Object.fromEntries(
-    Object.entries(present).map(([key, member]) => [`${name}.${key}`, member as unknown]),
-  );
 }

@@ -30,7 +30,7 @@ export function createCallController(report: FailureReport): AbortController {
   Object.defineProperties(signal, {
     addEventListener: {
       value: (type: 'abort', listener: AbortListener, options?: boolean | { once?: boolean }) =>
-        add(type, bind(listener), options),
+        add(type, isListener(listener) ? bind(listener) : listener, options),
     },
     removeEventListener: {
       value: (type: 'abort', listener: AbortListener, options?: boolean | EventListenerOptions) => {
@@ -44,10 +44,15 @@ export function createCallController(report: FailureReport): AbortController {
       get: () => onabort,
       set(listener: AbortListener | null) {
         if (onabort !== null) signal.removeEventListener('abort', onabort);
-        onabort = listener;
-        if (listener !== null) signal.addEventListener('abort', listener);
+        onabort = isListener(listener) ? listener : null;
+        if (onabort !== null) signal.addEventListener('abort', onabort);
       },
     },
   });
   return controller;
+}
+
+/** What a signal calls. It takes null and the like without a word, as others do. */
+function isListener(value: unknown): value is AbortListener {
+  return typeof value === 'function' || (typeof value === 'object' && value !== null);
 }

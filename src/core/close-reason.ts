@@ -3,12 +3,13 @@
  *
  * - `peer`: the peer sent FIN, and what it was owed has been written
  * - `reset`: the peer reset the connection, or it broke
- * - `idle`: nothing was received or sent for `idleTimeout`
+ * - `idle`: nothing was received or sent for `idleTimeout`, and no reply was owed
  * - `backpressure`: more output waited than `maxSendBuffer`
  * - `protocol`: invalid, too long or too slow a frame
  * - `limit`: over `maxConnections`
  * - `local`: closed by this application
  * - `shutdown`: the server stops
+ * - `handshake`: `@OnConnect` handlers did not settle within `handshakeTimeout`
  * - `error`: anything else; `connection.closeError` carries the system's code
  *
  * @publicApi
@@ -25,6 +26,7 @@ export const CLOSE_REASONS = [
   'local',
   'shutdown',
   'error',
+  'handshake',
 ] as const;
 
 /** The number the native side knows a reason by. */

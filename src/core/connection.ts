@@ -4,16 +4,20 @@ import type { FramePiece } from '../native/outbound.js';
 import { formatAddress } from './address.js';
 import { bindOnce, type FailureReport } from './callback.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
+import { MAX_DELAY } from './constants.js';
 import { ContainedObservable, EventSource } from './contained-observable.js';
 import {
   GevBackpressureError,
   GevConnectionClosedError,
   GevConnectionError,
+  GevHandlerError,
   GevProtocolError,
   type GevError,
 } from './errors.js';
+import { isIntegerIn, refuse } from './option-checks.js';
 import type { ReactorLoop } from './reactor-loop.js';
 import { systemErrorName } from './system-error.js';
+import { isData, typeName } from './values.js';
 
 /** What can be sent. Strings are sent as UTF-8. */
 export type GevData = Buffer | Uint8Array | string;
@@ -90,6 +94,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   private aborted = false;
   private refused = false;
   private awaitsDrain = false;
+  private heldIdle = false; // its idle timeout has passed while a reply was owed
   /** Since when (as performance.now() tells) and from which count of written bytes on output is above the high-water mark. */
   private congestedAt = 0;
   private congestedFrom = 0;
@@ -206,7 +211,8 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    * @param callback told once when the kernel has taken the bytes, or why it never will
    * @returns false when output is above `highWaterMark`: stop until {@link GevConnection.drain$}. The data is sent all
    * the same.
-   * @throws GevConnectionClosedError once closing or closed, unless there is a callback to tell
+   * @throws GevConnectionClosedError once closing or closed, unless there is a callback to tell; GevHandlerError for what
+   * is neither bytes nor text
    */
   send(data: GevData, callback?: SendCallback): boolean {
     return this.transmit(
@@ -219,13 +225,17 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    * As {@link GevConnection.send}, for whoever cannot know whether the peer is still there: a push from a timer, an event
    * or another connection's handler.
    *
-   * @returns false when the connection is gone, or goes because `maxSendBuffer` is full: the data is not sent, which
-   * `stats().refusedSends` counts. Above `highWaterMark` it is true; see {@link GevConnection.writable}.
+   * @returns false when the connection is gone, or goes because `maxSendBuffer` is full, or it is no data, which is logged:
+   * nothing is sent, and `stats().refusedSends` counts it. Above `highWaterMark` it is true; see {@link GevConnection.writable}.
    */
   trySend(data: GevData): boolean {
     if (this.canSend) {
-      this.transmit(data, undefined);
-      if (!this.aborted) return true;
+      try {
+        this.transmit(data, undefined);
+        if (!this.aborted) return true;
+      } catch (error) {
+        this.reportFailure('trySend()', error);
+      }
     }
     this.owner.countRefusedSend();
     return false;
@@ -271,6 +281,21 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     if (!this.canSend) return;
     this.finRequested = true;
     this.command(Operation.ShutdownWrite);
+  }
+
+  /**
+   * Sets this connection's own idle timeout, counted from now, instead of the option `idleTimeout`. Harmless once closed.
+   *
+   * @param ms milliseconds; 0: never
+   * @throws GevOptionsError unless it is a whole number from 0 to 2147483647
+   */
+  setIdleTimeout(ms: number): void {
+    if (!isIntegerIn(ms, 0, MAX_DELAY)) {
+      throw refuse('idleTimeout', ms, `an integer from 0 to ${MAX_DELAY} (milliseconds)`);
+    }
+    if (this.currentState === 'closed') return;
+    this.heldIdle = false;
+    this.owner.outbound.setIdleTimeout(this.identity.slot, this.identity.generation, ms);
   }
 
   /** Closes at once; output that waits is lost. Idempotent. */
@@ -364,6 +389,19 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.messages?.next(Buffer.from(text));
   }
 
+  /** @internal Its idle timeout has passed: it ends, unless it is owed a reply. */
+  handleIdle(): void {
+    if (this.pendingReplies > 0) this.heldIdle = true;
+    else this.command(Operation.ExpireIdle);
+  }
+
+  /** @internal No reply is owed any more: the idle timeout begins anew, if it passed meanwhile. */
+  releaseIdle(): void {
+    if (!this.heldIdle) return;
+    this.heldIdle = false;
+    this.command(Operation.RestartIdle);
+  }
+
   /** @internal */
   handleDrain(): void {
     this.awaitsDrain = false;
@@ -430,6 +468,11 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.abortFor('backpressure');
   }
 
+  /** @internal Closes at once: the peer does not answer any more. */
+  failSilent(): void {
+    this.abortFor('reset');
+  }
+
   /** @internal Closes at once: what was received is no valid message, and nothing is owed to those before it. */
   failProtocol(): void {
     this.abortFor('protocol');
@@ -440,6 +483,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   }
 
   private transmit(data: GevData, settle: SendCallback | undefined): boolean {
+    assertData(data);
     if (this.owner.framesText) return this.sendFrame([asText(data)], settle);
     if (!this.canSend) return this.refuse(settle);
     const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
@@ -553,6 +597,18 @@ export function nameOf(connection: GevConnection<object>): string {
   const peer =
     remoteAddress === undefined ? '' : ` (${formatAddress({ address: remoteAddress, port: remotePort })})`;
   return `connection ${id}${peer}`;
+}
+
+/**
+ * Refuses what types may have let through: its length would spoil the counters.
+ *
+ * @throws GevHandlerError
+ */
+export function assertData(data: unknown): asserts data is GevData {
+  if (isData(data)) return;
+  throw new GevHandlerError(
+    `a ${typeName(data)} cannot be sent: give a Buffer, Uint8Array or string; bytes of another kind as Buffer.from(data)`,
+  );
 }
 
 function asText(data: GevData): string {

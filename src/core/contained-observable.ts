@@ -14,16 +14,17 @@ export class ContainedObservable<T> extends Observable<T> {
    */
   constructor(
     subscribe: ((subscriber: Subscriber<T>) => TeardownLogic) | undefined,
-    private readonly culprit: string,
-    private readonly report: FailureReport,
-    private readonly fails: boolean,
+    readonly culprit: string,
+    readonly report: FailureReport,
+    readonly fails: boolean,
   ) {
     super(subscribe);
   }
 
   /** By RxJS, for each operator of a pipe(). */
   override lift<R>(operator?: Operator<T, R>): Observable<R> {
-    const derived = new ContainedObservable<R>(undefined, this.culprit, this.report, this.fails);
+    const { culprit, report, fails } = containedOf(this);
+    const derived = new ContainedObservable<R>(undefined, culprit, report, fails);
     derived.source = this;
     derived.operator = operator;
     return derived;
@@ -45,20 +46,26 @@ export class ContainedObservable<T> extends Observable<T> {
 }
 
 /**
- * A source of events for the application: each subscriber, with the operators before it, runs in the async context in
- * which it subscribed, and what it throws is reported.
+ * An Observable of values that never fails, for the application: each subscriber, with the operators before it, runs in
+ * the async context in which it subscribed, and what it throws is reported.
  */
+export function boundObservable<T>(
+  source: Observable<T>,
+  culprit: string,
+  report: FailureReport,
+): Observable<T> {
+  const subscribe = (subscriber: Subscriber<T>): Subscription =>
+    source.subscribe(new BoundObserver(subscriber));
+  return new ContainedObservable(subscribe, culprit, report, false);
+}
+
+/** A source of events for the application, as a {@link boundObservable}. */
 export class EventSource<T> {
   readonly observable: Observable<T>;
   private readonly subject = new Subject<T>();
 
   constructor(culprit: string, report: FailureReport) {
-    this.observable = new ContainedObservable<T>(
-      (subscriber) => this.subject.subscribe(new BoundObserver(subscriber)),
-      culprit,
-      report,
-      false,
-    );
+    this.observable = boundObservable(this.subject, culprit, report);
   }
 
   next(value: T): void {
@@ -69,6 +76,11 @@ export class EventSource<T> {
   complete(): void {
     this.subject.complete();
   }
+}
+
+/** RxJS gives a ConnectableObservable, which has none of our fields, the `lift` of its source. */
+function containedOf(observable: Observable<unknown>): ContainedObservable<unknown> {
+  return observable instanceof ContainedObservable ? observable : containedOf(observable.source!);
 }
 
 class ContainedObserver<T> implements Observer<T> {
@@ -89,10 +101,11 @@ class ContainedObserver<T> implements Observer<T> {
 
   error(error: unknown): void {
     const { observer } = this;
-    if (observer.error === undefined && this.fails) throw error; // RxJS makes an unhandled error of it
+    const handled = typeof observer.error === 'function'; // RxJS takes null for none, too
+    if (!handled && this.fails) throw error; // RxJS makes an unhandled error of it
     try {
-      if (observer.error === undefined) throw error;
-      observer.error(error);
+      if (!handled) throw error;
+      observer.error!(error);
     } catch (thrown) {
       this.report(this.culprit, thrown);
     }

@@ -57,8 +57,7 @@ function slabs(count: number): ArrayBuffer[] {
 }
 
 function toNative(options: ReactorOptions & AcceptOptions): NativeReactorOptions {
-  const { keepAlive } = options;
-  const keepAliveMs = keepAlive === true ? 60_000 : keepAlive === false ? 0 : keepAlive;
+  const keepAlive = options.keepAlive || { delay: 0, interval: 0, count: 0 };
   return {
     loops: options.loops,
     loadBalance: LOAD_BALANCES.indexOf(options.loadBalance),
@@ -67,7 +66,10 @@ function toNative(options: ReactorOptions & AcceptOptions): NativeReactorOptions
     reusePort: options.reusePort,
     ipv6Only: options.ipv6Only,
     noDelay: options.noDelay,
-    keepAliveSeconds: Math.ceil(keepAliveMs / 1000),
+    keepAliveDelay: Math.ceil(keepAlive.delay / 1000),
+    keepAliveInterval: Math.ceil(keepAlive.interval / 1000),
+    keepAliveCount: keepAlive.count,
+    userTimeout: options.userTimeout,
     receiveBufferSize: options.receiveBufferSize ?? 0,
     sendBufferSize: options.sendBufferSize ?? 0,
     // To the loop this is where reading pauses, and nothing else.
@@ -75,11 +77,14 @@ function toNative(options: ReactorOptions & AcceptOptions): NativeReactorOptions
     lowWaterMark: options.lowWaterMark,
     maxSendBuffer: options.maxSendBuffer,
     idleTimeout: options.idleTimeout,
+    idleOnReceived: options.idleOn === 'received',
+    handshakeTimeout: options.handshakeTimeout,
     closeTimeout: options.closeTimeout,
     halfCloseTimeout: options.halfCloseTimeout,
     incompleteFrameTimeout: options.incompleteFrameTimeout,
     framing: FRAMINGS.indexOf(options.codec.framing),
     maxFrameLength: options.maxFrameLength,
     startPaused: options.gateConnections,
+    patterns: options.patterns ?? [],
   };
 }

@@ -129,6 +129,23 @@ export function refuseUnknown(options: object, known: readonly string[], within 
   }
 }
 
+/** The members of an option that is an object, under their full names: `reconnect.factor`. */
+export function nested(
+  value: unknown,
+  name: string,
+  known: readonly string[],
+  or = '',
+): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) {
+    throw refuse(name, value, `an object of ${known.join(', ')}${or === '' ? '' : ` ${or}`}`);
+  }
+  const present = given(value);
+  refuseUnknown(present, known, `${name}.`);
+  return Object.fromEntries(
+    Object.entries(present).map(([key, member]) => [`${name}.${key}`, member as unknown]),
+  );
+}
+
 export function refuse(option: string, value: unknown, allowed: string): GevOptionsError {
   return new GevOptionsError(option, `Option "${option}" must be ${allowed}, not ${show(value)}`);
 }

@@ -16,6 +16,22 @@ export type GevLoadBalance = 'round-robin' | 'least-connections' | 'source-hash'
  */
 export type GevOverflow = 'buffer' | 'drop-newest' | 'drop-oldest' | 'latest' | 'close';
 
+/**
+ * TCP keep-alive: a peer that has been silent for `delay` is asked for a sign of life, again every `interval`, and after
+ * `count` questions without an answer the connection closes, reason `reset`: `delay` + `interval` × `count` after the
+ * peer's last sign. Milliseconds, which systems round up to whole seconds.
+ *
+ * A peer that is being sent to is not asked: {@link GevServerOptions.userTimeout} watches that one.
+ */
+export interface GevKeepAliveOptions {
+  /** Silence before the first question, up to 32767000. Default: 60000. */
+  readonly delay?: number;
+  /** Between two questions, up to 32767000. Default: a third of `delay`, 1000 at least. */
+  readonly interval?: number;
+  /** Questions without an answer that end the connection, 1 to 127. Default: 3. */
+  readonly count?: number;
+}
+
 /** What Nest calls a serializer: its result, or what it promises, is sent as JSON. */
 export interface GevSerializer {
   serialize(value: unknown, options?: Record<string, unknown>): unknown;
@@ -51,7 +67,10 @@ export interface GevServerOptions {
   readonly path?: string;
   /** How many connections may wait to be accepted; the system caps it. Default: 4096. */
   readonly backlog?: number;
-  /** Let several processes or worker threads listen on the same port. Default: false. */
+  /**
+   * Let several processes or worker threads listen on the same port.
+   * Default: true in a worker of `node:cluster` (PM2's cluster mode is one), else false.
+   */
   readonly reusePort?: boolean;
   /** On `::`, take IPv6 connections only. Default: false. */
   readonly ipv6Only?: boolean;
@@ -62,7 +81,8 @@ export interface GevServerOptions {
    */
   readonly loops?: 'auto' | number;
   /**
-   * Which loop a new connection goes to. `'kernel'` gives every loop a listener of its own (SO_REUSEPORT).
+   * Which loop a new connection goes to. `'kernel'` gives every loop a listener of its own (SO_REUSEPORT); a port that
+   * somebody else listens on is an error all the same, unless `reusePort` is set.
    * Default: `'round-robin'`.
    */
   readonly loadBalance?: GevLoadBalance;
@@ -104,8 +124,15 @@ export interface GevServerOptions {
 
   /** Send small replies at once (TCP_NODELAY). Default: true. */
   readonly noDelay?: boolean;
-  /** TCP keep-alive; a number is the delay before the first probe. Default: false. */
-  readonly keepAlive?: boolean | number;
+  /** TCP keep-alive; a number is its `delay`, `true` its defaults. Default: false. */
+  readonly keepAlive?: boolean | number | GevKeepAliveOptions;
+  /**
+   * How long what was sent may stay unacknowledged before the connection closes, reason `reset` (TCP_USER_TIMEOUT; macOS
+   * and FreeBSD round it up to seconds). It cuts off a peer that does not read for so long, too, and overrides the `count`
+   * of `keepAlive`, so that it must be at least `delay` + `interval` × `count`.
+   * Default: 0, as long as the system tries, which may be a quarter of an hour.
+   */
+  readonly userTimeout?: number;
   /** The kernel's receive buffer of a connection. Default: the system's. */
   readonly receiveBufferSize?: number;
   /** The kernel's send buffer of a connection. Default: the system's. */
@@ -127,8 +154,21 @@ export interface GevServerOptions {
   /** How many values of one Observable `overflow: 'drop-oldest'` keeps. Default: 1024. */
   readonly overflowLimit?: number;
 
-  /** Close a connection that neither sent nor received for so long, reason `idle`. Default: 0, never. */
+  /**
+   * Close a connection on which nothing happened for so long, reason `idle`; see {@link idleOn}. While a handler owes it a
+   * reply it is not idle. {@link GevConnection.setIdleTimeout} sets it for one connection. Default: 0, never.
+   */
   readonly idleTimeout?: number;
+  /**
+   * What counts as activity: `'any'` bytes, or only those `'received'`, so that a peer which is pushed to and never says
+   * a word is idle. Default: `'any'`.
+   */
+  readonly idleOn?: GevIdleOn;
+  /**
+   * How long a connection may take from accept until `@OnConnect` handlers have settled; then it closes, reason
+   * `handshake`. Default: 10000; 0: without end.
+   */
+  readonly handshakeTimeout?: number;
   /** How long `close()` may flush before the connection is cut. Default: 5000. */
   readonly closeTimeout?: number;
   /**
@@ -143,6 +183,9 @@ export interface GevServerOptions {
   readonly logger?: GevLogger;
 }
 
+/** What counts as activity of a connection. */
+export type GevIdleOn = 'any' | 'received';
+
 /** What concerns connections that are accepted. */
 export type AcceptOptions = Pick<
   ResolvedGevServerOptions,
@@ -155,6 +198,7 @@ export type AcceptOptions = Pick<
   | 'loadBalance'
   | 'maxConnections'
   | 'gateConnections'
+  | 'handshakeTimeout'
 >;
 
 /** What a reactor works from. One that only dials needs no {@link AcceptOptions}. */
@@ -176,6 +220,8 @@ export type ReactorOptions = Omit<
      * might wait for it. Default: false.
      */
     readonly alwaysRead?: boolean;
+    /** JSON texts of the patterns that are handled: what peers invent beside them takes no room from them. */
+    readonly patterns?: readonly string[];
   };
 
 /** {@link GevServerOptions} with every default filled in. */
@@ -197,7 +243,8 @@ export interface ResolvedGevServerOptions {
   readonly serializer: GevSerializer | undefined;
   readonly deserializer: GevDeserializer | undefined;
   readonly noDelay: boolean;
-  readonly keepAlive: boolean | number;
+  readonly keepAlive: Required<GevKeepAliveOptions> | false;
+  readonly userTimeout: number;
   readonly receiveBufferSize: number | undefined;
   readonly sendBufferSize: number | undefined;
   readonly highWaterMark: number;
@@ -206,6 +253,8 @@ export interface ResolvedGevServerOptions {
   readonly overflow: GevOverflow;
   readonly overflowLimit: number;
   readonly idleTimeout: number;
+  readonly idleOn: GevIdleOn;
+  readonly handshakeTimeout: number;
   readonly closeTimeout: number;
   readonly halfCloseTimeout: number;
   readonly drainTimeout: number;

@@ -9,6 +9,16 @@ import type { ReactorOptions } from './options.js';
 import type { ReactorHandler } from './reactor.js';
 import { systemErrorName } from './system-error.js';
 
+const NO_DESCRIPTORS =
+  'Waiting clients were hung up on; it is tried again. Raise the limit of open files (ulimit -n) or set maxConnections';
+const NO_MEMORY = 'The system is short of memory; it is tried again. Set maxConnections';
+const ACCEPT_REMEDIES: Readonly<Record<string, string | undefined>> = {
+  EMFILE: NO_DESCRIPTORS,
+  ENFILE: NO_DESCRIPTORS,
+  ENOBUFS: NO_MEMORY,
+  ENOMEM: NO_MEMORY,
+};
+
 /** What a loop needs of its reactor. */
 export interface ReactorLoopOwner {
   readonly handler: ReactorHandler;
@@ -144,7 +154,9 @@ export class ReactorLoop implements InboundListener {
 
   onEnd(slot: number): void {
     const connection = this.slots[slot];
-    if (connection?.state === 'open') this.handler.onEnd(connection);
+    // One that is not admitted yet may have come to its end, too.
+    const { state } = connection ?? {};
+    if (state === 'open' || state === 'connecting') this.handler.onEnd(connection!);
   }
 
   onDrain(slot: number): void {
@@ -153,6 +165,10 @@ export class ReactorLoop implements InboundListener {
 
   onFlushed(slot: number, _generation: number, bytesWritten: number): void {
     this.slots[slot]?.handleFlushed(bytesWritten);
+  }
+
+  onIdle(slot: number): void {
+    this.slots[slot]?.handleIdle();
   }
 
   onClose(slot: number, _generation: number, reason: number, errno: number): void {
@@ -178,7 +194,7 @@ export class ReactorLoop implements InboundListener {
     const code = systemErrorName(errno);
     const message =
       failure === 0
-        ? `Accepting connections failed: ${code}. Waiting clients were hung up on; it is tried again. Raise the limit of open files (ulimit -n) or set maxConnections`
+        ? `Accepting connections failed: ${code}. ${ACCEPT_REMEDIES[code] ?? 'It is tried again'}`
         : `A connection could not be watched: ${code}`;
     this.owner.reportError(new GevError(code, message, { errno }));
   }

@@ -6,7 +6,7 @@ import { Operation } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
 import type { GevAddress } from './address.js';
 import { closeReasonCode } from './close-reason.js';
-import { type GevConnection, type GevData, nameOf } from './connection.js';
+import { assertData, type GevConnection, type GevData, nameOf } from './connection.js';
 import { DEFAULT_BACKLOG, DEFAULT_HOST, DEFAULT_PORT } from './constants.js';
 import {
   GevAlreadyListeningError,
@@ -81,6 +81,7 @@ const ACCEPT_DEFAULTS: AcceptOptions = {
   loadBalance: 'round-robin',
   maxConnections: 0,
   gateConnections: false,
+  handshakeTimeout: 0,
 };
 const STARTS_ONCE = 'A reactor starts once: make another one';
 /** How long connections that were cut may take to say so. */
@@ -211,8 +212,10 @@ export class Reactor implements ReactorLoopOwner {
    * out, and reported.
    *
    * @returns how many
+   * @throws GevHandlerError for what is neither bytes nor text
    */
   broadcast(data: GevData, filter?: (connection: GevConnection) => boolean): number {
+    assertData(data);
     const bytes = this.encode(data);
     const picked = [...this.open.values()].filter((connection) => this.picks(connection, filter));
     // Only now: a filter may do anything, stopping the reactor included.

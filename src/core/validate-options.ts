@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import { FRAMINGS, type GevCodec } from '../protocol/codec.js';
 import { nestJson } from '../protocol/nest-json.js';
@@ -6,6 +7,7 @@ import {
   DEFAULT_CLOSE_TIMEOUT,
   DEFAULT_DRAIN_TIMEOUT,
   DEFAULT_HALF_CLOSE_TIMEOUT,
+  DEFAULT_HANDSHAKE_TIMEOUT,
   DEFAULT_HIGH_WATER_MARK,
   DEFAULT_HOST,
   DEFAULT_INCOMPLETE_FRAME_TIMEOUT,
@@ -16,6 +18,7 @@ import {
   MAX_DELAY,
 } from './constants.js';
 import { GevOptionsError } from './errors.js';
+import { resolveLiveness } from './liveness-options.js';
 import {
   aliased,
   choice,
@@ -33,6 +36,7 @@ import {
   withMethod,
 } from './option-checks.js';
 import type {
+  GevIdleOn,
   GevLoadBalance,
   GevLogger,
   GevOverflow,
@@ -48,6 +52,7 @@ const LOAD_BALANCES: readonly GevLoadBalance[] = [
   'kernel',
 ];
 const OVERFLOWS: readonly GevOverflow[] = ['buffer', 'drop-newest', 'drop-oldest', 'latest', 'close'];
+const IDLE_ON: readonly GevIdleOn[] = ['any', 'received'];
 /** The longest frame: what fits a length of ten digits and V8's longest string. */
 export const MAX_FRAME_LENGTH = 512 * 1024 * 1024;
 
@@ -73,6 +78,7 @@ const KNOWN_OPTIONS = {
   deserializer: true,
   noDelay: true,
   keepAlive: true,
+  userTimeout: true,
   receiveBufferSize: true,
   sendBufferSize: true,
   highWaterMark: true,
@@ -82,6 +88,8 @@ const KNOWN_OPTIONS = {
   overflow: true,
   overflowLimit: true,
   idleTimeout: true,
+  idleOn: true,
+  handshakeTimeout: true,
   closeTimeout: true,
   halfCloseTimeout: true,
   drainTimeout: true,
@@ -115,7 +123,7 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     port: port(options, 'port', 0) ?? DEFAULT_PORT,
     path,
     backlog: integer(options, 'backlog', 1, MAX_INT32) ?? DEFAULT_BACKLOG,
-    reusePort: flag(options, 'reusePort') ?? false,
+    reusePort: flag(options, 'reusePort') ?? cluster.isWorker,
     ipv6Only: flag(options, 'ipv6Only') ?? false,
     loops: resolveLoops(options.loops),
     loadBalance: choice(options, 'loadBalance', LOAD_BALANCES) ?? 'round-robin',
@@ -131,7 +139,7 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     serializer: withMethod(options, 'serializer', 'serialize'),
     deserializer: withMethod(options, 'deserializer', 'deserialize'),
     noDelay: flag(options, 'noDelay') ?? true,
-    keepAlive: resolveKeepAlive(options.keepAlive),
+    ...resolveLiveness(options),
     receiveBufferSize: integer(options, 'receiveBufferSize', 1, MAX_INT32),
     sendBufferSize: integer(options, 'sendBufferSize', 1, MAX_INT32),
     highWaterMark,
@@ -140,6 +148,8 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     overflow: choice(options, 'overflow', OVERFLOWS) ?? 'buffer',
     overflowLimit: integer(options, 'overflowLimit', 1, MAX_INT32) ?? DEFAULT_OVERFLOW_LIMIT,
     idleTimeout: integer(options, 'idleTimeout', 0, MAX_DELAY) ?? 0,
+    idleOn: choice(options, 'idleOn', IDLE_ON) ?? 'any',
+    handshakeTimeout: integer(options, 'handshakeTimeout', 0, MAX_DELAY) ?? DEFAULT_HANDSHAKE_TIMEOUT,
     closeTimeout: integer(options, 'closeTimeout', 0, MAX_DELAY) ?? DEFAULT_CLOSE_TIMEOUT,
     halfCloseTimeout: integer(options, 'halfCloseTimeout', 0, MAX_DELAY) ?? DEFAULT_HALF_CLOSE_TIMEOUT,
     drainTimeout: integer(options, 'drainTimeout', 0, MAX_DELAY) ?? DEFAULT_DRAIN_TIMEOUT,
@@ -164,12 +174,6 @@ export function resolveLoops(value: unknown): number {
   if (value === undefined || value === 'auto') return automaticLoops(availableParallelism());
   if (isIntegerIn(value, 0, MAX_LOOPS)) return value;
   throw refuse('loops', value, `'auto' or an integer from 0 to ${MAX_LOOPS}`);
-}
-
-export function resolveKeepAlive(value: unknown): boolean | number {
-  if (value === undefined) return false;
-  if (typeof value === 'boolean' || isIntegerIn(value, 1, MAX_DELAY)) return value;
-  throw refuse('keepAlive', value, `a boolean or an integer from 1 to ${MAX_DELAY} (milliseconds)`);
 }
 
 function resolveCodec(codec: Partial<GevCodec> | null | undefined): GevCodec {

@@ -13,8 +13,12 @@ export interface NativeReactorOptions {
   readonly reusePort: boolean;
   readonly ipv6Only: boolean;
   readonly noDelay: boolean;
-  /** 0: off. */
-  readonly keepAliveSeconds: number;
+  /** Seconds, as the interval; 0: off. */
+  readonly keepAliveDelay: number;
+  readonly keepAliveInterval: number;
+  readonly keepAliveCount: number;
+  /** Milliseconds; 0: the kernel's own. */
+  readonly userTimeout: number;
   /** 0: the kernel's own, as for the send buffer. */
   readonly receiveBufferSize: number;
   readonly sendBufferSize: number;
@@ -22,6 +26,10 @@ export interface NativeReactorOptions {
   readonly lowWaterMark: number;
   readonly maxSendBuffer: number;
   readonly idleTimeout: number;
+  /** What is sent is no activity. */
+  readonly idleOnReceived: boolean;
+  /** 0: never. */
+  readonly handshakeTimeout: number;
   readonly closeTimeout: number;
   readonly halfCloseTimeout: number;
   /** 0: never. */
@@ -31,6 +39,8 @@ export interface NativeReactorOptions {
   readonly maxFrameLength: number;
   /** Read nothing from a connection before it is resumed. */
   readonly startPaused: boolean;
+  /** JSON texts of patterns that are handled; others are numbered as they come, up to a bound. */
+  readonly patterns: readonly string[];
 }
 
 /** What `listen()` reports; `family` 4, 6 or 1 for a Unix socket. */

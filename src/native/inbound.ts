@@ -37,6 +37,8 @@ export interface InboundListener {
   onEnd(slot: number, generation: number): void;
   onDrain(slot: number, generation: number): void;
   onFlushed(slot: number, generation: number, bytesWritten: number): void;
+  /** Its idle timeout has passed. */
+  onIdle(slot: number, generation: number): void;
   onClose(slot: number, generation: number, reason: number, errno: number): void;
   onDialFailed(token: number, errno: number): void;
   onTimer(id: number, skipped: number): void;
@@ -224,6 +226,9 @@ export class Inbound {
         break;
       case EventKind.Flushed:
         listener.onFlushed(slot, generation, (b >>> 0) * 2 ** 32 + (a >>> 0));
+        break;
+      case EventKind.Idle:
+        listener.onIdle(slot, generation);
         break;
       case EventKind.Close:
         listener.onClose(slot, generation, a, b);

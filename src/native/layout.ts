@@ -30,6 +30,7 @@ export const EventKind = {
   Quiesced: 9,
   Failure: 10,
   DialFailed: 11,
+  Idle: 12,
 } as const;
 
 /** What a record asks for. */
@@ -49,7 +50,10 @@ export const Operation = {
   AbortAll: 13,
   Dial: 14,
   DialCancel: 15,
-  RefuseInput: 16,
+  SetIdleTimeout: 16,
+  ExpireIdle: 17,
+  RestartIdle: 18,
+  RefuseInput: 19,
 } as const;
 
 /** The greatest token of a dial; the smallest is 1. */

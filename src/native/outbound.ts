@@ -135,6 +135,12 @@ export class Outbound {
     this.record(operation | (argument << 8), slot, generation, 0, 0);
   }
 
+  /** `ms` 0: never. */
+  setIdleTimeout(slot: number, generation: number, ms: number): void {
+    const at = this.record(Operation.SetIdleTimeout, slot, generation, 8, 0);
+    this.openView.setFloat64(at, ms, LITTLE_ENDIAN);
+  }
+
   startTimer(id: number, delay: number, interval: number): void {
     const at = this.record(Operation.TimerStart, id, 0, 16, 0);
     this.openView.setFloat64(at, delay, LITTLE_ENDIAN);

@@ -4,6 +4,7 @@ import type { CloseReason } from '../core/close-reason.js';
 import { type GevConnection, nameOf } from '../core/connection.js';
 import { type GevError, GevHandlerError } from '../core/errors.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
+import { typeName } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import { ConnectionScope } from './connection-scope.js';
 import type { ErrorLog } from './error-log.js';
@@ -32,6 +33,8 @@ export interface ConnectionEventsSetup {
   readonly maxQueuedBytes: number;
   /** How long `@OnClose` handlers wait for `@OnConnect` handlers of the same connection. */
   readonly closeTimeout: number;
+  /** Within which `@OnConnect` handlers must settle; for a log line. */
+  readonly handshakeTimeout: number;
   /** Takes packets, where the codec carries them. */
   readonly createRpc: ((events: ConnectionEvents) => RpcDispatcher) | undefined;
   readonly overflow: OverflowPolicy;
@@ -51,7 +54,7 @@ export class ConnectionEvents implements ReactorHandler {
   /** Connect and message handlers that are at work, and messages that wait for one. */
   readonly work = new Tally();
   /** Who starts handlers, and when. */
-  readonly turns = new Turns();
+  readonly turns = new Turns((error) => this.reportUncaught(error));
   /** Connections whose `@OnClose` handlers are at work. */
   readonly closing = new Tally();
   readonly messageHandlers: readonly EventHandler[];
@@ -126,6 +129,11 @@ export class ConnectionEvents implements ReactorHandler {
     this.setup.onError(error);
   }
 
+  /** Something has thrown between messages, where nobody is to be answered. */
+  private reportUncaught(error: unknown): void {
+    this.setup.log.report('turns', 'error', 'Starting the handler of a message that waited failed', error);
+  }
+
   /** A handler threw. Nest's own filter has logged the stack already, unless a filter of the application answered. */
   reportFailure(connection: GevConnection, handler: EventHandler, error: unknown): void {
     this.setup.log.report(handler.label, 'error', `${handler.label} failed on ${nameOf(connection)}`, error);
@@ -139,15 +147,21 @@ export class ConnectionEvents implements ReactorHandler {
   /** Why a connection was cut, where nobody has told yet. */
   private reportEnd(connection: GevConnection): void {
     const { closeReason, closeError } = connection;
+    if (closeReason === 'handshake') this.reportHandshake(connection);
     if (closeReason !== 'backpressure' && closeReason !== 'protocol') return;
     if (closeError === undefined) return;
     this.setup.log.report(closeReason, 'warn', `${nameOf(connection)} is closed`, closeError);
   }
 
+  private reportHandshake(connection: GevConnection): void {
+    const { log, handshakeTimeout } = this.setup;
+    const what = `@OnConnect handlers did not settle within handshakeTimeout (${handshakeTimeout} ms)`;
+    log.report('handshake', 'warn', `${nameOf(connection)} is closed: ${what}`);
+  }
+
   reportUnsendable(connection: GevConnection, handler: EventHandler, value: unknown): void {
-    const type = Object.prototype.toString.call(value).slice(8, -1);
     const error = new GevHandlerError(
-      `a ${type} cannot be sent: return a Buffer, Uint8Array or string, or a promise or Observable of one`,
+      `a ${typeName(value)} cannot be sent: return a Buffer, Uint8Array or string, or a promise or Observable of one`,
     );
     this.reportFailure(connection, handler, error);
   }

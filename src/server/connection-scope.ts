@@ -132,7 +132,9 @@ export class ConnectionScope implements TurnTaker {
     this.closed = true;
     this.dropQueue();
     this.rpc?.close();
-    for (const subscription of [...(this.subscriptions ?? [])]) this.unsubscribe(subscription);
+    for (const subscription of [...(this.subscriptions ?? [])]) {
+      inFreshScope(() => this.unsubscribe(subscription));
+    }
   }
 
   /** The teardown of an Observable that a handler returned has thrown. */
@@ -202,7 +204,9 @@ export class ConnectionScope implements TurnTaker {
   }
 
   private owe(lanes: number): void {
-    this.connection.pendingReplies += lanes;
+    const { connection } = this;
+    connection.pendingReplies += lanes;
+    if (connection.pendingReplies === 0) connection.releaseIdle();
     this.events.work.down(-lanes);
   }
 

@@ -1,5 +1,6 @@
 import { describe } from '../core/errors.js';
 import type { GevLogger } from '../core/options.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 
 const WINDOW_MS = 1_000;
 
@@ -32,7 +33,8 @@ export class ErrorLog {
     }
     this.write(level, line, cause);
     this.recent.set(kind, { level, last: line, suppressed: 0 });
-    setTimeout(() => this.reopen(kind), WINDOW_MS).unref();
+    // The line about the others is nobody's, and holds nobody's context meanwhile.
+    inFreshScope(() => setTimeout(() => this.reopen(kind), WINDOW_MS).unref());
   }
 
   private reopen(kind: string): void {

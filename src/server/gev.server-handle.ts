@@ -1,4 +1,5 @@
 import type { GevAddress } from '../core/address.js';
+import { bindOnce, type FailureReport } from '../core/callback.js';
 import { GevNotListeningError } from '../core/errors.js';
 import type { GevConnection } from '../core/connection.js';
 import type { Listeners } from '../core/listeners.js';
@@ -25,6 +26,7 @@ export class GevServerHandle implements Iterable<GevConnection> {
     private readonly running: () => Reactor | undefined,
     private readonly events: Listeners<GevServerEvents>,
     private readonly closeServer: () => Promise<void>,
+    private readonly report: FailureReport,
   ) {}
 
   /**
@@ -57,7 +59,8 @@ export class GevServerHandle implements Iterable<GevConnection> {
 
   /** Tells how many connections are open, in a later turn, as `net.Server` does. */
   getConnections(callback: (error: Error | null, count: number) => void): this {
-    process.nextTick(() => callback(null, this.running()?.connections.size ?? 0));
+    const bound = bindOnce(callback, 'A getConnections() callback', this.report);
+    process.nextTick(() => bound(null, this.running()?.connections.size ?? 0));
     return this;
   }
 
@@ -107,9 +110,10 @@ export class GevServerHandle implements Iterable<GevConnection> {
   close(callback?: (error?: Error) => void): Promise<void> {
     const closed = this.closeServer();
     if (callback !== undefined) {
+      const bound = bindOnce(callback, 'A close() callback', this.report);
       closed.then(
-        () => callback(),
-        (error: unknown) => callback(error as Error),
+        () => bound(),
+        (error: unknown) => bound(error as Error),
       );
     }
     return closed;

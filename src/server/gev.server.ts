@@ -9,11 +9,16 @@ import type { Observable } from 'rxjs';
 import type { GevAddress } from '../core/address.js';
 import { type GevConnection, type GevData, nameOf } from '../core/connection.js';
 import { GEV_TRANSPORT } from '../core/constants.js';
-import { ContainedObservable, EventSource } from '../core/contained-observable.js';
+import { boundObservable, EventSource } from '../core/contained-observable.js';
 import { GevAlreadyListeningError } from '../core/errors.js';
 import { Listeners } from '../core/listeners.js';
 import { overrides } from '../core/overrides.js';
-import type { GevServerOptions, ResolvedGevServerOptions } from '../core/options.js';
+import type {
+  AcceptOptions,
+  GevServerOptions,
+  ReactorOptions,
+  ResolvedGevServerOptions,
+} from '../core/options.js';
 import { Reactor } from '../core/reactor.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { validateServerOptions } from '../core/validate-options.js';
@@ -24,10 +29,10 @@ import { EventHandlers, type EventHandler, type NestHandler } from './event-hand
 import { GevServerHandle } from './gev.server-handle.js';
 import type { GevServerEvents, GevServerStats, GevServerStatus } from './gev.server.events.js';
 import { HANDLER_MARKER, type ConnectionEvent, type HandlerMarker } from './handler-marker.js';
-import { withProcessingHooks } from './processing-hooks.js';
+import { type ProcessingHooks, withProcessingHooks } from './processing-hooks.js';
 import { ServerTimers } from './server-timers.js';
 import { PlainReplies, SerializedReplies } from './rpc-replies.js';
-import { RouteTable } from './rpc-routes.js';
+import { patternTexts, RouteTable } from './rpc-routes.js';
 import { RpcDispatcher } from './rpc-dispatcher.js';
 import { findMisuse } from './misuse.js';
 import { throughReplySteps } from './reply-steps.js';
@@ -85,6 +90,7 @@ export class GevServer
     () => this.running?.reactor,
     this.listeners,
     () => this.close(),
+    (...failure) => this.fail(...failure),
   );
   private readonly log: ErrorLog;
   private readonly timers: ServerTimers;
@@ -116,13 +122,7 @@ export class GevServer
 
   /** Whether the server listens, for late subscribers too. */
   override get status(): Observable<GevServerStatus> {
-    const source = super.status;
-    return new ContainedObservable(
-      (subscriber) => source.subscribe(subscriber),
-      'A subscriber of status',
-      (...failure) => this.fail(...failure),
-      false,
-    );
+    return boundObservable(super.status, 'A subscriber of status', (...failure) => this.fail(...failure));
   }
 
   /** Open connections by id; those that `@OnConnect` handlers are still at work on are among them. */
@@ -259,7 +259,7 @@ export class GevServer
   }
 
   /** The reactor to listen with; a seam for tests. */
-  protected createReactor(options: ResolvedGevServerOptions, events: ConnectionEvents): Reactor {
+  protected createReactor(options: ReactorOptions & AcceptOptions, events: ConnectionEvents): Reactor {
     return new Reactor(options, events);
   }
 
@@ -267,7 +267,8 @@ export class GevServer
     this.warnOfMisuse();
     const events = this.createEvents();
     const gateConnections = events.hasConnectHandlers;
-    const reactor = this.createReactor({ ...this.options, gateConnections }, events);
+    const patterns = patternTexts(this.messageHandlers.keys());
+    const reactor = this.createReactor({ ...this.options, gateConnections, patterns }, events);
     events.reactor = reactor;
     this.running = { reactor, events };
     try {
@@ -314,7 +315,8 @@ export class GevServer
   }
 
   private createEvents(): ConnectionEvents {
-    const { codec, concurrency, highWaterMark, closeTimeout, overflow, overflowLimit } = this.options;
+    const { codec, concurrency, highWaterMark, closeTimeout, handshakeTimeout } = this.options;
+    const { overflow, overflowLimit } = this.options;
     return new ConnectionEvents({
       connectHandlers: this.handlersOf('connect'),
       messageHandlers: this.handlersOf('message'),
@@ -323,6 +325,7 @@ export class GevServer
       maxQueuedBytes: highWaterMark,
       borrowed: codec.copy === false,
       closeTimeout,
+      handshakeTimeout,
       overflow: { overflow, overflowLimit, onDropped: (count) => (this.droppedValues += count) },
       createRpc: codec.framing === 'raw' ? undefined : (events) => this.createRpc(events),
       log: this.log,
@@ -381,10 +384,11 @@ export class GevServer
   }
 
   private withHooks(handler: NestHandler): NestHandler {
-    return withProcessingHooks(handler, {
+    const hooks: ProcessingHooks = {
       start: (context, done) => this.onProcessingStartHook(this.transportId, context, done),
       end: (context) => this.onProcessingEndHook?.(this.transportId, context),
-    });
+    };
+    return withProcessingHooks(handler, hooks, (...failure) => this.fail(...failure));
   }
 
   private handlersOf(event: ConnectionEvent): EventHandler[] {

@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { finalize, Observable } from 'rxjs';
+import type { FailureReport } from '../core/callback.js';
 import type { GevContext } from '../context/gev.context.js';
 import type { NestHandler } from './event-handlers.js';
 import { isStream } from './handler-result.js';
@@ -13,27 +14,51 @@ export interface ProcessingHooks {
 /**
  * The handler between the hooks: `end` runs once, when the reply is known or the Observable has ended. An
  * AsyncLocalStorage that the start hook has entered holds for all of it, lazy Observables and `end` included.
+ *
+ * @param report told what a hook throws that cannot change the outcome any more; a start hook that throws before it has
+ * called `done` fails the message
  */
-export function withProcessingHooks(handler: NestHandler, hooks: ProcessingHooks): NestHandler {
+export function withProcessingHooks(
+  handler: NestHandler,
+  hooks: ProcessingHooks,
+  report: FailureReport,
+): NestHandler {
+  const end = (context: GevContext): void => {
+    try {
+      hooks.end(context);
+    } catch (error) {
+      report('onProcessingEndHook', error);
+    }
+  };
   const process = async (data: unknown, context: GevContext): Promise<unknown> => {
     let streams = false;
     try {
       const result = await handler(data, context);
       streams = isStream(result);
-      return isStream(result) ? bind(result, () => hooks.end(context)) : result;
+      return isStream(result) ? bind(result, () => end(context)) : result;
     } finally {
-      if (!streams) hooks.end(context);
+      if (!streams) end(context);
     }
   };
   return (data, context) =>
     new Promise<unknown>((resolve, reject) => {
+      let begun = false;
       const done = async (): Promise<void> => {
+        begun = true;
         const outcome = process(data, context);
         resolve(outcome);
         // A failure is the caller's to report, not the hook's.
         await outcome.catch(() => undefined);
       };
-      Promise.resolve(hooks.start(context, done)).catch(reject);
+      const start = async (): Promise<void> => {
+        try {
+          await hooks.start(context, done);
+        } catch (error) {
+          if (!begun) throw error;
+          report('onProcessingStartHook', error);
+        }
+      };
+      start().catch(reject);
     });
 }
 

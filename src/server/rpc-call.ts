@@ -1,10 +1,14 @@
 import { types } from 'node:util';
 import { Subscription, type Observable } from 'rxjs';
 import type { GevContext } from '../context/gev.context.js';
+import { inFreshScope } from '../native/fresh-scope.js';
 import type { NestHandler } from './event-handlers.js';
 import { isStream, isThenable, unsubscribe } from './handler-result.js';
 import { type OverflowGate } from './overflow-gate.js';
 import type { RpcConnection } from './rpc-connection.js';
+
+/** How long a stream may go on that begins after its client has said FIN. */
+const STREAM_AFTER_END_MS = 1_000;
 
 /** One request, from its handler to its last reply. It is a link in its connection's list of calls in flight. */
 export class RpcCall {
@@ -141,9 +145,16 @@ class ReplyToStream {
   }
 
   private send(value: unknown): void {
+    if (!this.begun && this.owner.ended) this.hangUpSoon();
     this.begun = true;
     // What could not be sent has ended the request with an error: nothing may follow.
     if (!this.cancelled && !this.owner.reply(this.call.id, 'value', value)) this.call.cancel();
+  }
+
+  /** The client had said FIN before the first value: what ends soon is a reply, what does not has no listener. */
+  private hangUpSoon(): void {
+    const timer = setTimeout(() => this.call.hangUp(), STREAM_AFTER_END_MS).unref();
+    this.subscription.add(() => clearTimeout(timer));
   }
 
   private take(value: unknown): void {
@@ -218,10 +229,13 @@ export class CallList {
     return call;
   }
 
-  /** Calls `visit` for each that is there now, whatever becomes of the others meanwhile. */
+  /**
+   * Calls `visit` for each that is there now, whatever becomes of the others meanwhile. Each has a context of its own: what
+   * the serializer or a teardown of one enters the next does not see.
+   */
   forEach(visit: (call: RpcCall) => void): void {
     const calls: RpcCall[] = [];
     for (let call = this.first; call !== undefined; call = call.next) calls.push(call);
-    for (const call of calls) visit(call);
+    for (const call of calls) inFreshScope(() => visit(call));
   }
 }

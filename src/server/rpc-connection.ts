@@ -37,6 +37,8 @@ export class RpcConnection implements ReplyTarget, PlaceSeeker {
   private readonly waiting: MessageQueue<WaitingPacket>;
   /** Ids of requests among them that the client has cancelled meanwhile. */
   private readonly cancelled = new Set<unknown>();
+  /** The peer has sent FIN. */
+  ended = false;
   private preparing = 0;
   private abandoned = 0;
   private relief: Subscription | undefined;
@@ -106,8 +108,9 @@ export class RpcConnection implements ReplyTarget, PlaceSeeker {
     while (this.mayStartNext()) this.startNext();
   }
 
-  /** Nothing more comes from the peer: what it waits for is still replied, but it no longer listens to a stream that has begun. */
+  /** Nothing more comes from the peer: what it waits for is still replied, but it no longer listens to a stream that goes on. */
   end(): void {
+    this.ended = true;
     this.calls.forEach((call) => call.hangUp());
   }
 

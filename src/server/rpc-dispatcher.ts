@@ -40,6 +40,8 @@ const DATA_KEY = ',"data":'.length;
 const ID_KEY = ',"id":"'.length;
 const PACKET_END = '"}'.length;
 
+const INTERNAL_ERROR = { status: 'error', message: 'Internal server error' };
+
 /** What {@link RpcDispatcher} needs to know. */
 export interface RpcSetup {
   readonly routes: RouteTable;
@@ -188,8 +190,14 @@ export class RpcDispatcher {
     const packet: IncomingPacket = typeof value === 'object' && value !== null ? value : {};
     const pattern = patternText(packet.pattern);
     const { id } = packet;
-    if (id === undefined) this.event(rpc, pattern, packet);
-    else this.request(rpc, pattern, packet, id);
+    try {
+      if (id === undefined) this.event(rpc, pattern, packet);
+      else this.request(rpc, pattern, packet, id);
+    } catch (error) {
+      // Handlers are contained by their calls. This came of an overridden way to look one up.
+      this.reportFailure(rpc.connection, pattern, error);
+      if (id !== undefined) this.replies.send(rpc, id, 'error', INTERNAL_ERROR);
+    }
   }
 
   private request(rpc: RpcConnection, pattern: string, packet: IncomingPacket, id: unknown): void {

@@ -29,6 +29,9 @@ export class Turns implements ReactorTurns {
   private lookAt = 1;
   private began = 0;
 
+  /** @param report told what a taker threw: the others have their turn all the same */
+  constructor(private readonly report: (error: unknown) => void) {}
+
   /** Nobody waits. */
   get idle(): boolean {
     return this.takers.size === 0;
@@ -84,7 +87,11 @@ export class Turns implements ReactorTurns {
     for (const taker of this.takers) {
       if (!this.mayStart()) break;
       this.takers.delete(taker);
-      if (taker.takeTurn()) this.takers.add(taker); // behind the others
+      try {
+        if (taker.takeTurn()) this.takers.add(taker); // behind the others
+      } catch (error) {
+        this.report(error);
+      }
     }
     if (this.takers.size > 0) this.schedule();
   };

@@ -86,7 +86,7 @@ function client(log: Log, options: GevClientOptions, late = false): GevClient {
   const maker = user.getStore();
   for (const event of ['connect', 'disconnect', 'reconnecting', 'error'] as const)
     made.on(event, () => log.note([event, maker].join(' ').trim()));
-  made.status.subscribe(() => log.note('status'));
+  made.status.subscribe(() => log.note(['status', maker].join(' ').trim()));
   return made;
 }
 

@@ -190,14 +190,19 @@ describe.each<[ServerKind, number]>([
       const { client, relay } = await setUp({ reconnect: { initialDelay: 5_000 } });
       await relay.stop();
       await until(() => client.stats().endpoints[0]!.state === 'waiting', 'it backs off');
-      const error = await failure(firstValueFrom(client.send('sum', [1])));
-      expect(error).toMatchObject({
-        code: 'ERR_GEV_NOT_CONNECTED',
-        cause: { code: 'ERR_GEV_CONNECTION_LOST' },
-      });
-      expect(await failure(firstValueFrom(client.emit('note', 1)))).toMatchObject({
-        code: 'ERR_GEV_NOT_CONNECTED',
-      });
+      // Each with an attempt of its own, whatever the back-off.
+      for (const request of [client.send('sum', [1]), client.emit('note', 1)]) {
+        expect(await failure(firstValueFrom(request))).toMatchObject({ code: 'ECONNREFUSED' });
+      }
+      expect(client.stats().endpoints[0]).toMatchObject({ state: 'waiting' });
+    });
+
+    it('K3: dials at once for the first request after the server is back, whatever the back-off', async () => {
+      const { client, relay } = await setUp({ reconnect: { initialDelay: 60_000, maxDelay: 60_000 } });
+      await relay.stop();
+      await until(() => client.stats().endpoints[0]!.state === 'waiting', 'it backs off');
+      await relay.start();
+      expect(await firstValueFrom(client.send('sum', [1, 2]))).toBe(3);
     });
 
     it('L2: has requests made meanwhile wait, up to the limit', async () => {
@@ -315,6 +320,35 @@ describe.each<[ServerKind, number]>([
       expect(client.stats().timeouts).toBe(0);
     });
 
+    it('K2: on a dead connection is found out, and a new connection takes its place', async () => {
+      const { client, relay } = await setUp({ requestTimeout: 100 });
+      const patient = new GevRecordBuilder([1, 2]).setTimeout(600_000).build();
+      expect(await firstValueFrom(client.send('sum', patient))).toBe(3); // so that the relay has the connection
+      relay.stall();
+      const waiting = new Subscriber(client.send('sum', patient));
+      for (let call = 0; call < 2; call++) {
+        const hasty = firstValueFrom(client.send('sum', [1]));
+        await expect(hasty).rejects.toMatchObject({ code: 'ERR_GEV_TIMEOUT' });
+      }
+      await until(() => waiting.last !== undefined, 'the connection is given up');
+      expect(waiting.last).toMatchObject({ code: 'ERR_GEV_CONNECTION_LOST', cause: { code: 'ETIMEDOUT' } });
+      expect(await firstValueFrom(client.send('sum', patient))).toBe(3);
+    });
+
+    it('K3: slower than the deadline of each request, is not left out for it', async () => {
+      const ports = [await serveRpc(kind), await serveRpc(kind)].map(({ port }) => port);
+      const endpoints = ports.map((port) => ({ host: '127.0.0.1', port }));
+      const client = clientOf({ loops, endpoints, ejection: { failures: 1 } });
+      await client.connect();
+      const hasty = new GevRecordBuilder({ ms: 200, value: 1 }).setTimeout(5).build();
+      for (let round = 0; round < 5; round++) {
+        const calls = Array.from({ length: 4 }, () => firstValueFrom(client.send('later', hasty)));
+        for (const outcome of await Promise.allSettled(calls)) expect(outcome.status).toBe('rejected');
+      }
+      expect(client.stats().endpoints.map(({ ejected }) => ejected)).toEqual([false, false]);
+      expect(client.stats().reconnects).toBe(0);
+    });
+
     it('L4: because it has stopped, is asked no more: the other endpoint is', async () => {
       const { client, relay, second } = await setUpTwo({
         requestTimeout: 1_500,
@@ -327,7 +361,7 @@ describe.each<[ServerKind, number]>([
         ),
       );
       expect(outcomes.filter((outcome) => outcome === 'ERR_GEV_TIMEOUT')).toHaveLength(10);
-      expect(client.stats().endpoints[0]).toMatchObject({ ejected: true });
+      await until(() => client.stats().endpoints[0]!.ejected, 'a probe is not answered either');
       for (let round = 0; round < 10; round++) {
         const patient = new GevRecordBuilder(1).setTimeout(60_000).build();
         expect(await firstValueFrom(client.send('port', patient))).toBe(second.port);

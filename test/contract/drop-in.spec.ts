@@ -103,6 +103,38 @@ describe('a drop-in', () => {
     expect(replies.map(({ response }) => response as unknown)).toEqual([expected, expected]);
   });
 
+  it('N4, U1: an overridden getHandlerByPattern() that throws fails its own request only, one that waited included', async () => {
+    class Own extends GevServer {
+      override getHandlerByPattern(asked: string): MessageHandler | null {
+        if (asked === 'bad') throw new Error('the look-up fails');
+        return super.getHandlerByPattern(asked);
+      }
+    }
+    const logger = quiet();
+    const server = new Own({ ...local, logger, concurrency: 1 });
+    server.addHandler('slow', ((data: unknown) => pause(5).then(() => data)) as never);
+    await new Promise((resolve) => server.listen(resolve));
+    onCleanup(() => server.close());
+    const client = await FramePeer.connect((server.address() as GevNetworkAddress).port);
+    client.write(
+      { pattern: 'bad', data: 0, id: '0' },
+      { pattern: 'slow', data: 1, id: '1' },
+      { pattern: 'bad', data: 2, id: '2' },
+      { pattern: 'bad', data: 2 },
+      { pattern: 'slow', data: 3, id: '3' },
+    );
+    const err = { status: 'error', message: 'Internal server error' };
+    expect(await client.packets(4)).toEqual([
+      { err, isDisposed: true, id: '0' },
+      { response: 1, isDisposed: true, id: '1' },
+      { err, isDisposed: true, id: '2' },
+      { response: 3, isDisposed: true, id: '3' },
+    ]);
+    expect(server.stats().handlers.pending).toBe(0);
+    expect(String(logger.error.mock.calls[0]![0])).toContain('"bad" failed');
+    expect(String(logger.error.mock.calls[0]![0])).toContain('the look-up fails');
+  });
+
   it('N4: an overridden handleEvent() is called', async () => {
     const seen: unknown[] = [];
     class Own extends GevServer {

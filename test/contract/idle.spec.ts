@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { GevOptionsError } from 'nestjs-gev';
 import { Peer } from '../kit/peer.js';
 import { cpuShare, descriptors, threads } from '../kit/process-stats.js';
 import { startServer } from '../kit/server-process.js';
@@ -77,6 +78,60 @@ describe.each([0, 2])('idle connections on %i loops', (loops) => {
       expect(performance.now() - lastPush).toBeGreaterThanOrEqual(600);
       expect(reasons).toEqual(['idle', 'idle']);
     }));
+
+  it('D6: a handler slower than idleTimeout keeps its connection until its reply is out', async () => {
+    const reasons: string[] = [];
+    let reply: (text: string) => void = () => undefined;
+    const service = await serve(
+      { loops, idleTimeout: 100, drainTimeout: 50 },
+      {
+        message: () => new Promise<string>((resolve) => (reply = resolve)),
+        close: (reason) => void reasons.push(reason),
+      },
+    );
+    const peer = (await Peer.connect(service.port)).read();
+    peer.write('slow');
+    const connection = await service.connection();
+    await settled(() => reasons.length, 500);
+    expect(connection.state).toBe('open');
+    const replied = performance.now();
+    reply('done');
+    expect(await peer.text(4)).toBe('done');
+    await until(() => reasons.length === 1);
+    expect(reasons).toEqual(['idle']);
+    expect(performance.now() - replied).toBeGreaterThanOrEqual(99);
+  });
+
+  it("D6: with idleOn 'received' a peer that is pushed to and says nothing is idle", async () => {
+    const reasons: string[] = [];
+    const service = await serve(
+      { loops, idleTimeout: 300, idleOn: 'received' },
+      { close: (reason) => void reasons.push(reason) },
+    );
+    (await Peer.connect(service.port)).read();
+    const connection = await service.connection();
+    service.server.runEvery(20, () => connection.state === 'open' && connection.send('x'));
+    await until(() => reasons.length === 1);
+    expect(reasons).toEqual(['idle']);
+  });
+
+  it('D6: setIdleTimeout is for one connection', async () => {
+    const reasons: string[] = [];
+    const service = await serve({ loops }, { close: (reason) => void reasons.push(reason) });
+    const [first, second] = [await Peer.connect(service.port), await Peer.connect(service.port)];
+    first.read();
+    second.read();
+    const [one, other] = [await service.connection(0), await service.connection(1)];
+    one.setIdleTimeout(200);
+    await until(() => reasons.length === 1);
+    expect([one.closeReason, other.state]).toEqual(['idle', 'open']);
+    one.setIdleTimeout(5); // harmless now
+    expect(() => other.setIdleTimeout(-1)).toThrow(GevOptionsError);
+    other.setIdleTimeout(100);
+    other.setIdleTimeout(0);
+    await settled(() => reasons.length, 400);
+    expect(other.state).toBe('open');
+  });
 
   it('I2: 2,000 idle connections cost no timer each and no scan of all', async () => {
     let idleTimeout = 2_000;

@@ -184,6 +184,20 @@ describe.each([0, 2])('listening on %i loops', (loops) => {
     const { port } = await serve({ loops, reusePort: true });
     await expect(serve({ loops, port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
+
+  it("S5: loadBalance 'kernel' shares its port with no other server", async () => {
+    const { port } = await serve({ loops, loadBalance: 'kernel' }, echo);
+    await expect(serve({ loops, port, loadBalance: 'kernel' })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    const peers = await Peer.connectAll(32, port);
+    for (const peer of peers) await expectEcho(peer);
+  });
+
+  it('S5: workers of node:cluster share a port without being told to', async () => {
+    const { port } = await Child.scenario('cluster', { loops }).report('port');
+    const peers = await Peer.connectAll(128, port);
+    const names = await Promise.all(peers.map((peer) => nameOf(peer)));
+    expect(new Set(names).size).toBe(2);
+  });
 });
 
 /** What the server calls itself. */
@@ -226,7 +240,7 @@ describe('loops', () => {
     expect(threads() - before).toBe(cores <= 2 ? 0 : Math.min(4, cores - 1));
   });
 
-  it.each([-1, 1.5, NaN, 65, Infinity, '2', null, true])('S4: %p loops are refused', (loops: any) => {
+  it.each([-1, 1.5, NaN, 65, Infinity, '2', true])('S4: %p loops are refused', (loops: any) => {
     const refusal = (): GevServer => new GevServer({ loops });
     expect(refusal).toThrow(GevOptionsError);
     expect(refusal).toThrow(/Option "loops" must be 'auto' or an integer from 0 to 64, not /);

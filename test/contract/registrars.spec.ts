@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
-import { Ctx, MessagePattern } from '@nestjs/microservices';
+import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import type { GevContext } from 'nestjs-gev';
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { map, type Observable } from 'rxjs';
+import { map, Observable } from 'rxjs';
 import { Peer } from '../kit/peer.js';
 import { RpcPeer, serveRpc } from '../kit/rpc.js';
 import { serve } from '../kit/serve.js';
@@ -56,6 +56,61 @@ describe.each([0, 2])('the context of callbacks, on %i loops', (loops) => {
       ...{ closed$: 'h', 'closed$ end': 'h', send: 'i', refused: 'k', reactor: 'somebody else' },
       ...{ 'closed$ late': 'l', 'closed$ late end': 'l' },
     });
+  });
+
+  it('X4: ctx.signal takes null for a listener, as any signal does', async () => {
+    const heard: string[] = [];
+    @Controller()
+    class Waits {
+      @MessagePattern('wait')
+      wait(@Ctx() { signal }: GevContext): Promise<never> {
+        signal.addEventListener('abort', null as never);
+        signal.onabort = 5 as never;
+        expect(signal.onabort).toBe(null);
+        signal.onabort = () => heard.push('onabort');
+        signal.addEventListener('abort', () => heard.push('listener'));
+        return new Promise(() => undefined);
+      }
+    }
+    const { port, connection } = await serveRpc({ loops, drainTimeout: 50 }, Waits);
+    const peer = await RpcPeer.connect(port);
+    peer.send({ pattern: 'wait', data: 1, id: '1' });
+    const conn = await connection();
+    await until(() => conn.pendingReplies === 1);
+    peer.peer.reset();
+    await until(() => heard.length === 2);
+    expect(heard).toEqual(['onabort', 'listener']);
+  });
+
+  it('X1: what a serializer or a teardown enters when a server stops the next call does not see', async () => {
+    const seen: string[] = [];
+    const note = (what: string): void => {
+      seen.push(`${what} as ${String(als.getStore())}`);
+      als.enterWith(what);
+    };
+    @Controller()
+    class Streams {
+      @MessagePattern('stream')
+      stream(@Payload() data: string): Observable<never> {
+        return new Observable(() => () => note(`teardown ${data}`));
+      }
+    }
+    const serializer = {
+      serialize(packet: { id: string }): unknown {
+        note(`serializer ${packet.id}`);
+        return packet;
+      },
+    };
+    const { port, connection, close } = await serveRpc({ loops, serializer, drainTimeout: 50 }, Streams);
+    const peer = await RpcPeer.connect(port);
+    peer.send({ pattern: 'stream', data: 'a', id: 'a' }, { pattern: 'stream', data: 'b', id: 'b' });
+    const conn = await connection();
+    await until(() => conn.pendingReplies === 2);
+    await als.run('whoever stops it', close);
+    expect(seen.filter((line) => line.startsWith('serializer'))).toEqual([
+      'serializer b as undefined',
+      'serializer a as undefined',
+    ]);
   });
 
   it('X4, U1: listeners of ctx.signal run in their own context, and each of them, whatever others throw', async () => {

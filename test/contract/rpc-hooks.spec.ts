@@ -131,6 +131,42 @@ describe.each([0, 2])('processing hooks of RPC on %i loops', (loops) => {
     expect(log).toEqual([`start GEV ${pattern}`, ...between, `end ${pattern}`].map((what) => `t1 ${what}`));
   });
 
+  it.each(['plain', 'three', 'error', 'event'])(
+    'U1: an end hook that throws costs nobody the reply: %s',
+    async (pattern) => {
+      const { service, peer } = await start();
+      await peer.send({ pattern, data: 1, id: 'a' }).all('a');
+      const before = peer.of('a');
+      service.server.setOnProcessingEndHook(() => {
+        throw new Error('the end hook fails');
+      });
+      await peer.send({ pattern, data: 1, id: 'b' }).all('b');
+      expect(peer.of('b')).toEqual(before.map((packet) => ({ ...packet, id: 'b' })));
+      await until(() =>
+        service.lines.some((line) => line === 'onProcessingEndHook failed: the end hook fails'),
+      );
+    },
+  );
+
+  it('U1: a start hook that throws after it has called done is logged; one that throws before is an error', async () => {
+    const { service, peer } = await start();
+    const late = async (done: () => Promise<unknown>): Promise<never> => {
+      await done();
+      throw new Error('too late');
+    };
+    // Nest's type has it synchronous, Nest's own server awaits it.
+    service.server.setOnProcessingStartHook((_transport, _context, done) => late(done) as unknown as void);
+    await peer.send({ pattern: 'plain', data: 1, id: 'a' }).all('a');
+    await until(() => service.lines.length > 0);
+    expect(peer.of('a')).toEqual([{ response: 2, isDisposed: true, id: 'a' }]);
+    expect(service.lines[0]).toBe('onProcessingStartHook failed: too late');
+    service.server.setOnProcessingStartHook(() => {
+      throw new Error('at once');
+    });
+    const [reply] = await peer.send({ pattern: 'plain', data: 1, id: 'b' }).all('b');
+    expect(reply).toMatchObject({ err: { status: 'error' }, isDisposed: true });
+  });
+
   it('C7: a request for a pattern that events are handled by has them, too', async () => {
     const { peer, ended } = await start();
     await peer.send({ pattern: 'event', data: 1, id: 'a' }).all('a');

@@ -50,6 +50,11 @@ class Streams {
     return watched(timer(0, every));
   }
 
+  @MessagePattern('late ticks')
+  lateTicks(@Payload() after: number): Observable<number> {
+    return watched(timer(after, 5));
+  }
+
   @MessagePattern('one then silence')
   oneThenSilence(@Payload() data: unknown): Observable<unknown> {
     return watched(concat(of(data), NEVER));
@@ -221,6 +226,16 @@ describe.each([0, 2])('streams of RPC on %i loops', (loops) => {
     expect(peer.of(1)).toEqual([{ response: 'waited', isDisposed: true, id: 1 }]);
     expect(responses(peer, 2)).toEqual([1, 2, 3]);
     expect(peer.peer.events).toEqual(['end', 'close']);
+  });
+
+  it('D5: a stream whose first value comes after a half-close goes on for a moment only', async () => {
+    const { peer, service } = await start({ halfCloseTimeout: 600_000 });
+    peer.send({ pattern: 'late ticks', data: 300, id: 1 });
+    peer.peer.socket.end();
+    await until(() => log.includes('finalized'), 'the stream ends', 10_000);
+    await until(() => peer.peer.closed);
+    expect(responses(peer, 1).length).toBeGreaterThan(0);
+    expect(service.lines).toEqual([]);
   });
 
   it('C10: one that never comes holds the connection no longer than halfCloseTimeout', async () => {

@@ -158,8 +158,23 @@ describe.each([0, 2])('what throws in a callback, on %i loops', (loops) => {
 
 describe.each([0, 1])('a Reactor on %i loops', (loops) => {
   const options = {
-    ...{ host: '127.0.0.1', port: 0, loops, loadBalance: 'round-robin', maxConnections: 0, backlog: 128 },
-    ...{ codec: raw(), maxFrameLength: 4096, incompleteFrameTimeout: 0, noDelay: true, keepAlive: false },
+    ...{
+      host: '127.0.0.1',
+      port: 0,
+      loops,
+      loadBalance: 'round-robin',
+      maxConnections: 0,
+      backlog: 128,
+      handshakeTimeout: 0,
+    },
+    ...{
+      codec: raw(),
+      maxFrameLength: 4096,
+      incompleteFrameTimeout: 0,
+      noDelay: true,
+      keepAlive: false,
+      userTimeout: 0,
+    },
     ...{ receiveBufferSize: undefined, sendBufferSize: undefined, path: undefined, idleTimeout: 0 },
     ...{ highWaterMark: 65_536, lowWaterMark: 16_384, maxSendBuffer: 2 ** 20, closeTimeout: 1000 },
     ...{ halfCloseTimeout: 1000, reusePort: false, ipv6Only: false, gateConnections: false },
@@ -276,6 +291,36 @@ describe.each([0, 2])('sending without care, on %i loops', (loops) => {
     expect([other.bytesSent, server.stats().refusedSends]).toEqual([0, 3]);
     await until(() => other.state === 'closed');
     expect(other.closeReason).toBe('backpressure');
+  });
+
+  it('U1, U3: what is no data is refused with the remedy, and spoils no counter', async () => {
+    const { server, port, connection, lines } = await serve({ loops });
+    const peer = (await Peer.connect(port)).read();
+    const conn = await connection();
+    for (const wrong of [42, {}, new ArrayBuffer(4), new Uint16Array(2), undefined, null] as never[]) {
+      const refused = expect.objectContaining({ code: 'ERR_GEV_HANDLER' });
+      expect(() => conn.send(wrong)).toThrow(refused);
+      expect(() => server.broadcast(wrong)).toThrow(refused);
+      await expect(conn.sendAsync(wrong)).rejects.toEqual(refused);
+      expect(conn.trySend(wrong)).toBe(false);
+    }
+    expect([conn.bytesSent, conn.messagesSent, conn.bufferedBytes, conn.writable]).toEqual([0, 0, 0, true]);
+    expect(lines[0]).toMatch(
+      /^trySend\(\) failed on connection \d+ .*: a Number cannot be sent: give a Buffer/,
+    );
+    conn.send('x');
+    expect(await peer.text(1)).toBe('x');
+  });
+
+  it('U1: callbacks of the handle that throw end no process', async () => {
+    const { server, lines } = await serve({ loops });
+    server.unwrap().getConnections(boom('getConnections'));
+    await server.unwrap().close(boom('close'));
+    await until(() => lines.length >= 2);
+    expect(lines).toEqual([
+      'A getConnections() callback failed: getConnections fails',
+      'A close() callback failed: close fails',
+    ]);
   });
 
   it('W2: a broadcast above the high-water mark makes writable false, and drain$ follows', async () => {

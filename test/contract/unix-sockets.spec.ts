@@ -1,6 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { GevServer, raw } from 'nestjs-gev';
-import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -83,5 +91,12 @@ describe.each([0, 1])('the file of a Unix socket, on %i loops', (loops) => {
     const outcomes = await Promise.all([listen(serverAt(second)), listen(serverAt(second))]);
     expect(outcomes.filter((outcome) => outcome === undefined)).toHaveLength(1);
     expect(await answers(second)).toBe(true);
+  });
+
+  it("D4: is made beside somebody's own file of the lock's name, which stays", async () => {
+    const path = join(temporaryFolder(), 'socket');
+    writeFileSync(`${path}.lock`, '4711');
+    expect(await listen(serverAt(path))).toBeUndefined();
+    expect(readFileSync(`${path}.lock`, 'utf8')).toBe('4711');
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { constants } from 'node:os';
 import { ClientReport } from '../../src/client/client-report.js';
+import type { Endpoint } from '../../src/client/endpoint.js';
 import { Endpoints } from '../../src/client/endpoints.js';
 import type { GevClientOptions } from '../../src/client/gev.client.options.js';
 import type { Link } from '../../src/client/link.js';
@@ -195,33 +196,80 @@ describe('picking a connection', () => {
     },
   );
 
-  it('leaves out an endpoint after so many timeouts in a row, until some time has passed', async () => {
-    const client = setUp({ ...three, ejection: { failures: 2, duration: 500 } });
-    client.answer('accept');
-    await client.endpoints.connectAny();
-    await turn();
-    const [bad] = [client.request().link!.endpoint];
-    bad.timedOut();
-    bad.replied();
-    bad.timedOut();
-    expect(bad.ejected).toBe(false);
-    bad.timedOut();
-    expect(bad.stats).toMatchObject({ ejected: true, state: 'connected' });
-    const others = Array.from({ length: 6 }, () => client.request().link!.endpoint);
-    expect(others).not.toContain(bad);
-    await client.pass(500);
-    expect(Array.from({ length: 3 }, () => client.request().link!.endpoint)).toContain(bad);
-    bad.timedOut();
-    expect(bad.ejected).toBe(true);
-  });
+  describe('K3: an endpoint whose connections do not last', () => {
+    const ejection = { failures: 2, duration: 500 };
 
-  it('takes any when all are left out', async () => {
-    const client = setUp({ ejection: { failures: 1 } });
-    client.answer('accept');
-    await client.endpoints.connectAny();
-    client.request().link!.endpoint.timedOut();
-    expect(client.endpoints.stats()[0]).toMatchObject({ ejected: true });
-    expect(client.request().link).toBeDefined();
+    async function started(options: GevClientOptions) {
+      const client = setUp(options);
+      client.answer('accept');
+      await client.endpoints.connectAny();
+      await turn();
+      return { client, bad: client.request().link!.endpoint };
+    }
+
+    /** Loses the connection, and waits until there is another. */
+    async function lose(client: ReturnType<typeof setUp>, endpoint: Endpoint): Promise<void> {
+      const link = endpoint.links[0]!;
+      (link.connection as unknown as FakeClientConnection).drop();
+      await client.pass(5_000);
+      expect(endpoint.links[0]).not.toBe(link);
+    }
+
+    it('is left out after so many losses without a reply between them', async () => {
+      const { client, bad } = await started({ ...three, ejection: { failures: 2, duration: 60_000 } });
+      await lose(client, bad);
+      bad.replied();
+      await lose(client, bad);
+      expect(bad.ejected).toBe(false);
+      await lose(client, bad);
+      expect(bad.stats).toMatchObject({ ejected: true, state: 'connected' });
+      const others = Array.from({ length: 6 }, () => client.request().link!.endpoint);
+      expect(others).not.toContain(bad);
+      await client.pass(60_000);
+      expect(Array.from({ length: 3 }, () => client.request().link!.endpoint)).toContain(bad);
+    });
+
+    it('is left out at once when it answers nothing, and twice as long each further time', async () => {
+      const { client, bad } = await started({ ...three, ejection });
+      for (const duration of [500, 1_000, 2_000, 4_000, 8_000, 8_000]) {
+        bad.silent();
+        expect(bad.ejected).toBe(true);
+        client.clock.advance(duration - 1);
+        expect(bad.ejected).toBe(true);
+        client.clock.advance(1);
+        expect(bad.ejected).toBe(false);
+      }
+    });
+
+    it('begins anew once it has done well for as long as it was left out', async () => {
+      const { client, bad } = await started({ ...three, ejection });
+      bad.silent();
+      client.clock.advance(500);
+      bad.replied();
+      client.clock.advance(501);
+      bad.silent();
+      client.clock.advance(500);
+      expect(bad.ejected).toBe(false);
+    });
+
+    it('is used all the same where more than half would be left out', async () => {
+      const { client } = await started({ ...three, ejection });
+      const all = client.endpoints.stats().map(() => client.request().link!.endpoint);
+      for (const endpoint of all) endpoint.silent();
+      expect(all.filter(({ ejected }) => ejected)).toHaveLength(1);
+      const alone = await started({ ejection });
+      alone.bad.silent();
+      expect(alone.bad.ejected).toBe(false);
+      expect(alone.client.request().link).toBeDefined();
+    });
+
+    it('several connections that go together count as one loss', async () => {
+      const { client, bad } = await started({ ...three, ejection, connections: 4 });
+      for (const link of [...bad.links]) (link.connection as unknown as FakeClientConnection).drop();
+      expect(bad.ejected).toBe(false);
+      await client.pass(100);
+      expect(bad.links).toHaveLength(4);
+    });
   });
 });
 
@@ -237,22 +285,18 @@ describe('a request without a connection', () => {
     expect(client.endpoints.queued).toBe(0);
   });
 
-  it('L2: fails with that attempt, and those that come too soon after it fail at once', async () => {
+  it('L2, K3: fails with that attempt; one that comes too soon after it waits for the next, a moment later', async () => {
     const client = setUp();
     client.answer('ECONNREFUSED');
     const first = client.request();
     await turn();
     expect(first.error).toMatchObject({ code: 'ECONNREFUSED' });
     const second = client.request();
-    expect(second.error).toMatchObject({
-      code: 'ERR_GEV_NOT_CONNECTED',
-      cause: expect.objectContaining({ code: 'ECONNREFUSED' }),
-    });
-    client.clock.advance(100);
+    await client.pass(99);
+    expect([second.error, client.reactors.flatMap(({ dials }) => dials)]).toEqual([undefined, []]);
     client.answer('accept');
-    const third = client.request();
-    await turn();
-    expect(third.link).toBeDefined();
+    await client.pass(1);
+    expect(second.link).toBeDefined();
   });
 
   it('L2: waits in the offline queue, as far as there is room', async () => {
@@ -262,7 +306,6 @@ describe('a request without a connection', () => {
     client.reactor.refuse();
     await turn();
     expect(early.map(({ error }) => error?.code)).toEqual([undefined, undefined, 'ECONNREFUSED']);
-    expect(client.request().error).toMatchObject({ code: 'ERR_GEV_NOT_CONNECTED' });
     expect(client.endpoints.queued).toBe(2);
     expect(client.statuses).toEqual(['reconnecting']);
     await client.pass(100);
@@ -361,23 +404,36 @@ describe('a connection that is lost', () => {
     expect(client.reactors).toHaveLength(1);
   });
 
-  it('L2: is made again at once when a request needs it, but not more often than the initial delay allows', async () => {
+  it('K3: is made again at once for the first request, though the background has just tried', async () => {
     const { client, connection } = await connected();
     client.clock.advance(1_000);
     connection.drop();
-    const request = client.request();
-    await turn();
-    expect(client.reactor.dials).toHaveLength(1);
+    await client.pass(100);
     client.reactor.refuse();
     await turn();
-    expect(request.error).toMatchObject({ code: 'ECONNREFUSED' });
-    client.request();
+    const request = client.request();
     await turn();
-    expect(client.reactor.dials).toHaveLength(0);
-    client.clock.advance(99);
-    client.request();
+    client.reactor.accept();
     await turn();
+    expect(request.link).toBeDefined();
+  });
+
+  it('K3: is made again for the next ones within a moment, whatever the back-off has come to', async () => {
+    const { client, connection } = await connected({ offlineQueue: 1, reconnect: { initialDelay: 5_000 } });
+    client.clock.advance(10_000);
+    connection.drop();
+    const first = client.request();
+    await turn();
+    client.reactor.refuse();
+    await turn();
+    expect(first.error).toBeUndefined();
+    client.request();
+    await client.pass(99);
     expect(client.reactor.dials).toHaveLength(0);
+    await client.pass(1);
+    client.reactor.accept();
+    await turn();
+    expect(first.link).toBeDefined();
   });
 
   it('is made again only when a request needs it where reconnecting is switched off', async () => {
@@ -424,10 +480,9 @@ describe('a connection that is lost', () => {
     connection.state = 'closing';
     const request = client.request();
     connection.drop();
-    expect(request.error).toMatchObject({
-      code: 'ERR_GEV_NOT_CONNECTED',
-      cause: expect.objectContaining({ code: 'ERR_GEV_CONNECTION_LOST' }),
-    });
+    client.answer('ECONNREFUSED');
+    await client.pass(100);
+    expect(request.error).toMatchObject({ code: 'ECONNREFUSED' });
   });
 
   it('L2: a server that accepts and hangs up at once is not hammered', async () => {
@@ -444,14 +499,22 @@ describe('a connection that is lost', () => {
     expect(delays).toEqual([100, 200, 400, 800, 1_600, 3_200]);
   });
 
-  it('an endpoint that comes back counts as one that answers', async () => {
-    const { client, connection } = await connected({ ejection: { failures: 1 } });
-    client.request().link!.endpoint.timedOut();
+  it('K2: is given up and made again when not even a probe is answered', async () => {
+    const { client, connection } = await connected();
+    const request = client.request();
+    client.endpoints.giveUp(request.link!);
+    expect(connection).toMatchObject({ state: 'closing', closeReason: 'reset' });
+    expect(request.error).toMatchObject({
+      code: 'ERR_GEV_CONNECTION_LOST',
+      reason: 'reset',
+      cause: expect.objectContaining({ code: 'ETIMEDOUT' }),
+    });
     connection.drop();
     await client.pass(100);
     client.reactor.accept();
     await turn();
-    expect(client.endpoints.stats()[0]).toMatchObject({ ejected: false });
+    expect(client.request().connection).toBe(client.reactor.connections[1]);
+    expect(client.events).toEqual(['connect', 'disconnect reset', 'reconnecting 100', 'connect']);
   });
 });
 

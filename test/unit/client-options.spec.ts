@@ -33,6 +33,7 @@ describe('client options', () => {
       highWaterMark: 1024 * 1024,
       noDelay: true,
       keepAlive: false,
+      userTimeout: 0,
       logger: undefined,
     });
   });
@@ -74,6 +75,8 @@ describe('client options', () => {
     ['highWaterMark', { highWaterMark: Number.NaN }],
     ['noDelay', { noDelay: 1 }],
     ['keepAlive', { keepAlive: 0 }],
+    ['keepAlive.interval', { keepAlive: { interval: 0 } }],
+    ['userTimeout', { userTimeout: 0.5 }],
     ['logger', { logger: {} }],
   ])('%s is refused by name where its value is wrong', (option, options) => {
     const error = refusal(options);

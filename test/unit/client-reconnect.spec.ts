@@ -56,14 +56,40 @@ describe('reconnecting', () => {
     expect(attempts).toBe(0);
   });
 
-  it('a request may start an attempt when the last began longer ago than the initial delay', () => {
-    const plan = reconnect();
-    expect(plan.due).toBe(true);
+  /** How long a request waits for its attempt. */
+  const waitOf = (plan: Reconnect): number => {
+    const asked = clock.now();
+    let begun = -1;
+    plan.hasten(() => {
+      begun = clock.now();
+      plan.began();
+    });
+    clock.advance(100);
+    return begun - asked;
+  };
+
+  it('K3: a request starts an attempt at once, or 100 ms after the last began, whatever the back-off', () => {
+    const plan = reconnect({ initialDelay: 60_000, maxDelay: 60_000 });
+    expect(waitOf(plan)).toBe(0);
+    clock.advance(1_000);
     plan.began();
-    clock.advance(99);
-    expect(plan.due).toBe(false);
-    clock.advance(1);
-    expect(plan.due).toBe(true);
+    clock.advance(30);
+    expect(waitOf(plan)).toBe(70);
+    expect(plan.hastened).toBe(false);
+  });
+
+  it('K3: the first request after a loss starts one at once, unless the connection did not last', () => {
+    const plan = reconnect();
+    plan.began();
+    plan.connected();
+    clock.advance(500);
+    plan.lost();
+    plan.began();
+    expect(waitOf(plan)).toBe(0);
+    plan.connected();
+    plan.began();
+    plan.lost();
+    expect(waitOf(plan)).toBe(100);
   });
 
   it('L2: the delay starts over after a connection that lasted, but not after one that did not', () => {
@@ -84,8 +110,6 @@ describe('reconnecting', () => {
     expect(plan.schedule(() => undefined)).toBeUndefined();
     expect(clock.timerCount).toBe(0);
     plan.began();
-    expect(plan.due).toBe(false);
-    clock.advance(100);
-    expect(plan.due).toBe(true);
+    expect(waitOf(plan)).toBe(100);
   });
 });

@@ -34,6 +34,7 @@ describe('server options', () => {
       deserializer: undefined,
       noDelay: true,
       keepAlive: false,
+      userTimeout: 0,
       receiveBufferSize: undefined,
       sendBufferSize: undefined,
       highWaterMark: 1024 * 1024,
@@ -42,6 +43,8 @@ describe('server options', () => {
       overflow: 'buffer',
       overflowLimit: 1024,
       idleTimeout: 0,
+      idleOn: 'any',
+      handshakeTimeout: 10_000,
       closeTimeout: 5_000,
       halfCloseTimeout: 30_000,
       drainTimeout: 10_000,
@@ -75,12 +78,16 @@ describe('server options', () => {
     ['concurrency', 0],
     ['noDelay', 'true'],
     ['keepAlive', 0],
+    ['keepAlive', 32_767_001],
+    ['userTimeout', -1],
     ['receiveBufferSize', 0],
     ['sendBufferSize', 1.5],
     ['highWaterMark', 0],
     ['lowWaterMark', -1],
     ['maxSendBuffer', Infinity],
     ['idleTimeout', 2 ** 31],
+    ['idleOn', 'sent'],
+    ['handshakeTimeout', -1],
     ['closeTimeout', -1],
     ['halfCloseTimeout', '5'],
     ['drainTimeout', Number.NaN],
@@ -105,6 +112,32 @@ describe('server options', () => {
     );
     expect(refusal({ reuseport: true }).message).toContain('"reusePort"');
     expect(refusal({ frobnicate: 1 }).message).toContain('options: host, port,');
+  });
+
+  it('K1: keepAlive as a boolean, a number or an object has all its parts', () => {
+    const resolve = (keepAlive: GevServerOptions['keepAlive']) =>
+      validateServerOptions({ keepAlive }).keepAlive;
+    expect(resolve(false)).toBe(false);
+    expect(resolve(true)).toEqual({ delay: 60_000, interval: 20_000, count: 3 });
+    expect(resolve(9_000)).toEqual({ delay: 9_000, interval: 3_000, count: 3 });
+    expect(resolve(500)).toEqual({ delay: 500, interval: 1_000, count: 3 });
+    expect(resolve({ delay: 5_000, interval: 2_000, count: 2 })).toEqual({
+      delay: 5_000,
+      interval: 2_000,
+      count: 2,
+    });
+    expect(resolve({ count: 9 })).toEqual({ delay: 60_000, interval: 20_000, count: 9 });
+    expect(refusal({ keepAlive: { count: 128 } })).toMatchObject({ option: 'keepAlive.count' });
+    expect(refusal({ keepAlive: { probes: 1 } }).message).toContain('"keepAlive.probes"');
+  });
+
+  it('K1: a userTimeout that one lost probe would use up is refused', () => {
+    const keepAlive = { delay: 1_000, interval: 1_000, count: 2 };
+    expect(validateServerOptions({ keepAlive, userTimeout: 3_000 }).userTimeout).toBe(3_000);
+    expect(validateServerOptions({ userTimeout: 1 }).userTimeout).toBe(1);
+    const error = refusal({ keepAlive, userTimeout: 2_999 });
+    expect(error).toMatchObject({ option: 'userTimeout' });
+    expect(error.message).toContain('at least 3000');
   });
 
   it('a path excludes host and port', () => {

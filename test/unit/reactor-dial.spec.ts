@@ -54,6 +54,8 @@ function optionsOf(loops: number): ReactorOptions {
     incompleteFrameTimeout: 0,
     noDelay: true,
     keepAlive: false,
+    userTimeout: 0,
+    idleOn: 'any',
     receiveBufferSize: undefined,
     sendBufferSize: undefined,
     highWaterMark: 1024,

@@ -198,6 +198,8 @@ class Script {
         return;
       case EventKind::kDrain:
         return;
+      case EventKind::kIdle:
+        return Write(bridge::Operation::kExpireIdle, 0, event.slot, event.generation);
       case EventKind::kFlushed: {
         const std::uint64_t written = std::uint64_t{event.b} << 32U | event.a;
         Require(written >= seen.flushed && written <= Outgoing(seen).sent.size(),

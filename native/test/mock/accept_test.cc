@@ -97,6 +97,34 @@ TEST(MockAcceptTest, InterruptedAndAbortedAcceptsGoOnWithTheNext) {
   EXPECT_TRUE(harness.handler.failures().empty());
 }
 
+// accept(2): errors of the network that wait on the new socket, and what a firewall forbids.
+TEST(MockAcceptTest, S9_AnErrorOfOneClientHoldsNobodyUp) {
+  for (const int error : {ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENETUNREACH, EHOSTDOWN,
+                          EHOSTUNREACH, ENOPROTOOPT, EOPNOTSUPP, ETIMEDOUT}) {
+    MockHarness harness;
+    harness.kernel.Fail(Call::kAccept, error, 3);
+    auto peers = DialMany(harness, 5);
+    harness.Turn();
+    EXPECT_GE(harness.handler.opened(), 2) << "error " << error;
+    EXPECT_TRUE(harness.handler.failures().empty()) << "error " << error;
+  }
+}
+
+TEST(MockAcceptTest, S9_AcceptsThatAllFailDoNotSpin) {
+  MockHarness harness;
+  harness.kernel.Fail(Call::kAccept, EPERM, 1'000'000);
+  auto peers = DialMany(harness, 5);
+  harness.Settle();
+  const auto accepts = harness.kernel.calls(Call::kAccept);
+  harness.Sleep(1000);
+  EXPECT_LE(harness.kernel.calls(Call::kAccept) - accepts, 2000U);
+  ASSERT_FALSE(harness.handler.failures().empty());
+  EXPECT_EQ(harness.handler.failures().front().second, EPERM);
+  harness.kernel.ClearScript(Call::kAccept);
+  harness.Sleep(200);
+  EXPECT_EQ(harness.handler.opened(), 5);
+}
+
 TEST(MockAcceptTest, OneTurnAcceptsABoundedNumber) {
   MockHarness harness;
   auto peers = DialMany(harness, 500);

@@ -122,6 +122,71 @@ TEST(DeadlineTest, I1_APeerThatSendsAndNeverReadsIsIdleInTheEnd) {
   EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kIdle);
 }
 
+TEST(DeadlineTest, D6_AConnectionThatIsOwedAReplyIsNotIdle) {
+  MockHarness harness(IdleAfter(100));
+  harness.handler.owes = true;
+  const MockPeer peer = harness.Connect();
+  harness.Sleep(1000);
+  EXPECT_EQ(harness.handler.closed(), 0);
+  EXPECT_EQ(harness.handler.record(0).idles, 1) << "asked once, until it is answered";
+  harness.handler.owes = false;
+  harness.loop().RunCommands();
+  harness.newest().RestartIdle();
+  harness.Sleep(99);
+  EXPECT_EQ(harness.handler.closed(), 0);
+  harness.Sleep(2);
+  EXPECT_EQ(harness.handler.closed(), 1);
+}
+
+TEST(DeadlineTest, D6_WhatCameWhileTheHandlerWasAskedCounts) {
+  MockHarness harness(IdleAfter(100));
+  harness.handler.owes = true;
+  MockPeer peer = harness.Connect();
+  harness.Sleep(150);
+  ASSERT_EQ(harness.handler.record(0).idles, 1);
+  peer.Send("still here");
+  harness.Settle();
+  harness.handler.owes = false;
+  harness.newest().ExpireIdle();
+  EXPECT_EQ(harness.handler.closed(), 0);
+  harness.Sleep(99);
+  EXPECT_EQ(harness.handler.closed(), 0);
+  harness.Sleep(2);
+  EXPECT_EQ(harness.handler.closed(), 1);
+}
+
+TEST(DeadlineTest, D6_WhereOnlyReceivedBytesCountAPeerThatIsPushedToIsIdle) {
+  auto options = IdleAfter(1000);
+  options.connection.idle_on_received = true;
+  MockHarness harness(options);
+  const MockPeer peer = harness.Connect();
+  for (int i = 0; i < 9; ++i) {
+    harness.Sleep(100);
+    harness.loop().RunCommands();
+    SendText(harness.newest(), "tick");
+  }
+  EXPECT_EQ(harness.handler.closed(), 0);
+  harness.Sleep(101);
+  EXPECT_EQ(harness.handler.closed(), 1);
+}
+
+TEST(DeadlineTest, D6_OneConnectionMayHaveAnIdleTimeoutOfItsOwn) {
+  for (const std::uint64_t common : {0U, 300U}) {
+    MockHarness harness(IdleAfter(common));
+    const MockPeer quick = harness.Connect();
+    harness.newest().SetIdleTimeout(FromMilliseconds(100));
+    const MockPeer patient = harness.Connect();
+    harness.newest().SetIdleTimeout(0);
+    harness.Sleep(99);
+    EXPECT_EQ(harness.handler.closed(), 0);
+    harness.Sleep(2);
+    EXPECT_EQ(harness.handler.closed(), 1);
+    harness.Sleep(10'000);
+    EXPECT_EQ(harness.handler.closed(), 1);
+    EXPECT_FALSE(patient.saw_end());
+  }
+}
+
 TEST(DeadlineTest, I1_AJumpOfTheClockExpiresEachDeadlineOnce) {
   MockHarness harness(IdleAfter(5000));
   std::vector<MockPeer> peers;

@@ -15,6 +15,7 @@ enum class Call : std::uint8_t {
   kAccept,
   kConnect,
   kReceive,
+  kPeek,
   kSend,
   kShutdown,
   kClose,

@@ -261,6 +261,13 @@ ssize_t MockKernel::Receive(int fd, void* buffer, std::size_t size) {
   return stream.Receive(buffer, possible == 0 ? size : limit);
 }
 
+ssize_t MockKernel::Peek(int fd, void* buffer, std::size_t size) {
+  const int error = Enter(Call::kPeek);
+  auto* const socket = Get<Stream>(fd);
+  if (socket == nullptr) return -EBADF;
+  return error != 0 ? error : (*socket)->Peek(buffer, size);
+}
+
 ssize_t MockKernel::Send(int fd, const iovec* parts, std::size_t count) {
   const int error = Enter(Call::kSend);
   auto* const socket = Get<Stream>(fd);

@@ -110,6 +110,7 @@ class MockKernel {
   int Accept(int fd, sockaddr* address, socklen_t* length);
   int Connect(int fd, const sockaddr* address);
   ssize_t Receive(int fd, void* buffer, std::size_t size);
+  ssize_t Peek(int fd, void* buffer, std::size_t size);
   ssize_t Send(int fd, const iovec* parts, std::size_t count);
   int Shutdown(int fd);
   int Close(int fd);

@@ -34,6 +34,9 @@ struct SocketOps {
   static ssize_t Receive(int fd, void* buffer, std::size_t size) noexcept {
     return Kernel().Receive(fd, buffer, size);
   }
+  static ssize_t Peek(int fd, void* buffer, std::size_t size) noexcept {
+    return Kernel().Peek(fd, buffer, size);
+  }
   static int TellRest(int /*fd*/) noexcept { return 0; }
   static ssize_t ReceiveWithRest(int fd, void* buffer, std::size_t size, int& rest) noexcept {
     rest = 0;

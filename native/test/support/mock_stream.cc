@@ -46,13 +46,23 @@ bool MockStream::SendUrgent() {
 
 ssize_t MockStream::Receive(void* buffer, std::size_t size) {
   if (!urgent_.empty() && urgent_.front() == 0) urgent_.pop_front();
-  if (!input_.empty()) {
-    const std::size_t end = urgent_.empty() ? input_.size() : urgent_.front();
-    const std::size_t count = std::min(size, end);
-    std::memcpy(buffer, input_.data(), count);
+  const ssize_t result = Peek(buffer, size);
+  if (result > 0) {
+    const auto count = static_cast<std::size_t>(result);
     input_.erase(0, count);
     for (std::size_t& place : urgent_) place -= count;
     if (const auto other = other_.lock()) other->TellRoom();
+  }
+  return result;
+}
+
+ssize_t MockStream::Peek(void* buffer, std::size_t size) {
+  if (!input_.empty()) {
+    // It stops at an urgent byte, but not at one that it begins with.
+    const auto place = std::ranges::find_if(urgent_, [](std::size_t at) { return at > 0; });
+    const std::size_t end = place == urgent_.end() ? input_.size() : *place;
+    const std::size_t count = std::min(size, end);
+    std::memcpy(buffer, input_.data(), count);
     return static_cast<ssize_t>(count);
   }
   if (error_ != 0) return -TakeError();

@@ -24,6 +24,7 @@ class MockStream {
 
   ssize_t Send(const void* data, std::size_t size);
   ssize_t Receive(void* buffer, std::size_t size);
+  ssize_t Peek(void* buffer, std::size_t size);
   /// One urgent byte: no part of the stream, but a receive stops at the place where it was, however
   /// much is behind it. False: no room.
   bool SendUrgent();

@@ -170,6 +170,13 @@ bool RecordingHandler::OnDrain(Connection& connection) {
   return true;
 }
 
+bool RecordingHandler::OnIdle(Connection& connection) {
+  if (!TakeRoom()) return false;
+  Update(connection, [](ConnectionRecord& record) { ++record.idles; });
+  if (!owes) connection.ExpireIdle();
+  return true;
+}
+
 bool RecordingHandler::OnFlushed(Connection& connection) {
   if (!TakeRoom()) return false;
   Update(connection, [&](ConnectionRecord& record) {

@@ -29,6 +29,7 @@ struct ConnectionRecord {
   int ends = 0;
   int drains = 0;
   int flushes = 0;
+  int idles = 0;
   std::uint64_t flushed = 0;  // bytes_written() at the last OnFlushed()
   int closes = 0;
   reactor::CloseReason reason = reactor::CloseReason::kLocal;
@@ -61,6 +62,7 @@ class RecordingHandler final : public reactor::LoopHandler {
 
   bool echo = false;         // send back what is received
   bool keep_bytes = true;    // false: count only
+  bool owes = false;         // a reply: OnIdle() is not answered
   bool close_on_end = true;  // Close(kPeer) when the peer has sent FIN
   std::size_t read_size = 64 * 1024;
   std::size_t piece_size = 0;     // received bytes cost one room for each piece; 0: for all
@@ -104,6 +106,7 @@ class RecordingHandler final : public reactor::LoopHandler {
   bool OnEnd(reactor::Connection& connection) override;
   bool OnDrain(reactor::Connection& connection) override;
   bool OnFlushed(reactor::Connection& connection) override;
+  bool OnIdle(reactor::Connection& connection) override;
   bool OnClose(reactor::Connection& connection, reactor::CloseReason reason, int error) override;
   bool OnDialFailed(reactor::DialToken token, int error) override;
   bool OnTimer(reactor::TimerId id, std::uint32_t skipped) override;

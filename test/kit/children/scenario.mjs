@@ -1,6 +1,7 @@
 // Things that a test wants to happen in a process of its own.
 //
 //   node scenario.mjs <name> <options of the server as JSON>      reports as lines of JSON
+import cluster from 'node:cluster';
 import { readdirSync, readSync, writeSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
@@ -98,6 +99,27 @@ const scenarios = {
   async 'a named worker'(options) {
     const { port } = await application(options, { connect: () => `${threadId};` });
     parentPort.postMessage(port);
+  },
+
+  /** Two processes of node:cluster on one port. */
+  async cluster(options) {
+    const start = (port) => {
+      cluster.setupPrimary({ exec: self, args: ['in a cluster', JSON.stringify({ ...options, port })] });
+      const worker = cluster.fork();
+      return new Promise((resolve, reject) => {
+        worker.once('message', resolve);
+        worker.once('exit', () => reject(new Error('A worker of the cluster ended')));
+      });
+    };
+    const port = await start(0);
+    await start(port);
+    report({ port });
+  },
+
+  async 'in a cluster'(options) {
+    process.once('disconnect', () => process.exit());
+    const { port } = await application(options, { connect: () => `${process.pid};` });
+    process.send(port);
   },
 
   /** Tells each client which process it reached. */

@@ -21,6 +21,7 @@ export class FakeClientConnection {
   scope: unknown;
   congested = false;
   bufferedBytes = 0;
+  bytesReceived = 0;
   closeReason: CloseReason | undefined;
   closeError: GevError | undefined;
   /** What was sent, as values. */
@@ -47,6 +48,10 @@ export class FakeClientConnection {
     this.closeFor('local');
   }
 
+  failSilent(): void {
+    this.closeFor('reset');
+  }
+
   failProtocol(): void {
     this.closeFor('protocol');
   }
@@ -68,6 +73,7 @@ export class FakeClientConnection {
   }
 
   text(text: string): void {
+    this.bytesReceived += text.length;
     this.reactor.handler.onText(this.real, text, 0, 0, 0);
   }
 

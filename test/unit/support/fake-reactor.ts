@@ -17,6 +17,7 @@ export class FakeConnection {
   state: 'connecting' | 'open' | 'closing' | 'closed' = 'open';
   closeReason: CloseReason | undefined;
   pendingReplies = 0;
+  releaseIdle = (): void => undefined;
   context: unknown;
   scope: unknown;
 
