@@ -290,6 +290,24 @@ TEST(DeadlineTest, R4_AFrameThatStaysIncompleteEndsTheConnection) {
   EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kProtocol);
 }
 
+TEST(DeadlineTest, N2_AConnectionWhoseInputIsRefusedEndsWithinTheCloseTimeout) {
+  reactor::LoopOptions options;
+  options.connection.close_timeout = FromMilliseconds(500);
+  MockHarness harness(options);
+  harness.handler.protocol_error_at = '!';
+  harness.handler.close_on_end = false;
+  MockPeer peer = harness.Connect();
+  peer.Send("boo!");
+  harness.Sleep(400);
+  EXPECT_EQ(harness.handler.record(0).ends, 1);
+  harness.newest().Close(CloseReason::kLocal);  // no reason for more time
+  harness.Sleep(99);
+  EXPECT_EQ(harness.handler.closed(), 0);
+  harness.Sleep(1);
+  ASSERT_EQ(harness.handler.closed(), 1);
+  EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kProtocol);
+}
+
 TEST(DeadlineTest, R4_ACompleteFrameStopsTheClock) {
   reactor::LoopOptions options;
   options.connection.incomplete_frame_timeout = FromMilliseconds(500);
