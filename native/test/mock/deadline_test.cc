@@ -125,7 +125,9 @@ TEST(DeadlineTest, I1_APeerThatSendsAndNeverReadsIsIdleInTheEnd) {
 TEST(DeadlineTest, D6_AConnectionThatIsOwedAReplyIsNotIdle) {
   MockHarness harness(IdleAfter(100));
   harness.handler.owes = true;
-  const MockPeer peer = harness.Connect();
+  MockPeer peer = harness.Connect();
+  peer.Send("a request");
+  harness.Settle();
   harness.Sleep(1000);
   EXPECT_EQ(harness.handler.closed(), 0);
   EXPECT_EQ(harness.handler.record(0).idles, 1) << "asked once, until it is answered";
@@ -138,10 +140,21 @@ TEST(DeadlineTest, D6_AConnectionThatIsOwedAReplyIsNotIdle) {
   EXPECT_EQ(harness.handler.closed(), 1);
 }
 
+TEST(DeadlineTest, D6_APeerThatHasSentNothingIsOwedNothingAndNobodyIsAsked) {
+  MockHarness harness(IdleAfter(100));
+  harness.handler.owes = true;
+  const MockPeer peer = harness.Connect();
+  harness.Sleep(101);
+  EXPECT_EQ(harness.handler.record(0).idles, 0);
+  EXPECT_EQ(harness.handler.closed(), 1);
+}
+
 TEST(DeadlineTest, D6_WhatCameWhileTheHandlerWasAskedCounts) {
   MockHarness harness(IdleAfter(100));
   harness.handler.owes = true;
   MockPeer peer = harness.Connect();
+  peer.Send("a request");
+  harness.Settle();
   harness.Sleep(150);
   ASSERT_EQ(harness.handler.record(0).idles, 1);
   peer.Send("still here");
