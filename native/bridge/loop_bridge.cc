@@ -169,6 +169,9 @@ ReadVerdict LoopBridge::CommitRead(Connection& connection, std::size_t count) {
   } else {
     verdict = ParseSlab(connection, std::exchange(slot.partial, {}).size() + count);
   }
+  if (verdict == ReadVerdict::kInvalidFrame || verdict == ReadVerdict::kFrameTooLong) {
+    slot.partial.Clear();
+  }
   connection.SetFrameIncomplete(verdict == ReadVerdict::kContinue && !slot.partial.empty());
   return verdict;
 }
@@ -336,6 +339,10 @@ void LoopBridge::Apply(const RecordView& record) {
       break;
     case Operation::kShutdownWrite:
       connection->ShutdownWrite();
+      break;
+    case Operation::kRefuseInput:
+      SlotOf(*connection).partial.Clear();
+      connection->RefuseInput(0);
       break;
     case Operation::kAbort:
       connection->Abort(reason);

@@ -37,7 +37,7 @@ enum class EventKind : std::int32_t {
                   // of a packet written as Nest's clients do also a: number of its pattern,
                   // b: | length of its id << 1, c: where its data begins in the frame; else a: 0
   kLarge = 3,     // a frame longer than a slab; a: ticket to fetch it with, b: 1 when it is ASCII
-  kEnd = 4,       // the peer sent FIN
+  kEnd = 4,       // nothing more is received: the peer sent FIN, or what is no frame
   kDrain = 5,     // output is at or below the low-water mark
   kFlushed = 6,   // a, b: low and high half of the bytes the kernel took so far
   kClose = 7,     // a: CloseReason, b: errno
@@ -69,6 +69,7 @@ enum class Operation : std::int32_t {
   kSetIdleTimeout = 16,  // payload: ms as float64; 0: never
   kExpireIdle = 17,
   kRestartIdle = 18,
+  kRefuseInput = 19,  // a frame's content makes no sense
 };
 
 enum SendFlag : std::int32_t {

@@ -69,7 +69,7 @@ void Connection::MarkFree() noexcept {
   pending_ = 0;
   scheduled_ = readable_ = hangup_ = fresh_edge_ = paused_ = over_high_water_ = unparsed_ = false;
   end_seen_ = fin_wanted_ = fin_sent_ = wants_drain_ = final_read_ = reading_ended_ = false;
-  frame_incomplete_ = idle_asked_ = end_awaited_ = false;
+  frame_incomplete_ = idle_asked_ = end_awaited_ = refused_ = false;
   writable_ = true;
   error_ = 0;
   bytes_written_.store(0, std::memory_order_release);
@@ -121,10 +121,10 @@ void Connection::OnReady(Ready ready) noexcept {
 }
 
 bool Connection::MayRead() const noexcept {
-  if (state_ == State::kOpen) {
+  if (state_ == State::kOpen && !refused_) {
     return (readable_ || unparsed_) && !paused_ && !over_high_water_ && !reading_ended_;
   }
-  return readable_ && (state_ == State::kFlushing || state_ == State::kFinSent);
+  return readable_ && state_ != State::kFree && state_ != State::kClosed;
 }
 
 bool Connection::Serve(bool& released) {
@@ -133,14 +133,14 @@ bool Connection::Serve(bool& released) {
     pending_ &= static_cast<std::uint8_t>(~kOpenEvent);
   }
   if (MayRead()) {
-    if (state_ == State::kOpen) {
+    if (state_ == State::kOpen && !refused_) {
       if (!Read()) return true;
     } else {
       Discard();
     }
   }
   if (HasUnseenEnd()) LookForEnd();
-  if (final_read_ && (!MayRead() || final_read_left_ == 0)) FinishFinalRead();
+  if (final_read_ && (refused_ || !MayRead() || final_read_left_ == 0)) FinishFinalRead();
   if (!EmitPending(released)) return true;
   return MayRead();
 }
@@ -171,10 +171,10 @@ bool Connection::Read() {
         unparsed_ = true;
         return true;
       case ReadVerdict::kInvalidFrame:
-        Abort(CloseReason::kProtocol, EBADMSG);
+        RefuseInput(EBADMSG);
         return true;
       case ReadVerdict::kFrameTooLong:
-        Abort(CloseReason::kProtocol, EMSGSIZE);
+        RefuseInput(EMSGSIZE);
         return true;
     }
     budget -= std::min(budget, count);
@@ -186,8 +186,8 @@ bool Connection::Read() {
   return true;
 }
 
-// While closing, what the peer still sends is read and dropped: unread bytes would turn our FIN
-// into a reset and could cost the peer the end of our output.
+// While closing, and once its input is refused, what the peer still sends is read and dropped:
+// unread bytes would turn our FIN into a reset and could cost the peer the end of our output.
 void Connection::Discard() noexcept {
   const std::span<std::byte> scratch = loop_->scratch();
   for (std::size_t budget = loop_->ReadShare(); readable_ && budget > 0;) {
@@ -205,7 +205,7 @@ void Connection::LookForEnd() noexcept {
     OnReceiveError(error);
     return;
   }
-  if (state_ != State::kOpen || end_seen_ || reading_ended_) return;
+  if (state_ != State::kOpen || end_seen_ || reading_ended_ || refused_) return;
   std::byte next{};
   ssize_t result = 0;
   do {
@@ -262,7 +262,7 @@ void Connection::OnEndOfInput() noexcept {
   frame_incomplete_ = false;
   if (state_ == State::kFinSent) {
     Finish(reason_, 0);
-  } else if (state_ == State::kOpen && first) {
+  } else if (state_ == State::kOpen && first && !refused_) {
     AwaitEnd();
     Raise(kEndEvent);
   }
@@ -490,7 +490,8 @@ void Connection::Close(CloseReason reason) noexcept {
   reason_ = reason;
   unparsed_ = frame_incomplete_ = false;
   pending_ &= static_cast<std::uint8_t>(~(kEndEvent | kIdleEvent));
-  close_deadline_ = MonotonicNow() + loop_->options().connection.close_timeout;
+  // The peer that sends no frames has its time from the first of them on.
+  if (!refused_) close_deadline_ = MonotonicNow() + loop_->options().connection.close_timeout;
   if (final_read_) FinishFinalRead();
   ArmTimer();
   if (output_.empty()) OnOutputEmpty();
@@ -498,6 +499,22 @@ void Connection::Close(CloseReason reason) noexcept {
     readable_ = true;
     loop_->Schedule(*this);
   }
+  assert(IsConsistent());
+}
+
+void Connection::RefuseInput(int error) noexcept {
+  if (state_ != State::kOpen || refused_) return;
+  if (dial_ != 0) {
+    Abort(CloseReason::kProtocol, error);
+    return;
+  }
+  refused_ = true;
+  error_ = error;
+  unparsed_ = frame_incomplete_ = false;
+  const Nanoseconds deadline = MonotonicNow() + loop_->options().connection.close_timeout;
+  close_deadline_ = close_deadline_ == 0 ? deadline : std::min(close_deadline_, deadline);
+  ArmTimer();
+  Raise(kEndEvent);
   assert(IsConsistent());
 }
 
@@ -532,8 +549,8 @@ void Connection::Abort(CloseReason reason, int error) noexcept {
 
 void Connection::Finish(CloseReason reason, int error) noexcept {
   Enter(State::kClosed);
-  reason_ = reason;
-  error_ = error;
+  reason_ = refused_ ? CloseReason::kProtocol : reason;
+  if (!refused_) error_ = error;
   unparsed_ = readable_ = false;
   loop_->wheel().Cancel(timer_);
   output_.Clear();

@@ -38,6 +38,8 @@ struct ConnectionOptions {
 ///   open ──Close()──▶ flushing ──output written──▶ fin-sent ──peer's FIN──▶ closed
 ///     └──────────────Abort(), errors, timeouts, at any moment──────────────▶ closed
 ///
+/// RefuseInput() leaves it open for output alone, until Close() or the close timeout.
+///
 /// Owned by its loop's ConnectionTable; every method belongs to the loop's thread, except
 /// bytes_written(). Events wait as bits in `pending_` until the handler has room for them.
 class Connection final : public TimerTarget {
@@ -79,6 +81,11 @@ class Connection final : public TimerTarget {
   void ShutdownWrite() noexcept;
   /// Flushes, sends FIN, waits for the peer's within the close timeout. Idempotent.
   void Close(CloseReason reason) noexcept;
+  /// What came is no frame (`error` says why; 0: the other side knows): nothing more of it is
+  /// taken. An accepted connection stays open for what is still owed to frames before; it is told
+  /// of as if the peer had sent FIN, and ends within the close timeout, reason protocol whatever
+  /// hastens the end. Nothing is owed on one that was dialled: it ends at once. Idempotent.
+  void RefuseInput(int error) noexcept;
   /// Ends at once. Idempotent.
   void Abort(CloseReason reason, int error = 0) noexcept;
 
@@ -181,6 +188,7 @@ class Connection final : public TimerTarget {
   bool wants_drain_ = false;
   bool final_read_ = false;
   bool reading_ended_ = false;  // after the final read
+  bool refused_ = false;        // RefuseInput(): what comes is dropped
   bool frame_incomplete_ = false;
   bool idle_asked_ = false;   // OnIdle() has not been answered
   bool end_awaited_ = false;  // FIN lies behind bytes that nobody reads yet

@@ -21,7 +21,7 @@ enum class ReadVerdict : std::uint8_t {
   kContinue,      // all taken; room for more may be asked for
   kNoRoom,        // kept, but nothing more can be taken until room is made
   kLater,         // kept, as others are to have their turn before more of it is taken
-  kInvalidFrame,  // what came is no frame: end this connection
+  kInvalidFrame,  // what came is no frame: take no more from this connection, and have it end
   kFrameTooLong,  // the same, as the frame is longer than is taken
 };
 
@@ -52,7 +52,8 @@ class LoopHandler {
   /// `count` (>= 0) bytes were written to the start of the span PrepareRead() gave. With 0 it is
   /// asked to go on with what it kept when it last said kNoRoom.
   virtual ReadVerdict CommitRead(Connection& connection, std::size_t count) = 0;
-  /// The peer sent FIN; nothing was kept back.
+  /// Nothing more is received: the peer sent FIN, or what is no frame. Nothing was kept back. Twice
+  /// where it sent FIN and the other side refuses what it sent before.
   virtual bool OnEnd(Connection& connection) = 0;
   /// Output fell to the low-water mark after the other side asked to be told.
   virtual bool OnDrain(Connection& connection) = 0;

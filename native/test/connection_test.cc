@@ -195,6 +195,24 @@ TEST(ConnectionTest, R3_AProtocolErrorEndsThisConnectionOnly) {
   EXPECT_TRUE(harness.TurnUntil([&] { return harness.handler.received() == 4; }));
 }
 
+TEST(ConnectionTest, N2_WhatIsOwedWhenInputIsRefusedIsStillWritten) {
+  LoopHarness harness;
+  harness.handler.protocol_error_at = '!';
+  harness.handler.close_on_end = false;
+  const ClientSocket client = harness.Connect();
+  client.Write("boo!");
+  ASSERT_TRUE(harness.TurnUntil([&] { return harness.handler.record(0).ends == 1; }));
+  client.Write("more");
+  client.ShutdownWrite();  // of which nobody is told: there is one end
+  SendText(harness.newest(), "a reply");
+  harness.newest().Close(CloseReason::kLocal);
+  ExpectSame(ReadToEnd(harness, client), "a reply");
+  ASSERT_TRUE(harness.TurnUntil([&] { return harness.handler.closed() == 1; }));
+  EXPECT_EQ(harness.handler.record(0).received, "");
+  EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kProtocol);
+  EXPECT_EQ(harness.handler.record(0).error, EBADMSG);
+}
+
 TEST(ConnectionTest, W6_CloseFlushesThenSendsFin) {
   LoopHarness harness;
   const ClientSocket client = harness.Connect();

@@ -92,6 +92,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   private written = 0; // of `sent`, as far as known
   private finRequested = false;
   private aborted = false;
+  private refused = false;
   private awaitsDrain = false;
   private heldIdle = false; // its idle timeout has passed while a reply was owed
   /** Since when (as performance.now() tells) and from which count of written bytes on output is above the high-water mark. */
@@ -359,6 +360,21 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     if (this.sent - this.written > this.owner.highWaterMark) this.checkOutput(undefined);
   }
 
+  /** @internal Whether what its peer sent is still wanted. */
+  get receives(): boolean {
+    return this.currentState === 'open' && !this.refused;
+  }
+
+  /**
+   * @internal What was received is no valid message, and nothing behind it is taken. What is owed to messages before it
+   * may still be sent: the end of its input is told next, and it closes within `closeTimeout`, reason `protocol`.
+   */
+  refuseInput(): void {
+    if (!this.receives) return;
+    this.refused = true;
+    this.command(Operation.RefuseInput);
+  }
+
   /** @internal */
   handleMessage(data: Buffer): void {
     this.received += data.length;
@@ -412,6 +428,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.currentState = 'closed';
     this.reason = reason;
     this.errno = errno;
+    if (errno !== 0) this.error = undefined; // what was to end it came too late
     const lost = this.flushes;
     this.flushes = undefined;
     for (const flush of lost ?? []) {
@@ -456,7 +473,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.abortFor('reset');
   }
 
-  /** @internal What was received is no valid message. */
+  /** @internal Closes at once: what was received is no valid message, and nothing is owed to those before it. */
   failProtocol(): void {
     this.abortFor('protocol');
   }

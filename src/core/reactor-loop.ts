@@ -132,9 +132,9 @@ export class ReactorLoop implements InboundListener {
 
   onMessage(slot: number, _generation: number, data: Buffer): void {
     const connection = this.slots[slot];
-    if (connection === undefined || connection.state !== 'open') return;
+    if (!connection?.receives) return;
     connection.handleMessage(data);
-    if (this.isOpen(connection)) this.handler.onMessage(connection, data);
+    if (connection.receives) this.handler.onMessage(connection, data);
   }
 
   onText(
@@ -147,9 +147,9 @@ export class ReactorLoop implements InboundListener {
     idLength: number,
   ): void {
     const connection = this.slots[slot];
-    if (connection === undefined || connection.state !== 'open') return;
+    if (!connection?.receives) return;
     connection.handleText(text, length);
-    if (this.isOpen(connection)) this.handler.onText(connection, text, route, dataStart, idLength);
+    if (connection.receives) this.handler.onText(connection, text, route, dataStart, idLength);
   }
 
   onEnd(slot: number): void {
@@ -224,11 +224,6 @@ export class ReactorLoop implements InboundListener {
       this.owner.reportFailure('A handler of the reactor', error, connection);
     }
     this.owner.onConnectionClosed();
-  }
-
-  /** Asked again after each call of the application's, which may have closed it, or stopped the reactor. */
-  private isOpen(connection: GevConnection): boolean {
-    return connection.state === 'open';
   }
 
   /** The list is as long as the highest slot in use asks for. */

@@ -48,7 +48,10 @@ export interface ReactorHandler {
    * and its id has `idLength` characters; else these are 0.
    */
   onText(connection: GevConnection, text: string, route: number, dataStart: number, idLength: number): void;
-  /** The peer sent FIN and its last message was delivered. Call {@link Reactor.finish} when no reply is pending. */
+  /**
+   * Its last message was delivered: the peer sent FIN, or what is no message (then it closes within `closeTimeout` in
+   * any case). Call {@link Reactor.finish} when no reply is pending. May come again.
+   */
   onEnd(connection: GevConnection): void;
   /** Exactly once, and last. */
   onClose(connection: GevConnection): void;
@@ -189,7 +192,7 @@ export class Reactor implements ReactorLoopOwner {
     connection.close();
   }
 
-  /** After `onEnd`: no reply is pending any more. Flushes and closes, reason `peer`. */
+  /** After `onEnd`: no reply is pending any more. Flushes and closes, reason `peer` or `protocol`. */
   finish(connection: GevConnection): void {
     connection.closeFor('peer');
   }

@@ -53,6 +53,7 @@ export const Operation = {
   SetIdleTimeout: 16,
   ExpireIdle: 17,
   RestartIdle: 18,
+  RefuseInput: 19,
 } as const;
 
 /** The greatest token of a dial; the smallest is 1. */

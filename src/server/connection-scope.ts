@@ -120,7 +120,7 @@ export class ConnectionScope implements TurnTaker {
     this.finishWhenDone();
   }
 
-  /** The peer has sent FIN: the connection ends with the last reply. */
+  /** Nothing more comes, as the peer has sent FIN or nonsense: the connection ends with the last reply. */
   end(): void {
     this.ended = true;
     this.rpc?.end();
@@ -189,7 +189,7 @@ export class ConnectionScope implements TurnTaker {
   private startNext(): void {
     this.starting = true;
     // Not in the context of the message that has made room.
-    if (this.connection.state === 'open') inFreshScope(() => this.start(this.queue.shift()));
+    if (this.connection.receives) inFreshScope(() => this.start(this.queue.shift()));
     else this.dropQueue();
     this.starting = false;
     if (!this.paused || !this.queue.low) return;

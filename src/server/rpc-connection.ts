@@ -108,7 +108,7 @@ export class RpcConnection implements ReplyTarget, PlaceSeeker {
     while (this.mayStartNext()) this.startNext();
   }
 
-  /** The peer has sent FIN: what it waits for is still replied, but it no longer listens to a stream that goes on. */
+  /** Nothing more comes from the peer: what it waits for is still replied, but it no longer listens to a stream that goes on. */
   end(): void {
     this.ended = true;
     this.calls.forEach((call) => call.hangUp());
@@ -238,7 +238,7 @@ export class RpcConnection implements ReplyTarget, PlaceSeeker {
 
   private startNext(): void {
     this.starting = true;
-    if (this.connection.state !== 'open') this.dropWaiting();
+    if (!this.connection.receives) this.dropWaiting();
     else {
       const { text, route, dataStart, idLength } = this.waiting.shift();
       // Not in the context of the call that has made room.

@@ -274,11 +274,11 @@ export class RpcDispatcher {
     if (id !== undefined) this.replies.send(rpc, id, 'error', { status: 'error', message });
   }
 
-  /** Such a peer does not speak our language: it is hung up on. */
+  /** Such a peer does not speak our language: it is hung up on, when it has the replies to what it said before. */
   private refuse(connection: GevConnection, what: string): void {
     const { log, describe } = this.setup;
     log.report('protocol', 'warn', `${describe(connection)} is closed: it sent ${what}`);
-    connection.failProtocol();
+    connection.refuseInput();
   }
 }
 

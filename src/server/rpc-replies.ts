@@ -164,7 +164,7 @@ function sendUnserializable(
   try {
     idJson = JSON.stringify(id);
   } catch {
-    connection.failProtocol(); // nested too deeply to be repeated: no answer would find its caller
+    connection.refuseInput(); // nested too deeply to be repeated: no answer would find its caller
     return;
   }
   try {

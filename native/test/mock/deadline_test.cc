@@ -125,7 +125,9 @@ TEST(DeadlineTest, I1_APeerThatSendsAndNeverReadsIsIdleInTheEnd) {
 TEST(DeadlineTest, D6_AConnectionThatIsOwedAReplyIsNotIdle) {
   MockHarness harness(IdleAfter(100));
   harness.handler.owes = true;
-  const MockPeer peer = harness.Connect();
+  MockPeer peer = harness.Connect();
+  peer.Send("a request");
+  harness.Settle();
   harness.Sleep(1000);
   EXPECT_EQ(harness.handler.closed(), 0);
   EXPECT_EQ(harness.handler.record(0).idles, 1) << "asked once, until it is answered";
@@ -138,10 +140,21 @@ TEST(DeadlineTest, D6_AConnectionThatIsOwedAReplyIsNotIdle) {
   EXPECT_EQ(harness.handler.closed(), 1);
 }
 
+TEST(DeadlineTest, D6_APeerThatHasSentNothingIsOwedNothingAndNobodyIsAsked) {
+  MockHarness harness(IdleAfter(100));
+  harness.handler.owes = true;
+  const MockPeer peer = harness.Connect();
+  harness.Sleep(101);
+  EXPECT_EQ(harness.handler.record(0).idles, 0);
+  EXPECT_EQ(harness.handler.closed(), 1);
+}
+
 TEST(DeadlineTest, D6_WhatCameWhileTheHandlerWasAskedCounts) {
   MockHarness harness(IdleAfter(100));
   harness.handler.owes = true;
   MockPeer peer = harness.Connect();
+  peer.Send("a request");
+  harness.Settle();
   harness.Sleep(150);
   ASSERT_EQ(harness.handler.record(0).idles, 1);
   peer.Send("still here");
@@ -283,6 +296,24 @@ TEST(DeadlineTest, R4_AFrameThatStaysIncompleteEndsTheConnection) {
     harness.Sleep(400);
   }
   EXPECT_EQ(harness.handler.closed(), 0);
+  harness.Sleep(99);
+  EXPECT_EQ(harness.handler.closed(), 0);
+  harness.Sleep(1);
+  ASSERT_EQ(harness.handler.closed(), 1);
+  EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kProtocol);
+}
+
+TEST(DeadlineTest, N2_AConnectionWhoseInputIsRefusedEndsWithinTheCloseTimeout) {
+  reactor::LoopOptions options;
+  options.connection.close_timeout = FromMilliseconds(500);
+  MockHarness harness(options);
+  harness.handler.protocol_error_at = '!';
+  harness.handler.close_on_end = false;
+  MockPeer peer = harness.Connect();
+  peer.Send("boo!");
+  harness.Sleep(400);
+  EXPECT_EQ(harness.handler.record(0).ends, 1);
+  harness.newest().Close(CloseReason::kLocal);  // no reason for more time
   harness.Sleep(99);
   EXPECT_EQ(harness.handler.closed(), 0);
   harness.Sleep(1);
