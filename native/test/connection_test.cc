@@ -364,7 +364,7 @@ TEST(ConnectionTest, F4_WhatClosingConnectionsDiscardCountsAsRead) {
   EXPECT_GE(turns, 32 * 96 / 64);
 }
 
-TEST(ConnectionTest, R9_ReadsOnBehindUrgentDataWhereAReceiveCallStops) {
+TEST(ConnectionTest, R1_ReadsOnBehindUrgentDataWhereAReceiveCallStops) {
   LoopHarness harness;
   const ClientSocket client = harness.Connect();
   // All of it before the loop looks: no further edge will come.
@@ -375,7 +375,7 @@ TEST(ConnectionTest, R9_ReadsOnBehindUrgentDataWhereAReceiveCallStops) {
   EXPECT_EQ(harness.handler.record(0).received, "beforebehind");
 }
 
-TEST(ConnectionTest, R9_ReadsOnBehindDescriptorsAndKeepsNoneOfThem) {
+TEST(ConnectionTest, R1_ReadsOnBehindDescriptorsAndKeepsNoneOfThem) {
   const std::string path = "/tmp/gev-rights-" + std::to_string(::getpid());
   LoopHarness harness({}, reactor::Endpoint::FromPath(path));
   ClientSocket client = harness.Connect();

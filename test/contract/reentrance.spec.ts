@@ -17,7 +17,7 @@ const OPTIONS = {
   ...{ maxFrameLength: 4096, incompleteFrameTimeout: 0, noDelay: true, keepAlive: false, path: undefined },
   ...{ receiveBufferSize: undefined, sendBufferSize: undefined, idleTimeout: 0, closeTimeout: 200 },
   ...{ highWaterMark: 4096, lowWaterMark: 1024, maxSendBuffer: 2 ** 20, halfCloseTimeout: 200 },
-  ...{ reusePort: false, ipv6Only: false, gateConnections: false },
+  ...{ reusePort: false, ipv6Only: false, gateConnections: false, userTimeout: 0, handshakeTimeout: 0 },
 };
 const PEERS = 8;
 

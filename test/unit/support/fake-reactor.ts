@@ -26,6 +26,10 @@ export class FakeConnection {
     private readonly reactor: FakeReactor,
   ) {}
 
+  get receives(): boolean {
+    return this.state === 'open';
+  }
+
   send(data: Uint8Array | string): boolean {
     if (this.state === 'closing' || this.state === 'closed') throw new GevConnectionClosedError();
     this.sent.push(typeof data === 'string' ? data : Buffer.from(data).toString());
