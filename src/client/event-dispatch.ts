@@ -1,5 +1,5 @@
 import { GevTimeoutError } from '../core/client-errors.js';
-import { isThenable } from '../server/handler-result.js';
+import { isThenable } from '../core/values.js';
 import type { Deadlines } from './deadlines.js';
 import type { GevMetadata, GevRecordOptions } from './gev.record.js';
 import type { Link } from './link.js';

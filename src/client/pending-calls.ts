@@ -3,7 +3,7 @@ import { onAbort } from '../core/abort-listeners.js';
 import { GevAbortedError, GevOverloadedError, GevTimeoutError } from '../core/client-errors.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import { CANCEL_PATTERN, HELLO_PATTERN, OVERLOADED } from '../protocol/nest-json.js';
-import { isThenable } from '../server/handler-result.js';
+import { isThenable } from '../core/values.js';
 import { Call } from './call.js';
 import { Cancellation } from './cancellation.js';
 import type { Clock } from './clock.js';

@@ -2,12 +2,12 @@ import { lastValueFrom, type Observable } from 'rxjs';
 import { GevContext } from '../context/gev.context.js';
 import type { CloseReason } from '../core/close-reason.js';
 import { type GevConnection, nameOf } from '../core/connection.js';
-import { type GevError, GevHandlerError } from '../core/errors.js';
+import { codeOf, type GevError, GevHandlerError } from '../core/errors.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
 import { typeName } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import { ConnectionScope } from './connection-scope.js';
-import type { ErrorLog } from './error-log.js';
+import type { ErrorLog } from '../core/error-log.js';
 import type { EventHandler } from './event-handlers.js';
 import { patternOf } from './handler-marker.js';
 import { isStream } from './handler-result.js';
@@ -172,7 +172,7 @@ export class ConnectionEvents implements ReactorHandler {
 
   /** A reply that came after its connection had closed is nobody's fault. True if it was one. */
   countLate(error: unknown): boolean {
-    const late = (error as Partial<GevError> | null)?.code === 'ERR_GEV_CONNECTION_CLOSED';
+    const late = codeOf(error) === 'ERR_GEV_CONNECTION_CLOSED';
     if (late) this.lost++;
     return late;
   }

@@ -24,7 +24,7 @@ import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/time
 import { validateServerOptions } from '../core/validate-options.js';
 import { Admission } from './admission.js';
 import { ConnectionEvents } from './connection-events.js';
-import { ErrorLog } from './error-log.js';
+import { ErrorLog } from '../core/error-log.js';
 import { EventHandlers, type EventHandler, type NestHandler } from './event-handlers.js';
 import { GevServerHandle } from './gev.server-handle.js';
 import type { GevServerEvents, GevServerStats, GevServerStatus } from './gev.server.events.js';

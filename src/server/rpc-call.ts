@@ -1,9 +1,10 @@
 import { types } from 'node:util';
 import { Subscription, type Observable } from 'rxjs';
 import type { GevContext } from '../context/gev.context.js';
+import { promiseOf } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import type { NestHandler } from './event-handlers.js';
-import { isStream, isThenable, unsubscribe } from './handler-result.js';
+import { isStream, unsubscribe } from './handler-result.js';
 import { type OverflowGate } from './overflow-gate.js';
 import type { RpcConnection } from './rpc-connection.js';
 
@@ -30,18 +31,21 @@ export class RpcCall {
   run(handler: NestHandler, data: unknown): void {
     this.running = true;
     let result: unknown;
+    let promise: Promise<unknown> | undefined;
     try {
       result = handler(data, this.context);
+      promise = promiseOf(result);
     } catch (error) {
       this.fail(error);
       return;
     }
-    if (isThenable(result)) {
-      result.then(
+    if (promise === undefined) this.settle(result);
+    else {
+      promise.then(
         (value) => this.settle(value),
         (error: unknown) => this.fail(error),
       );
-    } else this.settle(result);
+    }
   }
 
   /** The client wants no more of it, or is gone: nothing is replied any more. A handler at work keeps its place. */

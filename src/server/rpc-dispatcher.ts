@@ -2,6 +2,8 @@ import type { ReadPacket } from '@nestjs/microservices';
 import { GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
 import type { GevDeserializer } from '../core/options.js';
+import { escapeControls, type ErrorLog } from '../core/error-log.js';
+import { promiseOf } from '../core/values.js';
 import {
   CANCEL_PATTERN,
   CAPABILITIES,
@@ -10,9 +12,8 @@ import {
   OVERLOADED,
 } from '../protocol/nest-json.js';
 import type { Admission } from './admission.js';
-import { escapeControls, type ErrorLog } from './error-log.js';
 import type { NestHandler } from './event-handlers.js';
-import { isStream, isThenable } from './handler-result.js';
+import { isStream } from './handler-result.js';
 import type { OverflowPolicy } from './overflow-gate.js';
 import type { RpcConnection } from './rpc-connection.js';
 import type { Replies } from './rpc-replies.js';
@@ -248,8 +249,9 @@ export class RpcDispatcher {
     };
     try {
       const result: unknown = handler(data, context);
-      if (isThenable(result)) result.then(take).then(undefined, failed);
-      else take(result);
+      const promise = promiseOf(result);
+      if (promise === undefined) take(result);
+      else promise.then(take).catch(failed);
     } catch (error) {
       failed(error);
     }
@@ -259,9 +261,10 @@ export class RpcDispatcher {
     const dispatch = (packet: unknown): void => this.dispatch(rpc, packet);
     const failed = (error: unknown): void => this.undeserializable(rpc, raw, error);
     try {
-      const packet = deserializer.deserialize(raw);
-      if (isThenable(packet)) rpc.prepare(Promise.resolve(packet).then(dispatch).catch(failed));
-      else dispatch(packet);
+      const packet: unknown = deserializer.deserialize(raw);
+      const promise = promiseOf(packet);
+      if (promise === undefined) dispatch(packet);
+      else rpc.prepare(promise.then(dispatch).catch(failed));
     } catch (error) {
       failed(error);
     }
@@ -284,8 +287,12 @@ export class RpcDispatcher {
 
 /** What Nest's exception handler makes of an error it did not expect, when it has logged it with its stack. */
 function isLogged(error: unknown): boolean {
-  const { status, message } = (error ?? {}) as { readonly status?: unknown; readonly message?: unknown };
-  return status === 'error' && message === 'Internal server error' && !(error instanceof Error);
+  try {
+    const { status, message } = (error ?? {}) as { readonly status?: unknown; readonly message?: unknown };
+    return status === 'error' && message === 'Internal server error' && !(error instanceof Error);
+  } catch {
+    return false; // nothing of it can be read
+  }
 }
 
 /** A pattern in a log line: quoted, escaped and cut. */

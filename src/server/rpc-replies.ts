@@ -1,9 +1,9 @@
 import type { GevConnection } from '../core/connection.js';
-import type { GevError } from '../core/errors.js';
+import { codeOf } from '../core/errors.js';
 import type { GevSerializer } from '../core/options.js';
 import { FixedText } from '../native/fixed-text.js';
 import type { FramePiece } from '../native/outbound.js';
-import { isThenable } from './handler-result.js';
+import { isThenable } from '../core/values.js';
 
 /**
  * - `value`: one of several
@@ -159,7 +159,7 @@ function sendUnserializable(
   onFailure: ReplyFailure,
 ): void {
   onFailure(connection, error);
-  if ((error as Partial<GevError> | null)?.code === 'ERR_GEV_CONNECTION_CLOSED') return;
+  if (codeOf(error) === 'ERR_GEV_CONNECTION_CLOSED') return;
   let idJson: string;
   try {
     idJson = JSON.stringify(id);

@@ -1,5 +1,5 @@
-import { describe } from '../core/errors.js';
-import type { GevLogger } from '../core/options.js';
+import { describe } from './errors.js';
+import type { GevLogger } from './options.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 
 const WINDOW_MS = 1_000;
@@ -46,13 +46,21 @@ export class ErrorLog {
 
   private write(level: 'warn' | 'error', line: string, cause: unknown): void {
     try {
-      const stack = cause instanceof Error ? cause.stack : undefined;
+      const stack = stackOf(cause);
       if (level === 'warn') this.logger.warn(line);
       else if (stack === undefined) this.logger.error(line);
       else this.logger.error(line, stack);
     } catch (error) {
       process.emitWarning(`The logger failed: ${describe(error)}; it was to write: ${line}`);
     }
+  }
+}
+
+function stackOf(thrown: unknown): string | undefined {
+  try {
+    return thrown instanceof Error ? thrown.stack : undefined;
+  } catch {
+    return undefined; // nothing of it can be read
   }
 }
 
