@@ -3,6 +3,9 @@ import type { GevLogger } from './options.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 
 const WINDOW_MS = 1_000;
+/** Kinds told apart within a second. What is beyond shares one: a flood of kinds is limited, too. */
+const MAX_KINDS = 256;
+const OTHERS = 'others';
 
 interface Kind {
   readonly level: 'warn' | 'error';
@@ -20,21 +23,22 @@ export class ErrorLog {
   constructor(private readonly logger: GevLogger) {}
 
   /**
-   * @param kind what is rate-limited together; there must be few of them, so nothing a peer can choose
+   * @param kind what is rate-limited together
    * @param cause what was thrown: its message ends the line, its stack goes along
    */
   report(kind: string, level: 'warn' | 'error', message: string, cause?: unknown): void {
     const line = cause === undefined ? message : `${message}: ${describe(cause)}`;
-    const known = this.recent.get(kind);
+    const told = this.recent.has(kind) || this.recent.size < MAX_KINDS ? kind : OTHERS;
+    const known = this.recent.get(told);
     if (known !== undefined) {
       known.last = line;
       known.suppressed++;
       return;
     }
     this.write(level, line, cause);
-    this.recent.set(kind, { level, last: line, suppressed: 0 });
+    this.recent.set(told, { level, last: line, suppressed: 0 });
     // The line about the others is nobody's, and holds nobody's context meanwhile.
-    inFreshScope(() => setTimeout(() => this.reopen(kind), WINDOW_MS).unref());
+    inFreshScope(() => setTimeout(() => this.reopen(told), WINDOW_MS).unref());
   }
 
   private reopen(kind: string): void {
@@ -70,4 +74,9 @@ export function escapeControls(text: string): string {
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (c) => `\\u${c.codePointAt(0)!.toString(16).padStart(4, '0')}`,
   );
+}
+
+/** A name that a peer may have chosen, in a log line: quoted, escaped and cut. */
+export function quote(name: string): string {
+  return escapeControls(JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name));
 }

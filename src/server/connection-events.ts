@@ -11,6 +11,7 @@ import type { ErrorLog } from '../core/error-log.js';
 import type { EventHandler } from './event-handlers.js';
 import { patternOf } from './handler-marker.js';
 import { isStream } from './handler-result.js';
+import { isLoggedByNest } from './nest-errors.js';
 import type { OverflowPolicy } from './overflow-gate.js';
 import { ReplyStream } from './reply-stream.js';
 import type { RpcDispatcher } from './rpc-dispatcher.js';
@@ -134,8 +135,9 @@ export class ConnectionEvents implements ReactorHandler {
     this.setup.log.report('turns', 'error', 'Starting the handler of a message that waited failed', error);
   }
 
-  /** A handler threw. Nest's own filter has logged the stack already, unless a filter of the application answered. */
+  /** A handler failed. */
   reportFailure(connection: GevConnection, handler: EventHandler, error: unknown): void {
+    if (isLoggedByNest(error)) return;
     this.setup.log.report(handler.label, 'error', `${handler.label} failed on ${nameOf(connection)}`, error);
   }
 
@@ -179,7 +181,9 @@ export class ConnectionEvents implements ReactorHandler {
 
   /** Called by a connect handler that failed: the connection is not taken, or not kept. */
   refuse(connection: GevConnection, handler: EventHandler, error: unknown): void {
-    this.setup.log.report(handler.label, 'warn', `${handler.label} refused ${nameOf(connection)}`, error);
+    if (!isLoggedByNest(error)) {
+      this.setup.log.report(handler.label, 'warn', `${handler.label} refused ${nameOf(connection)}`, error);
+    }
     this.reactor.refuse(connection);
   }
 

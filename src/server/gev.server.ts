@@ -347,14 +347,10 @@ export class GevServer
       (handler) => this.withOverrides(this.hooked ? (this.withHooks(handler) as MessageHandler) : handler),
       overrides(this, prototype, 'getHandlerByPattern', 'getRouteFromPattern', 'normalizePattern'),
     );
-    const onFailure = (connection: GevConnection, error: unknown): void => {
-      if (events.countLate(error)) return;
-      log.report('unsendable reply', 'error', `A reply to ${nameOf(connection)} could not be sent`, error);
-    };
     return new RpcDispatcher({
       routes,
-      replies:
-        serializer === undefined ? new PlainReplies(onFailure) : new SerializedReplies(serializer, onFailure),
+      replies: serializer === undefined ? new PlainReplies() : new SerializedReplies(serializer),
+      countLate: (error) => events.countLate(error),
       overflow: events.overflow,
       concurrency,
       deserializer,

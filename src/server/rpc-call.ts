@@ -5,6 +5,7 @@ import { promiseOf } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import type { NestHandler } from './event-handlers.js';
 import { isStream, unsubscribe } from './handler-result.js';
+import { INTERNAL_ERROR } from './nest-errors.js';
 import { type OverflowGate } from './overflow-gate.js';
 import type { RpcConnection } from './rpc-connection.js';
 
@@ -93,6 +94,11 @@ export class RpcCall {
     this.owner.failed(this.context, error);
     this.owner.reply(this.id, 'error', toErrorReply(error));
     this.end();
+  }
+
+  /** Of the packet. */
+  get pattern(): string {
+    return this.context.getPattern();
   }
 
   /** Its last reply is out, or nobody waits for one. */
@@ -200,7 +206,7 @@ class ReplyToStream {
 /** What a caller is told of an error. One that JSON would show as `{}` says at least that there was one. */
 function toErrorReply(error: unknown): unknown {
   const blank = types.isNativeError(error) && Object.keys(error).length === 0 && !('toJSON' in error);
-  return blank ? { status: 'error', message: 'Internal server error' } : error;
+  return blank ? INTERNAL_ERROR : error;
 }
 
 /** The calls of one connection that are in flight: added and removed without a look-up. */

@@ -110,6 +110,10 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
     this.scope.reportTeardown(error);
   }
 
+  reportUnsendable(id: unknown, error: unknown): void {
+    this.dispatcher.reportUnsendable(this.connection, this.calls.find(id)?.pattern, error);
+  }
+
   openGate(send: (value: unknown) => void): OverflowGate {
     return new OverflowGate(this.connection, this.dispatcher.overflow, send);
   }
