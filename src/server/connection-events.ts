@@ -5,6 +5,7 @@ import { type GevConnection, nameOf } from '../core/connection.js';
 import { codeOf, type GevError, GevHandlerError } from '../core/errors.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
 import { typeName } from '../core/values.js';
+import { within } from '../core/within.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import { ConnectionScope } from './connection-scope.js';
 import type { ErrorLog } from '../core/error-log.js';
@@ -15,7 +16,7 @@ import { isLoggedByNest } from './nest-errors.js';
 import type { OverflowPolicy } from './overflow-gate.js';
 import { ReplyStream } from './reply-stream.js';
 import type { RpcDispatcher } from './rpc-dispatcher.js';
-import { Tally, within } from './tally.js';
+import { Tally } from './tally.js';
 import { Turns } from './turns.js';
 
 /** What the handlers' side asks of the reactor. */
