@@ -176,8 +176,16 @@ export interface GevServerOptions {
    * do Nest's clients say that they close. Default: 30000.
    */
   readonly halfCloseTimeout?: number;
-  /** How long `server.close()` waits for handlers at work and for output to be flushed. Default: 10000. */
+  /**
+   * How long `server.close()` waits for handlers at work, for peers of RPC to go, and for output to be flushed.
+   * Default: 10000.
+   */
   readonly drainTimeout?: number;
+  /**
+   * How long an Observable that has brought a value may go on while the server stops, from `server.close()` or its first
+   * value on; then it ends, for clients of RPC with an error. Default: 1000.
+   */
+  readonly streamDrainTimeout?: number;
 
   /** Default: a Nest `Logger` named `GevServer`. */
   readonly logger?: GevLogger;
@@ -212,6 +220,7 @@ export type ReactorOptions = Omit<
   | 'overflow'
   | 'overflowLimit'
   | 'drainTimeout'
+  | 'streamDrainTimeout'
   | 'logger'
 > &
   Partial<AcceptOptions> & {
@@ -258,6 +267,7 @@ export interface ResolvedGevServerOptions {
   readonly closeTimeout: number;
   readonly halfCloseTimeout: number;
   readonly drainTimeout: number;
+  readonly streamDrainTimeout: number;
   readonly logger: GevLogger | undefined;
   /** Read nothing from a connection before it was admitted. Set by the server, not by the user. */
   readonly gateConnections: boolean;

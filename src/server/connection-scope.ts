@@ -1,15 +1,22 @@
-import type { Subscription } from 'rxjs';
 import { GevContext, type GevContextArgs } from '../context/gev.context.js';
+import type { CloseReason } from '../core/close-reason.js';
 import type { GevConnection } from '../core/connection.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import type { ConnectionEvents } from './connection-events.js';
 import type { EventHandler } from './event-handlers.js';
 import { patternOf } from './handler-marker.js';
-import { isData, unsubscribe } from './handler-result.js';
+import { isData } from './handler-result.js';
 import { MessageLane } from './message-lane.js';
 import { MessageQueue } from './message-queue.js';
+import type { ReplyStream } from './reply-stream.js';
 import { RpcConnection } from './rpc-connection.js';
 import type { TurnTaker } from './turns.js';
+
+/** Why a server asks a peer to go. */
+export type LeaveReason = Extract<CloseReason, 'shutdown' | 'age'>;
+
+/** How long nothing must have come from a peer that was asked to go, and is owed nothing, before it hears FIN. */
+const QUIET_MS = 500;
 
 /**
  * What the server keeps of one connection beside the connection itself: the messages that wait, the handlers at work and
@@ -28,9 +35,11 @@ export class ConnectionScope implements TurnTaker {
   private readonly lanes: readonly MessageLane[];
   private readonly contextArgs: GevContextArgs;
   private readonly queue: MessageQueue<Buffer>;
-  private subscriptions: Set<Subscription> | undefined;
+  private streams: Set<ReplyStream> | undefined;
   private active = 0;
   private gated = false;
+  private leavesFor: LeaveReason | undefined;
+  private asked = false; // to go
   private ended = false;
   private paused = false;
   private pauses = 0;
@@ -98,16 +107,30 @@ export class ConnectionScope implements TurnTaker {
     }
   }
 
-  /** Keeps a subscription until it ends or the connection does. */
-  hold(subscription: Subscription): void {
-    if (subscription.closed) return;
-    if (this.closed) {
-      this.unsubscribe(subscription);
-      return;
-    }
-    const subscriptions = (this.subscriptions ??= new Set());
-    subscriptions.add(subscription);
-    subscription.add(() => subscriptions.delete(subscription));
+  /** Stops the stream when the connection closes, if it has not ended before. */
+  hold(stream: ReplyStream): void {
+    if (this.closed) stream.stop();
+    else (this.streams ??= new Set()).add(stream);
+  }
+
+  letGo(stream: ReplyStream): void {
+    this.streams?.delete(stream);
+  }
+
+  /** Asks the peer to go, when it has been admitted; goes on serving it meanwhile. */
+  leave(reason: LeaveReason): void {
+    if (this.asked || this.closed) return;
+    this.leavesFor = reason;
+    if (this.gated) return;
+    this.asked = true;
+    this.rpc?.goAway();
+    this.connection.leave(reason, QUIET_MS);
+  }
+
+  /** Ends what goes on without end; `error` is for clients of RPC. */
+  endStreams(error: unknown): void {
+    this.rpc?.endStreams(error);
+    for (const stream of [...(this.streams ?? [])]) inFreshScope(() => stream.end());
   }
 
   /** `@OnConnect` handlers are at work: the connection is not to be finished under them. */
@@ -117,6 +140,7 @@ export class ConnectionScope implements TurnTaker {
 
   openGate(): void {
     this.gated = false;
+    if (this.leavesFor !== undefined) this.leave(this.leavesFor);
     this.finishWhenDone();
   }
 
@@ -132,18 +156,12 @@ export class ConnectionScope implements TurnTaker {
     this.closed = true;
     this.dropQueue();
     this.rpc?.close();
-    for (const subscription of [...(this.subscriptions ?? [])]) {
-      inFreshScope(() => this.unsubscribe(subscription));
-    }
+    for (const stream of [...(this.streams ?? [])]) inFreshScope(() => stream.stop());
   }
 
   /** The teardown of an Observable that a handler returned has thrown. */
   reportTeardown(error: unknown): void {
     this.events.reportTeardown(this.connection, error);
-  }
-
-  private unsubscribe(subscription: Subscription): void {
-    unsubscribe(subscription, (error) => this.reportTeardown(error));
   }
 
   private get waiting(): number {

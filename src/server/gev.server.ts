@@ -158,9 +158,9 @@ export class GevServer
   }
 
   /**
-   * Stops within `drainTimeout`: accepts no more, lets handlers at work answer, flushes, closes every connection
-   * (reason `shutdown`), waits for `@OnClose` handlers and releases every descriptor. Timers end first. Harmless before
-   * listen, during listen and when repeated.
+   * Stops within `drainTimeout`: accepts no more, asks the peers of RPC to go and answers them meanwhile, lets handlers at
+   * work answer, flushes, closes every connection (reason `shutdown`), waits for `@OnClose` handlers and releases every
+   * descriptor. Timers end first. Harmless before listen, during listen and when repeated.
    */
   override close(): Promise<void> {
     return (this.stopping ??= this.stopReactor().finally(() => (this.stopping = undefined)));
@@ -224,7 +224,7 @@ export class GevServer
     return {
       ...(reactor?.stats() ?? NO_STATS),
       handlers: {
-        pending: events?.work.count ?? 0,
+        pending: (events?.work.count ?? 0) + (events?.rpc?.abandoned ?? 0),
         inFlight: events?.rpc?.admission.inFlight ?? 0,
         overloaded: events?.rpc?.admission.shed ?? 0,
         lateReplies: events?.lateReplies ?? 0,
@@ -291,7 +291,7 @@ export class GevServer
     const { running } = this;
     if (running === undefined) return;
     try {
-      await drain(running.reactor, running.events, this.options.drainTimeout);
+      await drain(running.reactor, running.events, this.options);
     } finally {
       await running.reactor.stop();
       this.running = undefined;

@@ -7,12 +7,18 @@ import type { ConnectionScope } from './connection-scope.js';
 import type { NestHandler } from './event-handlers.js';
 import { MessageQueue } from './message-queue.js';
 import { OverflowGate } from './overflow-gate.js';
-import { CallList, RpcCall } from './rpc-call.js';
+import { CallList, RpcCall, type StreamLimit } from './rpc-call.js';
 import type { Route, RpcDispatcher } from './rpc-dispatcher.js';
 import type { ReplyKind, ReplyTarget } from './rpc-replies.js';
 
 /** How many cancellations of requests that wait are remembered. */
 const MAX_CANCELLED = 1024;
+
+/** Of a client that has said FIN: what goes on for longer has no listener. */
+const AFTER_END: StreamLimit = {
+  ms: 1_000,
+  error: { status: 'error', message: 'The client has closed its side' },
+};
 
 /** A packet that waits, and its parts as far as they are known. */
 class WaitingPacket {
@@ -37,8 +43,7 @@ export class RpcConnection implements ReplyTarget, PlaceSeeker {
   private readonly waiting: MessageQueue<WaitingPacket>;
   /** Ids of requests among them that the client has cancelled meanwhile. */
   private readonly cancelled = new Set<unknown>();
-  /** The peer has sent FIN. */
-  ended = false;
+  private ended = false; // by the peer's FIN
   private preparing = 0;
   private abandoned = 0;
   private relief: Subscription | undefined;
@@ -111,7 +116,18 @@ export class RpcConnection implements ReplyTarget, PlaceSeeker {
   /** Nothing more comes from the peer: what it waits for is still replied, but it no longer listens to a stream that goes on. */
   end(): void {
     this.ended = true;
-    this.calls.forEach((call) => call.hangUp());
+    // One that says FIN in the midst of a stream is going away: Nest's clients close like that.
+    this.endStreams(AFTER_END.error);
+  }
+
+  /** Ends streams in the midst of them. */
+  endStreams(error: unknown): void {
+    this.calls.forEach((call) => call.endStream(error));
+  }
+
+  /** Asks the client to send nothing more, and to hang up with its last reply. */
+  goAway(): void {
+    this.dispatcher.replies.goAway(this);
   }
 
   /** The connection has closed. */
@@ -121,6 +137,10 @@ export class RpcConnection implements ReplyTarget, PlaceSeeker {
   }
 
   // --- for its calls ---
+
+  get streamLimit(): StreamLimit | undefined {
+    return this.ended ? AFTER_END : this.scope.events.streamLimit;
+  }
 
   reply(id: unknown, kind: ReplyKind, value: unknown): boolean {
     return this.dispatcher.replies.send(this, id, kind, value);
@@ -167,12 +187,12 @@ export class RpcConnection implements ReplyTarget, PlaceSeeker {
   /** A call was cancelled, and its handler is still at work: it counts until {@link reclaim}. */
   abandon(): void {
     this.abandoned++;
-    this.dispatcher.work.up(1);
+    this.dispatcher.abandoned++;
   }
 
   reclaim(): void {
     this.abandoned--;
-    this.dispatcher.work.down(1);
+    this.dispatcher.abandoned--;
     if (this.waiting.length > 0) this.goOn();
   }
 

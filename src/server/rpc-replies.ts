@@ -3,6 +3,7 @@ import type { GevError } from '../core/errors.js';
 import type { GevSerializer } from '../core/options.js';
 import { FixedText } from '../native/fixed-text.js';
 import type { FramePiece } from '../native/outbound.js';
+import { GO_AWAY } from '../protocol/nest-json.js';
 import { isThenable } from './handler-result.js';
 
 /**
@@ -28,6 +29,8 @@ export interface ReplyTarget {
 export interface Replies {
   /** Returns false when the reply could not be sent, and the request has had its answer by that. */
   send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean;
+  /** Sends {@link GO_AWAY}, which is no reply. */
+  goAway(target: ReplyTarget): void;
 }
 
 /** Told of replies that could not be sent as they were. */
@@ -36,6 +39,8 @@ export type ReplyFailure = (connection: GevConnection, error: unknown) => void;
 /** What the caller is told instead of a reply that cannot be made JSON. */
 const UNSERIALIZABLE =
   '{"err":{"status":"error","message":"The reply could not be serialized"},"isDisposed":true,"id":';
+
+const GO_AWAY_TEXT = JSON.stringify(GO_AWAY);
 
 /** Ids that need no escaping, as those of all known clients. */
 const PLAIN_ID = /^[\w-]+$/;
@@ -53,6 +58,10 @@ export class PlainReplies implements Replies {
       sendUnserializable(connection, id, error, this.onFailure);
       return false;
     }
+  }
+
+  goAway({ connection }: ReplyTarget): void {
+    notify(connection, GO_AWAY_TEXT);
   }
 }
 
@@ -77,6 +86,17 @@ export class SerializedReplies implements Replies {
     } catch (error) {
       sendUnserializable(connection, id, error, this.onFailure);
       return false;
+    }
+  }
+
+  goAway({ connection }: ReplyTarget): void {
+    const send = (packet: unknown): void => notify(connection, JSON.stringify(packet));
+    try {
+      const serialized = this.serializer.serialize(GO_AWAY);
+      if (!isThenable(serialized)) send(serialized);
+      else serialized.then(send).then(undefined, (error: unknown) => this.onFailure(connection, error));
+    } catch (error) {
+      this.onFailure(connection, error);
     }
   }
 
@@ -150,6 +170,11 @@ function jsonOf(key: string, value: unknown): string | undefined {
   }
   const text = JSON.stringify({ [key]: value }); // toJSON is told the key
   return text === '{}' ? undefined : text.slice(key.length + '{"":'.length, -1);
+}
+
+/** Sends what nobody waits for: a connection that closes meanwhile needs it no more. */
+function notify(connection: GevConnection, text: string): void {
+  connection.sendFrame([text], () => undefined);
 }
 
 function sendUnserializable(
