@@ -2,7 +2,7 @@ import { type GevConnectionLostError, GevInvalidReplyError } from '../core/clien
 import { type GevError, GevHandlerError, GevProtocolError } from '../core/errors.js';
 import { Listeners } from '../core/listeners.js';
 import type { GevLogger } from '../core/options.js';
-import { ErrorLog } from '../server/error-log.js';
+import { ErrorLog } from '../core/error-log.js';
 import type { Endpoint } from './endpoint.js';
 import type { GevClientEvents } from './gev.client.events.js';
 import type { Link } from './link.js';

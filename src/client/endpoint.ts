@@ -2,7 +2,7 @@ import { formatAddress } from '../core/address.js';
 import type { GevConnection } from '../core/connection.js';
 import type { GevError } from '../core/errors.js';
 import { inFreshScope } from '../native/fresh-scope.js';
-import type { Clock } from './clock.js';
+import type { Clock } from '../core/clock.js';
 import type { DialOutcome } from './dialer.js';
 import { Ejection, type EjectionOwner } from './ejection.js';
 import type { GevEndpointStats } from './gev.client.events.js';

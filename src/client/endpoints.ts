@@ -5,7 +5,7 @@ import { GevConnectionError, type GevError } from '../core/errors.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
 import { Balancer } from './balancer.js';
 import type { ClientReport } from './client-report.js';
-import type { Clock } from './clock.js';
+import type { Clock } from '../core/clock.js';
 import { Dialer, type DialOutcome } from './dialer.js';
 import { Endpoint, type EndpointOwner } from './endpoint.js';
 import type { GevClientStatus, GevEndpointStats } from './gev.client.events.js';

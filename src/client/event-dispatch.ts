@@ -1,6 +1,6 @@
 import { GevTimeoutError } from '../core/client-errors.js';
-import { isThenable } from '../server/handler-result.js';
-import type { Deadlines } from './deadlines.js';
+import { isThenable } from '../core/values.js';
+import type { Deadlines } from '../core/deadlines.js';
 import type { GevMetadata, GevRecordOptions } from './gev.record.js';
 import type { Link } from './link.js';
 import { Outgoing } from './outgoing.js';

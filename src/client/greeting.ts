@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import type { Clock } from '../core/clock.js';
 
 /** What a {@link Greeting} asks through, and whom it tells. */
 export interface GreetingChannel {

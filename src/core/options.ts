@@ -182,6 +182,12 @@ export interface GevServerOptions {
    */
   readonly drainTimeout?: number;
   /**
+   * A connection that has lasted so long, give or take a tenth, is asked to go, with `nestJson()`, as by a server that
+   * stops, and closes when it is owed nothing and has sent nothing for 500 ms, or after `drainTimeout`, reason `age`.
+   * Default: 0, never.
+   */
+  readonly maxConnectionAge?: number;
+  /**
    * How long an Observable that has brought a value may go on while the server stops, from `server.close()` or its first
    * value on; then it ends, for clients of RPC with an error. Default: 1000.
    */
@@ -221,6 +227,7 @@ export type ReactorOptions = Omit<
   | 'overflowLimit'
   | 'drainTimeout'
   | 'streamDrainTimeout'
+  | 'maxConnectionAge'
   | 'logger'
 > &
   Partial<AcceptOptions> & {
@@ -268,6 +275,7 @@ export interface ResolvedGevServerOptions {
   readonly halfCloseTimeout: number;
   readonly drainTimeout: number;
   readonly streamDrainTimeout: number;
+  readonly maxConnectionAge: number;
   readonly logger: GevLogger | undefined;
   /** Read nothing from a connection before it was admitted. Set by the server, not by the user. */
   readonly gateConnections: boolean;

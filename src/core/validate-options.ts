@@ -95,6 +95,7 @@ const KNOWN_OPTIONS = {
   halfCloseTimeout: true,
   drainTimeout: true,
   streamDrainTimeout: true,
+  maxConnectionAge: true,
   logger: true,
 } satisfies Record<keyof GevServerOptions, true>;
 const OPTION_NAMES = Object.keys(KNOWN_OPTIONS);
@@ -156,6 +157,7 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     halfCloseTimeout: integer(options, 'halfCloseTimeout', 0, MAX_DELAY) ?? DEFAULT_HALF_CLOSE_TIMEOUT,
     drainTimeout: integer(options, 'drainTimeout', 0, MAX_DELAY) ?? DEFAULT_DRAIN_TIMEOUT,
     streamDrainTimeout: integer(options, 'streamDrainTimeout', 0, MAX_DELAY) ?? DEFAULT_STREAM_DRAIN_TIMEOUT,
+    maxConnectionAge: integer(options, 'maxConnectionAge', 0, MAX_DELAY) ?? 0,
     logger: resolveLogger(options.logger),
     gateConnections: false,
   };

@@ -3,15 +3,17 @@ import { lastValueFrom, type Observable } from 'rxjs';
 import { GevContext } from '../context/gev.context.js';
 import type { CloseReason } from '../core/close-reason.js';
 import { type GevConnection, nameOf } from '../core/connection.js';
-import { type GevError, GevHandlerError } from '../core/errors.js';
+import { codeOf, type GevError, GevHandlerError } from '../core/errors.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
 import { typeName } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
+import type { ConnectionAges } from './connection-ages.js';
 import { ConnectionScope } from './connection-scope.js';
-import type { ErrorLog } from './error-log.js';
+import type { ErrorLog } from '../core/error-log.js';
 import type { EventHandler } from './event-handlers.js';
 import { patternOf } from './handler-marker.js';
 import { isStream } from './handler-result.js';
+import { isLoggedByNest } from './nest-errors.js';
 import type { OverflowPolicy } from './overflow-gate.js';
 import { ReplyStream } from './reply-stream.js';
 import type { StreamLimit } from './rpc-call.js';
@@ -46,6 +48,8 @@ export interface ConnectionEventsSetup {
   readonly handshakeTimeout: number;
   /** Takes packets, where the codec carries them. */
   readonly createRpc: ((events: ConnectionEvents) => RpcDispatcher) | undefined;
+  /** Undefined: connections last as long as they like. */
+  readonly ages: ConnectionAges | undefined;
   readonly overflow: OverflowPolicy;
   readonly log: ErrorLog;
   /** A connection has been accepted, and no message of it was handled yet. */
@@ -100,6 +104,7 @@ export class ConnectionEvents implements ReactorHandler {
     const scope = new ConnectionScope(connection, this);
     connection.scope = scope;
     this.scopes.add(scope);
+    this.setup.ages?.watch(scope);
     if (!this.hasConnectHandlers) this.setup.onConnection(connection);
     else scope.connecting = this.connect(scope);
     if (this.leaving) scope.leave('shutdown');
@@ -122,6 +127,7 @@ export class ConnectionEvents implements ReactorHandler {
   onClose(connection: GevConnection): void {
     const scope = connection.scope as ConnectionScope;
     this.scopes.delete(scope);
+    this.setup.ages?.forget(scope);
     scope.close();
     this.reportEnd(connection);
     if (this.setup.closeHandlers.length > 0) void this.disconnect(scope);
@@ -141,6 +147,11 @@ export class ConnectionEvents implements ReactorHandler {
       if (start > 0) await pause(LEAVING_PAUSE_MS);
       for (const scope of scopes.slice(start, start + size)) scope.leave('shutdown');
     }
+  }
+
+  /** What peers send from now on is not taken. */
+  stopReading(): void {
+    for (const scope of this.scopes) scope.pauseReading();
   }
 
   /** From now on streams that begin are ended `ms` after their first value, and those that go on by {@link endStreams}. */
@@ -171,8 +182,9 @@ export class ConnectionEvents implements ReactorHandler {
     this.setup.log.report('turns', 'error', 'Starting the handler of a message that waited failed', error);
   }
 
-  /** A handler threw. Nest's own filter has logged the stack already, unless a filter of the application answered. */
+  /** A handler failed. */
   reportFailure(connection: GevConnection, handler: EventHandler, error: unknown): void {
+    if (isLoggedByNest(error)) return;
     this.setup.log.report(handler.label, 'error', `${handler.label} failed on ${nameOf(connection)}`, error);
   }
 
@@ -209,14 +221,16 @@ export class ConnectionEvents implements ReactorHandler {
 
   /** A reply that came after its connection had closed is nobody's fault. True if it was one. */
   countLate(error: unknown): boolean {
-    const late = (error as Partial<GevError> | null)?.code === 'ERR_GEV_CONNECTION_CLOSED';
+    const late = codeOf(error) === 'ERR_GEV_CONNECTION_CLOSED';
     if (late) this.lost++;
     return late;
   }
 
   /** Called by a connect handler that failed: the connection is not taken, or not kept. */
   refuse(connection: GevConnection, handler: EventHandler, error: unknown): void {
-    this.setup.log.report(handler.label, 'warn', `${handler.label} refused ${nameOf(connection)}`, error);
+    if (!isLoggedByNest(error)) {
+      this.setup.log.report(handler.label, 'warn', `${handler.label} refused ${nameOf(connection)}`, error);
+    }
     this.reactor.refuse(connection);
   }
 

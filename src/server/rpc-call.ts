@@ -1,9 +1,11 @@
 import { types } from 'node:util';
 import { Subscription, type Observable } from 'rxjs';
 import type { GevContext } from '../context/gev.context.js';
+import { promiseOf } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import type { NestHandler } from './event-handlers.js';
-import { isStream, isThenable, unsubscribe } from './handler-result.js';
+import { isStream, unsubscribe } from './handler-result.js';
+import { INTERNAL_ERROR } from './nest-errors.js';
 import { type OverflowGate } from './overflow-gate.js';
 import type { RpcConnection } from './rpc-connection.js';
 
@@ -33,18 +35,21 @@ export class RpcCall {
   run(handler: NestHandler, data: unknown): void {
     this.running = true;
     let result: unknown;
+    let promise: Promise<unknown> | undefined;
     try {
       result = handler(data, this.context);
+      promise = promiseOf(result);
     } catch (error) {
       this.fail(error);
       return;
     }
-    if (isThenable(result)) {
-      result.then(
+    if (promise === undefined) this.settle(result);
+    else {
+      promise.then(
         (value) => this.settle(value),
         (error: unknown) => this.fail(error),
       );
-    } else this.settle(result);
+    }
   }
 
   /** The client wants no more of it, or is gone: nothing is replied any more. A handler at work keeps its place. */
@@ -92,6 +97,11 @@ export class RpcCall {
     this.owner.failed(this.context, error);
     this.owner.reply(this.id, 'error', toErrorReply(error));
     this.end();
+  }
+
+  /** Of the packet. */
+  get pattern(): string {
+    return this.context.getPattern();
   }
 
   /** Its last reply is out, or nobody waits for one. */
@@ -201,7 +211,7 @@ class ReplyToStream {
 /** What a caller is told of an error. One that JSON would show as `{}` says at least that there was one. */
 function toErrorReply(error: unknown): unknown {
   const blank = types.isNativeError(error) && Object.keys(error).length === 0 && !('toJSON' in error);
-  return blank ? { status: 'error', message: 'Internal server error' } : error;
+  return blank ? INTERNAL_ERROR : error;
 }
 
 /** The calls of one connection that are in flight: added and removed without a look-up. */

@@ -7,6 +7,9 @@ import { within } from './tally.js';
 const LEAST_CLOSE_MS = 100;
 /** Of the time there is, how much may pass until the last of many peers has been asked to go. */
 const LEAVING_SHARE = 0.25;
+/** How much of it, and how long at most, is left for replies to what was read from peers that go on sending. */
+const REPLY_SHARE = 0.1;
+const REPLY_MS = 1_000;
 
 /**
  * Brings a server that runs to rest: accepts no more, lets handlers at work answer, closes every connection with its
@@ -38,5 +41,7 @@ export async function drain(
 async function sendAway(reactor: Reactor, events: ConnectionEvents, left: () => number): Promise<void> {
   await within(reactor.stopAccepting(), left());
   await events.leave(left() * LEAVING_SHARE);
-  await reactor.whenEmpty(left());
+  const rest = left();
+  if (await reactor.whenEmpty(rest - Math.min(rest * REPLY_SHARE, REPLY_MS))) return;
+  events.stopReading();
 }

@@ -4,9 +4,10 @@ import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import type { GevClient, GevClientOptions, GevServerOptions } from 'nestjs-gev';
 import { catchError, lastValueFrom, type Observable, of } from 'rxjs';
 import { clientOf } from '../kit/rpc-client.js';
-import { nestClient, serveRpc } from '../kit/rpc.js';
+import { Peer } from '../kit/peer.js';
+import { nestClient, RpcPeer, serveRpc } from '../kit/rpc.js';
 import { serveRpc as serveNest } from '../kit/rpc-service.js';
-import type { Service } from '../kit/serve.js';
+import { serve, type Service } from '../kit/serve.js';
 import { pause, until } from '../kit/until.js';
 
 /** How often each request and event was handled. */
@@ -204,5 +205,42 @@ describe.each([0, 2])('a rolling restart on %i loops', (loops) => {
     await until(() => again.requests > 10);
     await again.stop();
     expect(again.failures).toEqual([]);
+  });
+
+  it('D2: connections that reach maxConnectionAge are replaced, and nobody notices', async () => {
+    const reasons: string[] = [];
+    const service = await start({ loops, maxConnectionAge: 300 });
+    service.server.connections$.subscribe((connection) =>
+      connection.closed$.subscribe((reason) => reasons.push(reason)),
+    );
+    const load = new Load(clientOf({ port: service.port, connections: 3 }));
+    await until(() => reasons.length >= 6);
+    await until(() => load.requests > 200);
+    await load.stop();
+    await expectAllHandledOnce(load);
+    expect(new Set(reasons)).toEqual(new Set(['age']));
+  });
+
+  it('D2: one that is still owed a reply drainTimeout later is answered with an error, and closes', async () => {
+    const service = await start({ loops, maxConnectionAge: 50, drainTimeout: 200 });
+    const peer = await RpcPeer.connect(service.port);
+    const connection = await service.connection();
+    peer.send({ pattern: 'work', data: { id: 'endless', ms: 2 ** 30 }, id: 1 });
+    await until(() => peer.peer.closed);
+    expect(peer.of(undefined)).toEqual([{ pattern: 'gev:goaway', data: {} }]);
+    expect(peer.of(1)).toMatchObject([{ err: { status: 'error' }, isDisposed: true }]);
+    await until(() => connection.closeReason !== undefined);
+    expect(connection.closeReason).toBe('age');
+  });
+
+  it('D2: a raw one closes when it is quiet, reason age', async () => {
+    const service = await serve({ loops, maxConnectionAge: 50 }, { message: (data) => data });
+    const peer = (await Peer.connect(service.port)).read();
+    peer.write('hello');
+    const connection = await service.connection();
+    await until(() => peer.closed);
+    expect(await peer.text(5)).toBe('hello');
+    await until(() => connection.closeReason !== undefined);
+    expect(connection.closeReason).toBe('age');
   });
 });
