@@ -6,9 +6,12 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { Logger } from '@nestjs/common';
 import { ClientTCP } from '@nestjs/microservices';
 import { GevClient } from 'nestjs-gev';
 import { lastValueFrom } from 'rxjs';
+
+Logger.overrideLogger(false); // stdout is for the report
 
 const text = { type: 'string' };
 const names = ['port', 'seconds', 'requests', 'restarts', 'callers', 'straggler-ms', 'cpu', 'server-pid'];
