@@ -79,6 +79,7 @@ export type { GevCodec, GevFraming } from './protocol/codec.js';
 export { nestJson } from './protocol/nest-json.js';
 export { raw, type RawOptions } from './protocol/raw.js';
 export type { GevServerEvents, GevServerStats, GevServerStatus } from './server/gev.server.events.js';
+export { GevExceptionFilter } from './server/gev-exception.filter.js';
 export { GevServerHandle } from './server/gev.server-handle.js';
 export { GevServer } from './server/gev.server.js';
 export type { RunAfterOptions, RunEveryOptions } from './timers/gev-timer.interfaces.js';

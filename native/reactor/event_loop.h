@@ -96,9 +96,10 @@ class EventLoop {
     assert(thread_.IsCurrent());
     return table_.Find(slot, generation);
   }
-  /// Stops accepting; once what the kernel already holds of each connection was delivered, stops
-  /// reading and says so through OnQuiesced().
-  void Quiesce();
+  /// Stops accepting, once what waits to be accepted is. `reads_on`: OnQuiesced() comes when each
+  /// connection was announced. Otherwise when what the kernel already holds of each was delivered;
+  /// then reading has stopped.
+  void Quiesce(bool reads_on = false);
   /// Both cancel the dials that are under way.
   void CloseAll(CloseReason reason);
   void AbortAll(CloseReason reason);
@@ -142,8 +143,9 @@ class EventLoop {
   void EmitQuiesced();
   void EmitFailures();
   [[nodiscard]] bool OwesQuiesced() const noexcept {
-    return quiescing_ && !quiesced_ && final_reads_ == 0;
+    return quiescing_ && !quiesced_ && final_reads_ == 0 && AllAnnounced();
   }
+  [[nodiscard]] bool AllAnnounced() const noexcept;
 
   ThreadCheck thread_;
   LoopOptions options_;
@@ -162,6 +164,7 @@ class EventLoop {
   std::size_t received_ = 0;  // bytes in this turn
   std::size_t final_reads_ = 0;
   bool quiescing_ = false;
+  bool reads_on_ = false;  // while quiescing, and afterwards
   bool quiesced_ = false;
   std::array<Nanoseconds, 2> last_failure_{};
   std::array<int, 2> owed_failures_{};  // errno by kind; 0: none

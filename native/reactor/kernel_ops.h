@@ -8,6 +8,10 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#endif
 #if defined(__linux__) && !defined(GEV_POLLER_KQUEUE)
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -71,6 +75,17 @@ struct KernelOps {
     message.msg_iov = const_cast<iovec*>(parts);
     message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
     return Checked(::sendmsg(fd, &message, kSendFlags));
+  }
+  /// Bytes sent, FIN included, that the peer's system has not acknowledged; of a Unix socket those
+  /// that the peer has not read. -EOPNOTSUPP where the system does not tell.
+  static int Unacknowledged([[maybe_unused]] int fd) noexcept {
+#ifdef __linux__
+    int bytes = 0;
+    const int result = Checked(::ioctl(fd, SIOCOUTQ, &bytes));
+    return result < 0 ? result : bytes;
+#else
+    return -EOPNOTSUPP;
+#endif
   }
   static int Shutdown(int fd, int how) noexcept { return Checked(::shutdown(fd, how)); }
   static int Close(int fd) noexcept { return Checked(::close(fd)); }

@@ -2,7 +2,7 @@ import { type GevConnectionLostError, GevInvalidReplyError } from '../core/clien
 import { type GevError, GevHandlerError, GevProtocolError } from '../core/errors.js';
 import { Listeners } from '../core/listeners.js';
 import type { GevLogger } from '../core/options.js';
-import { ErrorLog } from '../server/error-log.js';
+import { ErrorLog } from '../core/error-log.js';
 import type { Endpoint } from './endpoint.js';
 import type { GevClientEvents } from './gev.client.events.js';
 import type { Link } from './link.js';
@@ -36,6 +36,11 @@ export class ClientReport {
     const cause = error.cause as GevError | undefined;
     const why = cause instanceof GevProtocolError ? cause.message : cause?.code;
     this.log.report('lost', 'warn', `Lost the connection to ${endpoint.name} (${error.reason})`, why);
+    this.listeners.emit('disconnect', endpoint.target, error);
+  }
+
+  /** As {@link disconnected}, where the server had asked for it. */
+  left({ endpoint }: Link, error: GevConnectionLostError): void {
     this.listeners.emit('disconnect', endpoint.target, error);
   }
 

@@ -5,7 +5,7 @@ import { GevConnectionError, type GevError } from '../core/errors.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
 import { Balancer } from './balancer.js';
 import type { ClientReport } from './client-report.js';
-import type { Clock } from './clock.js';
+import type { Clock } from '../core/clock.js';
 import { Dialer, type DialOutcome } from './dialer.js';
 import { Endpoint, type EndpointOwner } from './endpoint.js';
 import type { GevClientStatus, GevEndpointStats } from './gev.client.events.js';
@@ -27,6 +27,8 @@ export interface EndpointsSetup {
   onText(link: Link, text: string): void;
   /** Fails what is in flight on a connection that is gone. */
   onLost(link: Link, error: GevError): void;
+  /** Asks whether somebody is there; the answer is for {@link Endpoints.greeted}. */
+  greet(link: Link): void;
 }
 
 /** How long output may take to be flushed when the client closes, and the server to say FIN. */
@@ -77,7 +79,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   }
 
   get connections(): readonly GevConnection[] {
-    return this.all.flatMap((endpoint) => endpoint.links.map((link) => link.connection));
+    return this.all.flatMap((endpoint) => endpoint.all.map((link) => link.connection));
   }
 
   get queued(): number {
@@ -103,7 +105,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   /** Ends it all: what is in flight and what waits fails, output is flushed, the reactor stops. */
   async close(): Promise<void> {
     this.closed = true;
-    const links = this.all.flatMap((endpoint) => endpoint.links.splice(0));
+    const links = this.all.flatMap((endpoint) => endpoint.takeAll());
     for (const endpoint of this.all) endpoint.stop();
     this.arrange();
     this.setup.onStatus('disconnected');
@@ -201,6 +203,33 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     this.lose(link.connection, 'reset', new GevConnectionError('ETIMEDOUT', SILENT));
   }
 
+  greet(link: Link): void {
+    this.setup.greet(link);
+  }
+
+  /** Somebody answers on a new connection. */
+  greeted(link: Link): void {
+    link.endpoint.greeted(link);
+  }
+
+  /**
+   * The server asks for a connection to end. What is sent from now on goes elsewhere: to another endpoint, or to whoever
+   * listens there now.
+   */
+  leave(link: Link): void {
+    const { endpoint } = link;
+    if (this.closed || !endpoint.leave(link)) return;
+    this.arrange();
+    if (link.calls.size === 0) this.hangUp(link);
+    if (this.setup.options.reconnect !== false || this.waiting.size > 0) endpoint.beginForRequest();
+    if (this.balancer.empty) for (const each of this.all) each.beginForRequest();
+  }
+
+  /** The last reply has come on a connection that is to end. */
+  hangUp(link: Link): void {
+    link.connection.close();
+  }
+
   /** A connection brought what makes no sense: what follows makes none either. */
   refuse(link: Link, cause: unknown): void {
     this.setup.report.invalidReply(link, cause);
@@ -228,10 +257,21 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   private lose(connection: GevConnection, reason: CloseReason, cause = connection.closeError): void {
     const link = connection.scope as Link | undefined;
-    if (this.closed || link === undefined || !link.endpoint.drop(link)) return;
+    const was = this.closed ? undefined : link?.endpoint.drop(link);
+    if (link === undefined || was === undefined) return;
     const { endpoint } = link;
     const error = new GevConnectionLostError(endpoint.name, reason, { cause });
+    if (was === 'leaving') {
+      this.setup.report.left(link, error);
+      this.setup.onLost(link, error);
+      return;
+    }
     this.lastFailure = error;
+    if (was === 'greeting') {
+      link.greeting?.stop();
+      endpoint.beginForRequest();
+      return;
+    }
     this.arrange();
     if (this.balancer.empty) this.setup.onStatus('disconnected');
     this.setup.report.disconnected(link, error);

@@ -1,5 +1,5 @@
 import type { GevSerializer } from '../core/options.js';
-import { isThenable } from '../server/handler-result.js';
+import { promiseOf } from '../core/values.js';
 import type { GevMetadata } from './gev.record.js';
 
 /** Patterns whose JSON is kept: an application has few, unless it makes them up. */
@@ -33,7 +33,7 @@ export class PacketWriter {
     if (this.serializer === undefined) return this.compose(pattern, data, id, metadata);
     const packet = { pattern, data, ...(id !== undefined && { id }), ...(metadata && { metadata }) };
     const serialized = this.serializer.serialize(packet);
-    return isThenable(serialized) ? serialized.then(toJson) : toJson(serialized);
+    return promiseOf(serialized)?.then(toJson) ?? toJson(serialized);
   }
 
   private compose(

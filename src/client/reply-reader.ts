@@ -1,5 +1,5 @@
 import type { GevDeserializer } from '../core/options.js';
-import { isThenable } from '../server/handler-result.js';
+import { isThenable } from '../core/values.js';
 import { PlainReply } from './plain-reply.js';
 
 /** A reply, as Nest's `IncomingResponse`, of which nothing is sure. */

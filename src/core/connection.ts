@@ -91,6 +91,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   private sentMessages = 0;
   private written = 0; // of `sent`, as far as known
   private finRequested = false;
+  private leavesFor: CloseReason | undefined;
   private aborted = false;
   private refused = false;
   private awaitsDrain = false;
@@ -320,6 +321,22 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     if (this.currentState !== 'open' && this.currentState !== 'connecting') return;
     this.currentState = 'closing';
     this.command(Operation.Close, reason);
+  }
+
+  /**
+   * @internal Goes on receiving, and closes when the peer ends, or when nothing is owed to it and it has sent nothing for
+   * `quiet` ms.
+   */
+  leave(reason: CloseReason, quiet: number): void {
+    if (this.currentState !== 'open' || this.leavesFor !== undefined) return;
+    this.leavesFor = reason;
+    const { slot, generation } = this.identity;
+    this.owner.outbound.leave(slot, generation, quiet, closeReasonCode(reason));
+  }
+
+  /** @internal The peer has ended, and is owed nothing more. */
+  finish(): void {
+    this.closeFor(this.leavesFor ?? 'peer');
   }
 
   /** @internal The gate opens: reading begins. */

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { formatAddress } from './address.js';
 import type { CloseReason } from './close-reason.js';
+import { typeName } from './values.js';
 
 /** What an error may carry beside its message. */
 export interface GevErrorDetails {
@@ -269,6 +270,15 @@ export function describe(thrown: unknown): string {
     const { message } = thrown as { readonly message?: unknown };
     return typeof message === 'string' ? message : JSON.stringify(thrown);
   } catch {
-    return Object.prototype.toString.call(thrown);
+    return `[object ${typeName(thrown)}]`;
+  }
+}
+
+/** The `code` of whatever was thrown, if it has one that can be read. */
+export function codeOf(thrown: unknown): unknown {
+  try {
+    return (thrown as { readonly code?: unknown } | null | undefined)?.code;
+  } catch {
+    return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import { MAX_TIMER_ID, Operation } from '../native/layout.js';
 import type { Outbound } from '../native/outbound.js';
 import { Registrar } from './callback.js';
-import { isThenable } from './values.js';
+import { promiseOf } from './values.js';
 
 /** A running timer of a {@link Reactor}. */
 export interface ReactorTimerHandle {
@@ -82,18 +82,18 @@ class NativeTimer implements ReactorTimerHandle {
     this.skipped += skipped;
     this.runs++;
     if (!this.repeats) this.active = false;
-    let result: unknown;
+    let promise: Promise<unknown> | undefined;
     try {
-      result = this.registrar.call(this.fn);
+      promise = promiseOf(this.registrar.call(this.fn));
     } catch (error) {
       onError(error);
     }
-    if (!isThenable(result)) {
+    if (promise === undefined) {
       done();
       return;
     }
     if (this.overlap) done();
-    result.then(this.overlap ? undefined : done, (error: unknown) => {
+    promise.then(this.overlap ? undefined : done, (error: unknown) => {
       onError(error);
       if (!this.overlap) done();
     });

@@ -1,15 +1,24 @@
-import type { Subscription } from 'rxjs';
 import { GevContext, type GevContextArgs } from '../context/gev.context.js';
+import type { CloseReason } from '../core/close-reason.js';
 import type { GevConnection } from '../core/connection.js';
+import { isData } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import type { ConnectionEvents } from './connection-events.js';
 import type { EventHandler } from './event-handlers.js';
 import { patternOf } from './handler-marker.js';
-import { isData, unsubscribe } from './handler-result.js';
 import { MessageLane } from './message-lane.js';
-import { MessageQueue } from './message-queue.js';
+import type { ReplyStream } from './reply-stream.js';
 import { RpcConnection } from './rpc-connection.js';
-import type { TurnTaker } from './turns.js';
+import { type LineOwner, WaitingLine } from './waiting-line.js';
+
+/** Why a server asks a peer to go. */
+export type LeaveReason = Extract<CloseReason, 'shutdown' | 'age'>;
+
+/** What requests are told that have not been answered so long after their client was asked to go. */
+const OVERAGE = { status: 'error', message: 'The connection has reached its greatest age' };
+
+/** How long nothing must have come from a peer that was asked to go, and is owed nothing, before it hears FIN. */
+const QUIET_MS = 500;
 
 /**
  * What the server keeps of one connection beside the connection itself: the messages that wait, the handlers at work and
@@ -18,7 +27,7 @@ import type { TurnTaker } from './turns.js';
  * The counts: `active` lanes are held by messages; `connection.pendingReplies` lanes still owe a reply, those of waiting
  * messages and of Observables that go on included.
  */
-export class ConnectionScope implements TurnTaker {
+export class ConnectionScope implements LineOwner<Buffer> {
   /** Settles, never rejects, when all `@OnConnect` handlers have; undefined where there are none. */
   connecting: Promise<void> | undefined;
   closed = false;
@@ -27,20 +36,20 @@ export class ConnectionScope implements TurnTaker {
 
   private readonly lanes: readonly MessageLane[];
   private readonly contextArgs: GevContextArgs;
-  private readonly queue: MessageQueue<Buffer>;
-  private subscriptions: Set<Subscription> | undefined;
+  private readonly line: WaitingLine<Buffer>;
+  private streams: Set<ReplyStream> | undefined;
   private active = 0;
   private gated = false;
+  private leavesFor: LeaveReason | undefined;
+  private asked = false; // to go
   private ended = false;
-  private paused = false;
   private pauses = 0;
-  private starting = false;
 
   constructor(
     readonly connection: GevConnection,
     readonly events: ConnectionEvents,
   ) {
-    this.queue = new MessageQueue(events.maxQueuedBytes);
+    this.line = new WaitingLine(this, events.turns, events.maxQueuedBytes);
     this.lanes = events.messageHandlers.map((handler) => new MessageLane(this, handler));
     this.contextArgs = [connection, patternOf('message')];
     this.rpc = events.rpc === undefined ? undefined : new RpcConnection(events.rpc, this);
@@ -57,14 +66,15 @@ export class ConnectionScope implements TurnTaker {
     if (count === 0 || this.closed) return;
     this.connection.pendingReplies += count;
     this.events.work.up(count);
-    if (this.queue.length === 0 && this.hasRoom() && this.events.turns.mayStart()) this.start(message);
-    else this.enqueue(message);
+    if (this.line.length === 0 && this.hasRoom() && this.events.turns.mayStart()) this.start(message);
+    // Borrowed memory is the reactor's again before a waiting message's turn comes.
+    else this.line.push(this.events.borrowed ? Buffer.from(message) : message);
   }
 
   /** A handler has settled and lets the next message pass. */
   release(): void {
     this.active--;
-    if (this.queue.length > 0) this.goOn();
+    this.line.goOn();
   }
 
   /** A handler has begun that owes a reply; {@link complete} is its end. */
@@ -98,16 +108,41 @@ export class ConnectionScope implements TurnTaker {
     }
   }
 
-  /** Keeps a subscription until it ends or the connection does. */
-  hold(subscription: Subscription): void {
-    if (subscription.closed) return;
-    if (this.closed) {
-      this.unsubscribe(subscription);
-      return;
-    }
-    const subscriptions = (this.subscriptions ??= new Set());
-    subscriptions.add(subscription);
-    subscription.add(() => subscriptions.delete(subscription));
+  /** Stops the stream when the connection closes, if it has not ended before. */
+  hold(stream: ReplyStream): void {
+    if (this.closed) stream.stop();
+    else (this.streams ??= new Set()).add(stream);
+  }
+
+  letGo(stream: ReplyStream): void {
+    this.streams?.delete(stream);
+  }
+
+  /** Asks the peer to go, when it has been admitted; goes on serving it meanwhile. */
+  leave(reason: LeaveReason): void {
+    if (this.asked || this.closed) return;
+    this.leavesFor = reason;
+    if (this.gated) return;
+    this.asked = true;
+    this.rpc?.goAway();
+    this.connection.leave(reason, QUIET_MS);
+  }
+
+  onAge(): void {
+    inFreshScope(() => this.leave('age'));
+  }
+
+  onOverage(): void {
+    inFreshScope(() => {
+      this.rpc?.expire(OVERAGE);
+      this.connection.closeFor('age');
+    });
+  }
+
+  /** Ends what goes on without end; `error` is for clients of RPC. */
+  endStreams(error: unknown): void {
+    this.rpc?.endStreams(error);
+    for (const stream of [...(this.streams ?? [])]) inFreshScope(() => stream.end());
   }
 
   /** `@OnConnect` handlers are at work: the connection is not to be finished under them. */
@@ -117,6 +152,7 @@ export class ConnectionScope implements TurnTaker {
 
   openGate(): void {
     this.gated = false;
+    if (this.leavesFor !== undefined) this.leave(this.leavesFor);
     this.finishWhenDone();
   }
 
@@ -130,77 +166,32 @@ export class ConnectionScope implements TurnTaker {
   /** The connection has closed: drops what waits, unsubscribes from what goes on. */
   close(): void {
     this.closed = true;
-    this.dropQueue();
+    this.line.drop();
     this.rpc?.close();
-    for (const subscription of [...(this.subscriptions ?? [])]) {
-      inFreshScope(() => this.unsubscribe(subscription));
-    }
+    for (const stream of [...(this.streams ?? [])]) inFreshScope(() => stream.stop());
   }
 
-  /** The teardown of an Observable that a handler returned has thrown. */
-  reportTeardown(error: unknown): void {
-    this.events.reportTeardown(this.connection, error);
+  get receives(): boolean {
+    return this.connection.receives;
   }
 
-  private unsubscribe(subscription: Subscription): void {
-    unsubscribe(subscription, (error) => this.reportTeardown(error));
-  }
-
-  private get waiting(): number {
-    return this.queue?.length ?? 0;
-  }
-
-  private hasRoom(): boolean {
+  hasRoom(): boolean {
     return this.active <= (this.events.concurrency - 1) * this.lanes.length;
   }
 
-  private start(message: Buffer): void {
+  start(message: Buffer): void {
     const { lanes } = this;
     this.active += lanes.length;
     for (let index = 0; index < lanes.length; index++) lanes[index]!.run(message);
   }
 
-  private enqueue(message: Buffer): void {
-    // Borrowed memory is the reactor's again before a waiting message's turn comes.
-    this.queue.push(this.events.borrowed ? Buffer.from(message) : message);
-    if (this.hasRoom()) this.events.turns.join(this);
-    if (this.paused || !this.queue.full) return;
-    this.paused = true;
-    this.pauseReading();
+  onDropped(messages: number): void {
+    this.owe(-messages * this.lanes.length);
   }
 
-  /** One of the handlers that made messages wait has ended. */
-  private goOn(): void {
-    if (this.starting) return; // it has answered at once: whoever started it goes on
-    const { turns } = this.events;
-    while (this.mayStartNext() && turns.idle && turns.mayStart()) this.startNext();
-    if (this.mayStartNext()) turns.join(this);
-  }
-
-  takeTurn(): boolean {
-    if (this.mayStartNext()) this.startNext();
-    return this.mayStartNext();
-  }
-
-  private mayStartNext(): boolean {
-    return this.queue.length > 0 && this.hasRoom();
-  }
-
-  private startNext(): void {
-    this.starting = true;
-    // Not in the context of the message that has made room.
-    if (this.connection.receives) inFreshScope(() => this.start(this.queue.shift()));
-    else this.dropQueue();
-    this.starting = false;
-    if (!this.paused || !this.queue.low) return;
-    this.paused = false;
-    this.resumeReading();
-  }
-
-  private dropQueue(): void {
-    const dropped = this.waiting * this.lanes.length;
-    this.queue?.clear();
-    if (dropped > 0) this.owe(-dropped);
+  /** The teardown of an Observable that a handler returned has thrown. */
+  reportTeardown(error: unknown): void {
+    this.events.reportTeardown(this.connection, error);
   }
 
   private owe(lanes: number): void {

@@ -1,11 +1,17 @@
 import { isObservable, type Observable, type Subscription, UnsubscriptionError } from 'rxjs';
 
-/** An Observable. Bytes are ruled out first: they are the common case, and `isObservable` is slow to say no. */
+/**
+ * An Observable. Bytes are ruled out first: they are the common case, and `isObservable` is slow to say no. What throws
+ * when it is looked at is none.
+ */
 export function isStream(value: unknown): value is Observable<unknown> {
-  return typeof value === 'object' && value !== null && !(value instanceof Uint8Array) && isObservable(value);
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return !(value instanceof Uint8Array) && isObservable(value);
+  } catch {
+    return false;
+  }
 }
-
-export { isData, isThenable } from '../core/values.js';
 
 /** Ends a subscription. What teardowns of the application throw goes to `report`; each has run all the same. */
 export function unsubscribe(subscription: Subscription, report: (error: unknown) => void): void {

@@ -1,6 +1,7 @@
+import { promiseOf } from '../core/values.js';
 import type { ConnectionScope } from './connection-scope.js';
 import type { EventHandler } from './event-handlers.js';
-import { isStream, isThenable } from './handler-result.js';
+import { isStream } from './handler-result.js';
 import type { GevContext } from '../context/gev.context.js';
 import { ReplyStream } from './reply-stream.js';
 
@@ -14,18 +15,21 @@ export class MessageLane {
   run(message: Buffer): void {
     const context = this.scope.context();
     let result: unknown;
+    let promise: Promise<unknown> | undefined;
     try {
       result = this.handler.call(message, context);
+      promise = promiseOf(result);
     } catch (error) {
       this.fail(context, error);
       return;
     }
-    if (isThenable(result)) {
-      result.then(
+    if (promise === undefined) this.settle(context, result);
+    else {
+      promise.then(
         (value) => this.settle(context, value),
         (error: unknown) => this.fail(context, error),
       );
-    } else this.settle(context, result);
+    }
   }
 
   private settle(context: GevContext, result: unknown): void {

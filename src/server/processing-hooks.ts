@@ -42,19 +42,20 @@ export function withProcessingHooks(
   };
   return (data, context) =>
     new Promise<unknown>((resolve, reject) => {
-      let begun = false;
-      const done = async (): Promise<void> => {
-        begun = true;
+      let begun: Promise<void> | undefined;
+      const begin = async (): Promise<void> => {
         const outcome = process(data, context);
         resolve(outcome);
         // A failure is the caller's to report, not the hook's.
         await outcome.catch(() => undefined);
       };
+      // The handler runs once, however often the hook says so.
+      const done = (): Promise<void> => (begun ??= begin());
       const start = async (): Promise<void> => {
         try {
           await hooks.start(context, done);
         } catch (error) {
-          if (!begun) throw error;
+          if (begun === undefined) throw error;
           report('onProcessingStartHook', error);
         }
       };

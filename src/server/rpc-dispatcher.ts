@@ -2,6 +2,8 @@ import type { ReadPacket } from '@nestjs/microservices';
 import { GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
 import type { GevDeserializer } from '../core/options.js';
+import { type ErrorLog, escapeControls, quote } from '../core/error-log.js';
+import { promiseOf } from '../core/values.js';
 import {
   CANCEL_PATTERN,
   CAPABILITIES,
@@ -10,9 +12,9 @@ import {
   OVERLOADED,
 } from '../protocol/nest-json.js';
 import type { Admission } from './admission.js';
-import { escapeControls, type ErrorLog } from './error-log.js';
 import type { NestHandler } from './event-handlers.js';
-import { isStream, isThenable } from './handler-result.js';
+import { isStream } from './handler-result.js';
+import { INTERNAL_ERROR, isLoggedByNest } from './nest-errors.js';
 import type { OverflowPolicy } from './overflow-gate.js';
 import type { RpcConnection } from './rpc-connection.js';
 import type { Replies } from './rpc-replies.js';
@@ -40,8 +42,6 @@ const DATA_KEY = ',"data":'.length;
 const ID_KEY = ',"id":"'.length;
 const PACKET_END = '"}'.length;
 
-const INTERNAL_ERROR = { status: 'error', message: 'Internal server error' };
-
 /** What {@link RpcDispatcher} needs to know. */
 export interface RpcSetup {
   readonly routes: RouteTable;
@@ -58,6 +58,8 @@ export interface RpcSetup {
   readonly work: Tally;
   readonly turns: Turns;
   readonly admission: Admission;
+  /** Whether a reply came too late for its connection, which is then counted. */
+  readonly countLate: (error: unknown) => boolean;
   readonly log: ErrorLog;
   readonly describe: (connection: GevConnection) => string;
 }
@@ -73,6 +75,8 @@ export class RpcDispatcher {
   readonly work: Tally;
   readonly turns: Turns;
   readonly admission: Admission;
+  /** Handlers at work whose calls were cancelled: nobody waits for them. */
+  abandoned = 0;
   private readonly routes: (Route | null)[][] = [];
 
   constructor(private readonly setup: RpcSetup) {
@@ -151,13 +155,21 @@ export class RpcDispatcher {
   }
 
   reportFailure(connection: GevConnection, pattern: string, error: unknown): void {
-    const { log, describe } = this.setup;
-    log.report(
-      'rpc handler',
-      'error',
-      `The handler of ${show(pattern)} failed on ${describe(connection)}`,
-      error,
-    );
+    const { log, describe, routes } = this.setup;
+    const registered = routes.registered(pattern);
+    const kind = registered === undefined ? 'rpc handler' : `rpc handler ${registered}`;
+    const name = quote(registered ?? pattern);
+    log.report(kind, 'error', `The handler of ${name} failed on ${describe(connection)}`, error);
+  }
+
+  /** A reply could not be sent as it was; the caller has been told, if he can be. */
+  reportUnsendable(connection: GevConnection, pattern: string | undefined, error: unknown): void {
+    const { log, describe, routes, countLate } = this.setup;
+    if (countLate(error)) return;
+    const registered = pattern === undefined ? undefined : routes.registered(pattern);
+    const what = registered === undefined ? 'A reply' : `A reply of the handler of ${quote(registered)}`;
+    const kind = `unsendable reply ${registered ?? ''}`;
+    log.report(kind, 'error', `${what} to ${describe(connection)} could not be sent`, error);
   }
 
   /** A request found no place among the calls in flight. */
@@ -217,7 +229,7 @@ export class RpcDispatcher {
     const handler = routes.find(pattern);
     if (handler === undefined && (pattern === CANCEL_PATTERN || handleEvent === undefined)) {
       if (pattern === CANCEL_PATTERN) rpc.cancel(packet.data);
-      else log.report('unhandled event', 'error', `There is no handler for the event ${show(pattern)}`);
+      else log.report('unhandled event', 'error', `There is no handler for the event ${quote(pattern)}`);
       return;
     }
     if (rpc.expired) return;
@@ -239,7 +251,7 @@ export class RpcDispatcher {
       this.work.down(1);
     };
     const failed = (error: unknown): void => {
-      if (!isLogged(error)) this.reportFailure(rpc.connection, context.getPattern(), error);
+      if (!isLoggedByNest(error)) this.reportFailure(rpc.connection, context.getPattern(), error);
       if (!settled) done();
     };
     const take = (value: unknown): void => {
@@ -248,8 +260,9 @@ export class RpcDispatcher {
     };
     try {
       const result: unknown = handler(data, context);
-      if (isThenable(result)) result.then(take).then(undefined, failed);
-      else take(result);
+      const promise = promiseOf(result);
+      if (promise === undefined) take(result);
+      else promise.then(take).catch(failed);
     } catch (error) {
       failed(error);
     }
@@ -259,16 +272,18 @@ export class RpcDispatcher {
     const dispatch = (packet: unknown): void => this.dispatch(rpc, packet);
     const failed = (error: unknown): void => this.undeserializable(rpc, raw, error);
     try {
-      const packet = deserializer.deserialize(raw);
-      if (isThenable(packet)) rpc.prepare(Promise.resolve(packet).then(dispatch).catch(failed));
-      else dispatch(packet);
+      const packet: unknown = deserializer.deserialize(raw);
+      const promise = promiseOf(packet);
+      if (promise === undefined) dispatch(packet);
+      else rpc.prepare(promise.then(dispatch).catch(failed));
     } catch (error) {
       failed(error);
     }
   }
 
   private undeserializable(rpc: RpcConnection, raw: unknown, error: unknown): void {
-    this.reportFailure(rpc.connection, 'deserializer', error);
+    const { log, describe } = this.setup;
+    log.report('deserializer', 'error', `The deserializer failed on ${describe(rpc.connection)}`, error);
     const id = (raw as IncomingPacket | null)?.id;
     const message = 'The packet could not be deserialized';
     if (id !== undefined) this.replies.send(rpc, id, 'error', { status: 'error', message });
@@ -280,15 +295,4 @@ export class RpcDispatcher {
     log.report('protocol', 'warn', `${describe(connection)} is closed: it sent ${what}`);
     connection.refuseInput();
   }
-}
-
-/** What Nest's exception handler makes of an error it did not expect, when it has logged it with its stack. */
-function isLogged(error: unknown): boolean {
-  const { status, message } = (error ?? {}) as { readonly status?: unknown; readonly message?: unknown };
-  return status === 'error' && message === 'Internal server error' && !(error instanceof Error);
-}
-
-/** A pattern in a log line: quoted, escaped and cut. */
-function show(pattern: string): string {
-  return escapeControls(JSON.stringify(pattern.length > 100 ? `${pattern.slice(0, 100)}…` : pattern));
 }

@@ -1,9 +1,10 @@
 import type { GevConnection } from '../core/connection.js';
-import type { GevError } from '../core/errors.js';
+import { codeOf } from '../core/errors.js';
 import type { GevSerializer } from '../core/options.js';
 import { FixedText } from '../native/fixed-text.js';
 import type { FramePiece } from '../native/outbound.js';
-import { isThenable } from './handler-result.js';
+import { isThenable } from '../core/values.js';
+import { GO_AWAY } from '../protocol/nest-json.js';
 
 /**
  * - `value`: one of several
@@ -22,37 +23,42 @@ export interface ReplyTarget {
   complete(): void;
   /** The request has been answered with an error; its handler may stop. */
   cancel(id: unknown): void;
+  /** A reply could not be sent as it was. */
+  reportUnsendable(id: unknown, error: unknown): void;
 }
 
 /** Writes the replies to requests. Never throws: what cannot be sent is reported, and answered with an error. */
 export interface Replies {
   /** Returns false when the reply could not be sent, and the request has had its answer by that. */
   send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean;
+  /** Sends {@link GO_AWAY}, which is no reply. */
+  goAway(target: ReplyTarget): void;
 }
-
-/** Told of replies that could not be sent as they were. */
-export type ReplyFailure = (connection: GevConnection, error: unknown) => void;
 
 /** What the caller is told instead of a reply that cannot be made JSON. */
 const UNSERIALIZABLE =
   '{"err":{"status":"error","message":"The reply could not be serialized"},"isDisposed":true,"id":';
+
+const GO_AWAY_TEXT = JSON.stringify(GO_AWAY);
 
 /** Ids that need no escaping, as those of all known clients. */
 const PLAIN_ID = /^[\w-]+$/;
 
 /** Writes the envelope by hand, in the key order of Nest's own server. */
 export class PlainReplies implements Replies {
-  constructor(private readonly onFailure: ReplyFailure) {}
-
-  send({ connection }: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean {
+  send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean {
     try {
       const key = kind === 'error' ? 'err' : 'response';
-      connection.sendFrame(packet(kind, kind === 'end' ? undefined : jsonOf(key, value), id));
+      target.connection.sendFrame(packet(kind, kind === 'end' ? undefined : jsonOf(key, value), id));
       return true;
     } catch (error) {
-      sendUnserializable(connection, id, error, this.onFailure);
+      sendUnserializable(target, id, error);
       return false;
     }
+  }
+
+  goAway(target: ReplyTarget): void {
+    notify(target, GO_AWAY_TEXT);
   }
 }
 
@@ -61,31 +67,40 @@ export class SerializedReplies implements Replies {
   /** The last reply of each connection that is still being serialized. */
   private readonly pending = new WeakMap<GevConnection, Promise<void>>();
 
-  constructor(
-    private readonly serializer: GevSerializer,
-    private readonly onFailure: ReplyFailure,
-  ) {}
+  constructor(private readonly serializer: GevSerializer) {}
 
   send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean {
     const { connection } = target;
     try {
       const serialized = this.serializer.serialize(packetObject(kind, value, id));
       const before = this.pending.get(connection);
-      if (before === undefined && !isThenable(serialized)) return this.write(connection, id, serialized);
+      if (before === undefined && !isThenable(serialized)) return this.write(target, id, serialized);
       this.enqueue(target, id, serialized, before);
       return true;
     } catch (error) {
-      sendUnserializable(connection, id, error, this.onFailure);
+      sendUnserializable(target, id, error);
       return false;
     }
   }
 
-  private write(connection: GevConnection, id: unknown, serialized: unknown): boolean {
+  goAway(target: ReplyTarget): void {
+    const send = (packet: unknown): void => notify(target, JSON.stringify(packet));
+    const failed = (error: unknown): void => target.reportUnsendable(undefined, error);
     try {
-      connection.sendFrame([JSON.stringify(serialized)]);
+      const serialized = this.serializer.serialize(GO_AWAY);
+      if (!isThenable(serialized)) send(serialized);
+      else serialized.then(send).then(undefined, failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  private write(target: ReplyTarget, id: unknown, serialized: unknown): boolean {
+    try {
+      target.connection.sendFrame([JSON.stringify(serialized)]);
       return true;
     } catch (error) {
-      sendUnserializable(connection, id, error, this.onFailure);
+      sendUnserializable(target, id, error);
       return false;
     }
   }
@@ -94,8 +109,8 @@ export class SerializedReplies implements Replies {
     const { connection } = target;
     target.begin();
     const written = Promise.allSettled([serialized, before]).then(([outcome]) => {
-      if (outcome.status === 'rejected') sendUnserializable(connection, id, outcome.reason, this.onFailure);
-      if (outcome.status === 'rejected' || !this.write(connection, id, outcome.value)) target.cancel(id);
+      if (outcome.status === 'rejected') sendUnserializable(target, id, outcome.reason);
+      if (outcome.status === 'rejected' || !this.write(target, id, outcome.value)) target.cancel(id);
       if (this.pending.get(connection) === written) this.pending.delete(connection);
       target.complete();
     });
@@ -152,14 +167,15 @@ function jsonOf(key: string, value: unknown): string | undefined {
   return text === '{}' ? undefined : text.slice(key.length + '{"":'.length, -1);
 }
 
-function sendUnserializable(
-  connection: GevConnection,
-  id: unknown,
-  error: unknown,
-  onFailure: ReplyFailure,
-): void {
-  onFailure(connection, error);
-  if ((error as Partial<GevError> | null)?.code === 'ERR_GEV_CONNECTION_CLOSED') return;
+/** Sends what nobody waits for: a connection that closes meanwhile needs it no more. */
+function notify({ connection }: ReplyTarget, text: string): void {
+  connection.sendFrame([text], () => undefined);
+}
+
+function sendUnserializable(target: ReplyTarget, id: unknown, error: unknown): void {
+  const { connection } = target;
+  target.reportUnsendable(id, error);
+  if (codeOf(error) === 'ERR_GEV_CONNECTION_CLOSED') return;
   let idJson: string;
   try {
     idJson = JSON.stringify(id);

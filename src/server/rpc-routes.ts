@@ -28,6 +28,15 @@ export class RouteTable {
     return this.known.get(pattern) ?? this.learn(pattern);
   }
 
+  /** The pattern, as it was registered, that a packet's pattern leads to; undefined where it is not known. */
+  registered(pattern: string): string | undefined {
+    if (this.handlers.has(pattern)) return pattern;
+    if (this.dynamic || !MAY_BE_JSON.test(pattern)) return undefined;
+    const handler = this.resolve(pattern);
+    for (const [name, registered] of this.handlers) if (registered === handler) return name;
+    return undefined;
+  }
+
   /** Has every handler wrapped anew. */
   forget(): void {
     this.known.clear();

@@ -8,7 +8,7 @@ import {
   type GevTimer,
   type GevTimerOptions,
 } from '../core/timer.js';
-import { isThenable } from './handler-result.js';
+import { promiseOf } from '../core/values.js';
 
 type TimerSource = Pick<Reactor, 'runEvery' | 'runAfter'>;
 
@@ -113,15 +113,15 @@ class ServerTimer implements EndingTimer {
   }
 
   private readonly run = (): unknown => {
-    let result: unknown;
+    let promise: Promise<unknown> | undefined;
     try {
-      result = this.registrar.call(this.fn);
+      promise = promiseOf(this.registrar.call(this.fn));
     } catch (error) {
       this.fail(error);
     }
     // A run-once timer has done its work.
     if (this.handle?.active === false) this.leave();
-    return isThenable(result) ? result.then(undefined, this.fail) : undefined;
+    return promise?.catch(this.fail);
   };
 
   private readonly fail = (error: unknown): void => this.owner.report(this.name, error);

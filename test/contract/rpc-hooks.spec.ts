@@ -220,4 +220,17 @@ describe.each([0, 2])('processing hooks of RPC on %i loops', (loops) => {
     expect(await peer.send({ pattern: 'promise', data: 1, id: 'b' }).all('b')).toMatchObject([{ err }]);
     expect(await peer.send({ pattern: 'three', data: 1, id: 'c' }).all('c')).toHaveLength(3);
   });
+
+  it('C7: a start hook that calls done twice runs the handler once', async () => {
+    log = [];
+    const { port, server } = await serveRpc({ loops }, Traced);
+    server.setOnProcessingStartHook((async (_: unknown, __: unknown, done: () => Promise<void>) => {
+      await Promise.all([done(), done()]);
+      await done();
+    }) as never);
+    const peer = await RpcPeer.connect(port);
+    expect(await peer.send({ pattern: 'plain', data: 1, id: 'a' }).all('a')).toMatchObject([{ response: 2 }]);
+    expect(await peer.send({ pattern: 'plain', data: 2, id: 'b' }).all('b')).toMatchObject([{ response: 3 }]);
+    expect(log).toEqual(['- handler', '- handler']);
+  });
 });

@@ -1,7 +1,14 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { Controller, Logger, UseInterceptors, type NestInterceptor } from '@nestjs/common';
-import { EventPattern, Payload, RpcException } from '@nestjs/microservices';
-import { OnMessage } from 'nestjs-gev';
+import {
+  BadRequestException,
+  Controller,
+  Logger,
+  UseFilters,
+  UseInterceptors,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import { GevExceptionFilter, OnClose, OnConnect, OnMessage } from 'nestjs-gev';
 import { delay, Observable, of, tap } from 'rxjs';
 import { onCleanup } from '../kit/cleanup.js';
 import { Peer } from '../kit/peer.js';
@@ -33,6 +40,119 @@ it('N7: of two servers that share a controller each replies in order', async () 
   await until(() => conn.messagesReceived === 1);
   peer.write('fast');
   expect(await peer.text(8)).toBe('slowfast');
+});
+
+describe('log lines of handlers that fail', () => {
+  /** What Nest's own Logger is given. */
+  const nestLines = (): string[] => {
+    const logged: string[] = [];
+    const error = jest.spyOn(Logger.prototype, 'error').mockImplementation((line: unknown) => {
+      logged.push(String(line));
+    });
+    onCleanup(() => error.mockRestore());
+    return logged;
+  };
+
+  it('N6: @OnConnect, @OnMessage and @OnClose are logged once, by Nest if the error is unexpected', async () => {
+    const logged = nestLines();
+
+    @Controller()
+    class Failing {
+      @OnConnect()
+      connect(): void {
+        if (refusing) throw new Error('connect');
+      }
+
+      @OnMessage()
+      message(@Payload() data: Buffer): void {
+        throw data.toString() === 'meant' ? new RpcException('meant') : new Error('message');
+      }
+
+      @OnClose()
+      close(): void {
+        throw new Error('close');
+      }
+    }
+    let refusing = false;
+    const { port, lines, connections, connection } = await serve({ loops: 0 }, { controllers: [Failing] });
+    const peer = (await Peer.connect(port)).read();
+    peer.write('unexpected');
+    await connection();
+    await until(() => logged.length === 1);
+    peer.write('meant');
+    await until(() => lines.length === 1);
+    peer.socket.end();
+    await until(() => logged.length === 2);
+    refusing = true;
+    const refused = (await Peer.connect(port)).read();
+    await until(() => refused.closed && logged.length >= 3);
+    expect(connections).toHaveLength(1);
+    expect(logged.slice(0, 3)).toEqual(['Error: message', 'Error: close', 'Error: connect']);
+    expect(lines).toEqual([expect.stringMatching(/^Failing\.message failed on connection \d+ .*: meant$/)]);
+  });
+
+  it('N6: each handler has its own line a second, however its pattern is written', async () => {
+    nestLines();
+
+    @Controller()
+    class Failing {
+      @EventPattern('first')
+      first(@Payload() data: any): any {
+        throw new RpcException(`first fails ${data}`);
+      }
+
+      @EventPattern({ cmd: 'second', version: 2 })
+      second(@Payload() data: any): any {
+        throw new RpcException(`second fails ${data}`);
+      }
+    }
+    const { port, lines } = await serveRpc({ loops: 0 }, Failing);
+    const client = await RpcPeer.connect(port);
+    const patterns = ['first', { cmd: 'second', version: 2 }, { version: 2, cmd: 'second' }];
+    for (let index = 0; index < 300; index++) client.send({ pattern: patterns[index % 3], data: index });
+    client.send({ pattern: 'none', data: 1, id: '1' });
+    await client.all('1');
+    await until(() => lines.length >= 4);
+    expect(lines.slice(0, 2).sort()).toEqual([
+      expect.stringMatching(/^The handler of "first" failed on connection .*: first fails \d+$/),
+      expect.stringMatching(/^The handler of "\{\\"cmd\\":\\"second\\",.* failed on .*: second fails \d+$/),
+    ]);
+    const counts = lines.slice(2).map((line) => Number(/\((\d+) of this kind/.exec(line)?.[1]));
+    expect(counts.sort((a, b) => a - b)).toEqual([99, 199]);
+  });
+
+  it('N6: a thousand requests that fail are a few lines with GevExceptionFilter, and answers as ever', async () => {
+    const logged = nestLines();
+    const lines: string[] = [];
+    const write = (line: string): void => void lines.push(line);
+
+    @Controller()
+    @UseFilters(new GevExceptionFilter({ log: write, warn: write, error: write }))
+    class Failing {
+      @MessagePattern('unexpected')
+      unexpected(@Payload() data: number): never {
+        throw data % 2 === 0 ? new Error('it is down') : new BadRequestException('it is not');
+      }
+
+      @MessagePattern('meant')
+      meant(): never {
+        throw new RpcException('meant');
+      }
+    }
+    const { port, lines: ours } = await serveRpc({ loops: 0 }, Failing);
+    const client = await RpcPeer.connect(port);
+    client.send({ pattern: 'meant', data: 1, id: 'meant' });
+    expect(await client.all('meant')).toMatchObject([{ err: { status: 'error', message: 'meant' } }]);
+    for (let id = 0; id < 1000; id++) client.send({ pattern: 'unexpected', data: id, id: `${id}` });
+    const err = { status: 'error', message: 'Internal server error' };
+    expect(await client.all('999')).toMatchObject([{ err, isDisposed: true }]);
+    await until(() => client.packets.length === 1001 && lines.length >= 2);
+    expect(lines[0]).toMatch(/^The handler of "unexpected" failed on connection \d+ .*: it is down$/);
+    const counted = lines.map((line) => Number(/\((\d+) of this kind/.exec(line)?.[1] ?? 1));
+    expect(counted.reduce((sum, count) => sum + count)).toBe(1000);
+    expect(lines.length).toBeLessThan(20);
+    expect([logged, ours]).toEqual([[], []]);
+  });
 });
 
 describe('log lines', () => {

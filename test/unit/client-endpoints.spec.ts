@@ -42,6 +42,7 @@ function setUp(options: GevClientOptions = {}) {
   const statuses: string[] = [];
   const events: string[] = [];
   const lines: string[] = [];
+  const greeting: Link[] = [];
   const write = (line: string): void => void lines.push(line);
   const report = new ClientReport({ log: write, warn: write, error: write });
   report.on('connect', () => events.push('connect'));
@@ -67,6 +68,7 @@ function setUp(options: GevClientOptions = {}) {
     onLost: (link, error) => {
       for (const call of link.calls.values()) call.fail(error);
     },
+    greet: (link) => void greeting.push(link),
   });
   return {
     clock,
@@ -74,6 +76,7 @@ function setUp(options: GevClientOptions = {}) {
     statuses,
     events,
     lines,
+    greeting,
     report,
     endpoints,
     get reactor(): FakeClientReactor {

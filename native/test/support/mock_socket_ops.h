@@ -45,6 +45,7 @@ struct SocketOps {
   static ssize_t SendVector(int fd, const iovec* parts, int count) noexcept {
     return Kernel().Send(fd, parts, static_cast<std::size_t>(count));
   }
+  static int Unacknowledged(int fd) noexcept { return Kernel().Unacknowledged(fd); }
   static int Shutdown(int fd, int /*how*/) noexcept { return Kernel().Shutdown(fd); }
   static int Close(int fd) noexcept { return Kernel().Close(fd); }
   static int SetOption(int /*fd*/, int /*level*/, int /*name*/, const void* /*value*/,

@@ -1,8 +1,11 @@
-import { describe } from '../core/errors.js';
-import type { GevLogger } from '../core/options.js';
+import { describe } from './errors.js';
+import type { GevLogger } from './options.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 
 const WINDOW_MS = 1_000;
+/** Kinds told apart within a second. What is beyond shares one: a flood of kinds is limited, too. */
+const MAX_KINDS = 256;
+const OTHERS = 'others';
 
 interface Kind {
   readonly level: 'warn' | 'error';
@@ -20,21 +23,22 @@ export class ErrorLog {
   constructor(private readonly logger: GevLogger) {}
 
   /**
-   * @param kind what is rate-limited together; there must be few of them, so nothing a peer can choose
+   * @param kind what is rate-limited together
    * @param cause what was thrown: its message ends the line, its stack goes along
    */
   report(kind: string, level: 'warn' | 'error', message: string, cause?: unknown): void {
     const line = cause === undefined ? message : `${message}: ${describe(cause)}`;
-    const known = this.recent.get(kind);
+    const told = this.recent.has(kind) || this.recent.size < MAX_KINDS ? kind : OTHERS;
+    const known = this.recent.get(told);
     if (known !== undefined) {
       known.last = line;
       known.suppressed++;
       return;
     }
     this.write(level, line, cause);
-    this.recent.set(kind, { level, last: line, suppressed: 0 });
+    this.recent.set(told, { level, last: line, suppressed: 0 });
     // The line about the others is nobody's, and holds nobody's context meanwhile.
-    inFreshScope(() => setTimeout(() => this.reopen(kind), WINDOW_MS).unref());
+    inFreshScope(() => setTimeout(() => this.reopen(told), WINDOW_MS).unref());
   }
 
   private reopen(kind: string): void {
@@ -46,7 +50,7 @@ export class ErrorLog {
 
   private write(level: 'warn' | 'error', line: string, cause: unknown): void {
     try {
-      const stack = cause instanceof Error ? cause.stack : undefined;
+      const stack = stackOf(cause);
       if (level === 'warn') this.logger.warn(line);
       else if (stack === undefined) this.logger.error(line);
       else this.logger.error(line, stack);
@@ -56,10 +60,23 @@ export class ErrorLog {
   }
 }
 
+function stackOf(thrown: unknown): string | undefined {
+  try {
+    return thrown instanceof Error ? thrown.stack : undefined;
+  } catch {
+    return undefined; // nothing of it can be read
+  }
+}
+
 /** Text that a peer had a hand in, for a log line: nobody is to begin a line of his own, or to steer a terminal. */
 export function escapeControls(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (c) => `\\u${c.codePointAt(0)!.toString(16).padStart(4, '0')}`,
   );
+}
+
+/** A name that a peer may have chosen, in a log line: quoted, escaped and cut. */
+export function quote(name: string): string {
+  return escapeControls(JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name));
 }

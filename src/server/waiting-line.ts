@@ -1,0 +1,100 @@
+import { inFreshScope } from '../native/fresh-scope.js';
+import { MessageQueue } from './message-queue.js';
+import type { Turns, TurnTaker } from './turns.js';
+
+/** Whose messages wait, and what is done with them. */
+export interface LineOwner<Message> {
+  /** A message more may be handled at once. */
+  hasRoom(): boolean;
+  /** What came is still wanted; if not, what waits is dropped when its turn comes. */
+  readonly receives: boolean;
+  start(message: Message): void;
+  onDropped(count: number): void;
+  /** Messages wait, and there is no room for one. */
+  onNoRoom?(): void;
+  pauseReading(): void;
+  resumeReading(): void;
+}
+
+/**
+ * Messages of one connection that wait for their handlers: for room, or for the connection's turn. While too many wait,
+ * nothing more is read from the connection.
+ */
+export class WaitingLine<Message extends { readonly length: number }> implements TurnTaker {
+  private readonly queue: MessageQueue<Message>;
+  private paused = false;
+  private starting = false;
+
+  /** @param maxSize bytes (or code units) that may wait before reading pauses */
+  constructor(
+    protected readonly owner: LineOwner<Message>,
+    protected readonly turns: Turns,
+    maxSize: number,
+  ) {
+    this.queue = new MessageQueue(maxSize);
+  }
+
+  get length(): number {
+    return this.queue.length;
+  }
+
+  /** The message joins the end of the line. */
+  push(message: Message): void {
+    this.queue.push(message);
+    if (this.owner.hasRoom()) this.turns.join(this);
+    else this.owner.onNoRoom?.();
+    if (this.paused || !this.queue.full) return;
+    this.paused = true;
+    this.owner.pauseReading();
+  }
+
+  /** Something that made messages wait has ended. */
+  goOn(): void {
+    if (this.queue.length === 0 || this.starting) return; // whoever starts a handler that answers at once goes on
+    const { turns } = this;
+    while (this.mayStart() && turns.idle && turns.mayStart()) this.startNext();
+    if (this.mayStart()) turns.join(this);
+    else if (this.queue.length > 0) this.owner.onNoRoom?.();
+  }
+
+  takeTurn(): boolean {
+    if (this.mayStart()) this.startNext();
+    if (this.mayStart()) return true;
+    if (this.queue.length > 0) this.owner.onNoRoom?.();
+    return false;
+  }
+
+  /** Starts all that wait, whether there is room or not. */
+  startAll(): void {
+    while (this.queue.length > 0) this.startNext();
+  }
+
+  /** Nobody wants them any more. */
+  drop(): void {
+    const { length } = this.queue;
+    this.queue.clear();
+    if (length > 0) this.owner.onDropped(length);
+  }
+
+  private mayStart(): boolean {
+    return this.queue.length > 0 && this.owner.hasRoom();
+  }
+
+  private startNext(): void {
+    this.starting = true;
+    try {
+      // Not in the context of the message that has made room.
+      if (this.owner.receives) inFreshScope(() => this.owner.start(this.queue.shift()));
+      else this.drop();
+    } finally {
+      this.starting = false;
+      this.resume();
+    }
+  }
+
+  private resume(): void {
+    if (!this.paused || !this.queue.low) return;
+    this.paused = false;
+    this.owner.resumeReading();
+  }
+}
