@@ -39,6 +39,11 @@ export class ClientReport {
     this.listeners.emit('disconnect', endpoint.target, error);
   }
 
+  /** As {@link disconnected}, where the server had asked for it. */
+  left({ endpoint }: Link, error: GevConnectionLostError): void {
+    this.listeners.emit('disconnect', endpoint.target, error);
+  }
+
   reconnecting({ target }: Endpoint, delay: number): void {
     this.listeners.emit('reconnecting', target, delay);
   }

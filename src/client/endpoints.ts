@@ -7,7 +7,7 @@ import type { Reactor, ReactorHandler } from '../core/reactor.js';
 import { within } from '../core/within.js';
 import { Balancer } from './balancer.js';
 import type { ClientReport } from './client-report.js';
-import type { Clock } from './clock.js';
+import type { Clock } from '../core/clock.js';
 import { Dialer, type DialOutcome } from './dialer.js';
 import { Endpoint, type EndpointOwner } from './endpoint.js';
 import type { GevClientStatus, GevEndpointStats } from './gev.client.events.js';
@@ -36,6 +36,8 @@ export interface EndpointsSetup {
   onLost(link: Link, error: GevError): void;
   /** Has the server stop working on what is in flight on a connection, and fails that. Resolves when the server is told; undefined: it is. */
   abandonAll(link: Link, error: GevError): Promise<void> | undefined;
+  /** Asks whether somebody is there; the answer is for {@link Endpoints.greeted}. */
+  greet(link: Link): void;
 }
 
 /** How long the server may take to say whether it wants to hear of requests that are given up. */
@@ -88,7 +90,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   }
 
   get connections(): readonly GevConnection[] {
-    return this.all.flatMap((endpoint) => endpoint.links.map((link) => link.connection));
+    return this.all.flatMap((endpoint) => endpoint.all.map((link) => link.connection));
   }
 
   get queued(): number {
@@ -115,7 +117,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   /** Ends it all: what is in flight and what waits fails, output is flushed, the reactor stops. */
   async close(): Promise<void> {
     this.closed = true;
-    const links = this.all.flatMap((endpoint) => endpoint.links.splice(0));
+    const links = this.all.flatMap((endpoint) => endpoint.takeAll());
     for (const endpoint of this.all) endpoint.stop();
     this.arrange();
     this.setup.onStatus('disconnected');
@@ -218,6 +220,33 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     this.lose(link.connection, 'reset', new GevConnectionError('ETIMEDOUT', SILENT));
   }
 
+  greet(link: Link): void {
+    this.setup.greet(link);
+  }
+
+  /** Somebody answers on a new connection. */
+  greeted(link: Link): void {
+    link.endpoint.greeted(link);
+  }
+
+  /**
+   * The server asks for a connection to end. What is sent from now on goes elsewhere: to another endpoint, or to whoever
+   * listens there now.
+   */
+  leave(link: Link): void {
+    const { endpoint } = link;
+    if (this.closed || !endpoint.leave(link)) return;
+    this.arrange();
+    if (link.calls.size === 0) this.hangUp(link);
+    if (this.setup.options.reconnect !== false || this.waiting.size > 0) endpoint.beginForRequest();
+    if (this.balancer.empty) for (const each of this.all) each.beginForRequest();
+  }
+
+  /** The last reply has come on a connection that is to end. */
+  hangUp(link: Link): void {
+    link.connection.close();
+  }
+
   /** A connection brought what makes no sense: what follows makes none either. */
   refuse(link: Link, cause: unknown): void {
     this.setup.report.invalidReply(link, cause);
@@ -254,10 +283,21 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   private lose(connection: GevConnection, reason: CloseReason, cause = connection.closeError): void {
     const link = connection.scope as Link | undefined;
-    if (this.closed || link === undefined || !link.endpoint.drop(link)) return;
+    const was = this.closed ? undefined : link?.endpoint.drop(link);
+    if (link === undefined || was === undefined) return;
     const { endpoint } = link;
     const error = new GevConnectionLostError(endpoint.name, reason, { cause });
+    if (was === 'leaving') {
+      this.setup.report.left(link, error);
+      this.setup.onLost(link, error);
+      return;
+    }
     this.lastFailure = error;
+    if (was === 'greeting') {
+      link.greeting?.stop();
+      endpoint.beginForRequest();
+      return;
+    }
     this.arrange();
     if (this.balancer.empty) this.setup.onStatus('disconnected');
     this.setup.report.disconnected(link, error);

@@ -1,7 +1,7 @@
 import { GevTimeoutError } from '../core/client-errors.js';
 import type { ProcessHold } from '../core/process-hold.js';
 import { isThenable } from '../core/values.js';
-import type { Deadlines } from './deadlines.js';
+import type { Deadlines } from '../core/deadlines.js';
 import type { GevMetadata, GevRecordOptions } from './gev.record.js';
 import type { Link } from './link.js';
 import { Outgoing } from './outgoing.js';
@@ -16,6 +16,8 @@ export interface EventDispatchSetup {
   readonly hold: ProcessHold;
   readonly writer: PacketWriter;
   metadataOf(outgoing: Outgoing): GevMetadata | undefined;
+  /** Looks for a connection anew. To be called in its context. */
+  assign(outgoing: Outgoing): void;
 }
 
 /** One event on its way. */
@@ -43,7 +45,10 @@ export class EventDispatch extends Outgoing {
     try {
       const text = this.setup.writer.write(this.pattern, this.data, undefined, this.setup.metadataOf(this));
       if (!isThenable(text)) this.send(link, text);
-      else text.then((ready) => this.send(link, ready)).then(undefined, (error: unknown) => this.end(error));
+      else
+        text
+          .then((ready) => this.sendLater(link, ready))
+          .then(undefined, (error: unknown) => this.end(error));
     } catch (error) {
       this.end(error);
     }
@@ -61,6 +66,17 @@ export class EventDispatch extends Outgoing {
 
   private get timeout(): number {
     return this.options?.timeout ?? this.setup.requestTimeout;
+  }
+
+  private sendLater(link: Link, text: PacketText): void {
+    if (link.usable) this.send(link, text);
+    else this.sendElsewhere();
+  }
+
+  /** While its packet was made, the connection has closed, or was asked to. */
+  private sendElsewhere(): void {
+    this.setup.deadlines.add(this, this.timeout);
+    this.runInAsyncScope(() => this.setup.assign(this));
   }
 
   private send(link: Link, text: PacketText): void {

@@ -1,15 +1,15 @@
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type MsPattern, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { Observable, Subject, type Subscriber, type TeardownLogic } from 'rxjs';
-import { GevNotConnectedError } from '../core/client-errors.js';
+import { GevClientClosedError, GevNotConnectedError } from '../core/client-errors.js';
 import { boundObservable, ContainedObservable } from '../core/contained-observable.js';
 import { overrides } from '../core/overrides.js';
 import { ProcessHold } from '../core/process-hold.js';
 import { Reactor, type ReactorHandler } from '../core/reactor.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import { ClientReport } from './client-report.js';
-import { systemClock } from './clock.js';
-import { Deadlines } from './deadlines.js';
+import { systemClock } from '../core/clock.js';
+import { Deadlines } from '../core/deadlines.js';
 import { idleStats } from './endpoint.js';
 import { type ClientReactor, Endpoints } from './endpoints.js';
 import { EventDispatch } from './event-dispatch.js';
@@ -68,6 +68,10 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
       serializeResponse: (response) => this.serializeResponse(response) as unknown,
       onMalformed: (link, cause) => this.endpoints?.refuse(link, cause),
       onSilent: (link) => this.endpoints?.giveUp(link),
+      onGreeted: (link) => this.endpoints?.greeted(link),
+      onGoAway: (link) => this.endpoints?.leave(link),
+      onLastReply: (link) => this.endpoints?.hangUp(link),
+      assign: (outgoing) => this.assignAgain(outgoing),
       onFailure: (cause) => this.report.failure(cause),
     };
     this.calls = new PendingCalls(this.setup);
@@ -259,7 +263,14 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
       onText: (link, text) => this.calls.receive(link, text),
       onLost: (link, error) => this.calls.failAll(link, error),
       abandonAll: (link, error) => this.calls.abandonAll(link, error),
+      greet: (link) => this.calls.greet(link),
     });
+  }
+
+  /** What has lost its connection before it was sent. A client that was closed meanwhile is not to begin anew for it. */
+  private assignAgain(outgoing: Outgoing): void {
+    if (this.endpoints === undefined) outgoing.fail(new GevClientClosedError());
+    else this.endpoints.assign(outgoing);
   }
 
   /** What travels beside the data: of the record, and what a dispatch hook of Nest 12 adds. */

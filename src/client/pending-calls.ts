@@ -4,12 +4,13 @@ import { GevAbortedError, GevOverloadedError, GevTimeoutError } from '../core/cl
 import type { ProcessHold } from '../core/process-hold.js';
 import { isThenable } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
-import { CANCEL_PATTERN, HELLO_PATTERN, OVERLOADED } from '../protocol/nest-json.js';
+import { CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN, OVERLOADED } from '../protocol/nest-json.js';
 import { Call } from './call.js';
 import { Cancellation } from './cancellation.js';
-import type { Clock } from './clock.js';
-import type { Deadlines } from './deadlines.js';
+import type { Clock } from '../core/clock.js';
+import type { Deadlines } from '../core/deadlines.js';
 import type { GevMetadata, GevRecordOptions } from './gev.record.js';
+import { Greeting, type GreetingChannel } from './greeting.js';
 import type { Link } from './link.js';
 import type { Outgoing } from './outgoing.js';
 import { Probe, type ProbeChannel } from './probe.js';
@@ -34,6 +35,14 @@ export interface PendingCallsSetup {
   onMalformed(link: Link, cause: unknown): void;
   /** Not even a probe is answered. */
   onSilent(link: Link): void;
+  /** Somebody answers on a new connection. */
+  onGreeted(link: Link): void;
+  /** The server asks for the connection to end. */
+  onGoAway(link: Link): void;
+  /** The last reply has come on a connection that is to end. */
+  onLastReply(link: Link): void;
+  /** Looks for a connection anew. To be called in its context. */
+  assign(outgoing: Outgoing): void;
   /** A deserializer, or a subscriber, threw. */
   onFailure(cause: unknown): void;
 }
@@ -75,6 +84,19 @@ export class PendingCalls {
     }
   }
 
+  /** Asks whether somebody is there, before anything else is sent on a connection. */
+  greet(link: Link): void {
+    const channel: GreetingChannel = {
+      ask: () => this.ask(link),
+      onAnswer: () => {
+        link.greeting = undefined;
+        this.setup.onGreeted(link);
+      },
+      onSilent: () => this.setup.onSilent(link),
+    };
+    link.greeting = new Greeting(channel, this.setup.clock);
+  }
+
   fail(call: Call, error: unknown): void {
     if (call.settled) return;
     this.settle(call);
@@ -99,6 +121,7 @@ export class PendingCalls {
   /** Fails all that is in flight on a connection. */
   failAll(link: Link, error: unknown): void {
     link.probe?.stop();
+    link.greeting?.stop();
     for (const call of [...link.calls.values()]) {
       this.safely(() => this.fail(call, error));
     }
@@ -143,19 +166,21 @@ export class PendingCalls {
       this.setup.onMalformed(link, error);
       return;
     }
-    const reply = reader.read(value);
+    const reply = isGoAway(value) ? (value as Reply) : reader.read(value); // a deserializer may not know it
     if (link.backlog === undefined && !reader.isPromised(reply)) this.deliverReply(link, reply);
     else this.deliverInTurn(link, reply);
   }
 
-  private deliverReply(link: Link, { id, err, response, isDisposed }: Reply): void {
-    this.deliver(link, idOf(id), err, response, Boolean(isDisposed || err));
+  private deliverReply(link: Link, reply: Reply): void {
+    const { id, err, response, isDisposed } = reply;
+    if (isGoAway(reply)) this.setup.onGoAway(link);
+    else this.deliver(link, idOf(id), err, response, Boolean(isDisposed || err));
   }
 
   private deliver(link: Link, id: number, err: unknown, response: unknown, last: boolean): void {
     const call = link.calls.get(id);
     if (call === undefined) {
-      if (link.probe?.receive(id) === true) return;
+      if (link.probe?.receive(id) === true || link.greeting?.receive(id) === true) return;
       if (link.cancellation?.receive(id, err ? undefined : response, last) !== true) this.lateReplies++;
       return;
     }
@@ -204,16 +229,30 @@ export class PendingCalls {
   private sendLater(call: Call, link: Link, text: PromiseLike<PacketText>): void {
     text
       .then((ready) => {
-        if (!call.settled) link.connection.sendFrame(ready);
+        if (call.settled) return;
+        if (link.usable) link.connection.sendFrame(ready);
+        else this.sendElsewhere(call, link);
       })
       .then(undefined, (error: unknown) => this.fail(call, error));
+  }
+
+  /** While its packet was made, the connection was asked to end. */
+  private sendElsewhere(call: Call, link: Link): void {
+    call.link = undefined;
+    this.forget(call, link);
+    call.runInAsyncScope(() => this.setup.assign(call));
+  }
+
+  private forget(call: Call, link: Link): void {
+    link.calls.delete(call.id);
+    if (link.leaving && link.calls.size === 0) this.setup.onLastReply(link);
   }
 
   private settle(call: Call): void {
     call.settled = true;
     this.setup.hold.down();
     this.setup.deadlines.remove(call);
-    call.link?.calls.delete(call.id);
+    if (call.link !== undefined) this.forget(call, call.link);
     call.room?.leave(call);
     call.release?.();
   }
@@ -274,7 +313,7 @@ export class PendingCalls {
   /** Sends what nobody waits for; a connection that breaks meanwhile needs it no more. */
   private tell(link: Link, pattern: string, data: unknown, id: string | undefined): void {
     const send = (text: PacketText): void => {
-      if (link.usable) link.connection.sendFrame(text);
+      if (link.open) link.connection.sendFrame(text);
     };
     // It is about the connection: the request that is given up has nothing to do with it.
     inFreshScope(() =>
@@ -292,6 +331,12 @@ export class PendingCalls {
 function idOf(id: unknown): number {
   const number = typeof id === 'string' ? Number(id) : 0;
   return String(number) === id ? number : 0;
+}
+
+function isGoAway(packet: unknown): boolean {
+  if (typeof packet !== 'object' || packet === null) return false;
+  const { pattern, id } = packet as { readonly pattern?: unknown; readonly id?: unknown };
+  return pattern === GO_AWAY_PATTERN && id === undefined;
 }
 
 function isOverloaded(error: unknown): boolean {

@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { NativeAddress, NativeReactor } from '../native/binding.js';
 import { inFreshScope } from '../native/fresh-scope.js';
-import { Operation } from '../native/layout.js';
+import { Operation, READ_ON } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
 import type { GevAddress } from './address.js';
 import { closeReasonCode } from './close-reason.js';
@@ -203,9 +203,9 @@ export class Reactor implements ReactorLoopOwner {
     connection.close();
   }
 
-  /** After `onEnd`: no reply is pending any more. Flushes and closes, reason `peer` or `protocol`. */
+  /** After `onEnd`: no reply is pending any more. Flushes and closes, reason `peer`, `protocol` or why it was to leave. */
   finish(connection: GevConnection): void {
-    connection.closeFor('peer');
+    connection.finish();
   }
 
   /** Stops reading from a connection; what the kernel holds makes its peer wait. */
@@ -243,6 +243,15 @@ export class Reactor implements ReactorLoopOwner {
   quiesce(): Promise<void> {
     if (this.native === undefined) return Promise.resolve();
     return (this.quiescing ??= this.quiesceLoops());
+  }
+
+  /**
+   * Accepts what waits to be accepted, and nothing later. Resolves when every such connection was announced. Instead of
+   * {@link Reactor.quiesce}: reading goes on.
+   */
+  stopAccepting(): Promise<void> {
+    if (this.native === undefined) return Promise.resolve();
+    return (this.quiescing ??= this.quiesceLoops(READ_ON));
   }
 
   /** Closes every connection, reason `shutdown`, and gives up every dial; what is not closed after `timeout` ms is cut. */
@@ -462,22 +471,22 @@ export class Reactor implements ReactorLoopOwner {
     }
   }
 
-  private async quiesceLoops(): Promise<void> {
+  private async quiesceLoops(argument = 0): Promise<void> {
     const [accepting, ...others] = this.loops;
     // First the loop that accepts: it may still hand connections to the others.
-    await this.quiesceLoop(accepting!);
-    await Promise.all(others.map((loop) => this.quiesceLoop(loop)));
+    await this.quiesceLoop(accepting!, argument);
+    await Promise.all(others.map((loop) => this.quiesceLoop(loop, argument)));
   }
 
-  private quiesceLoop(loop: ReactorLoop): Promise<void> {
+  private quiesceLoop(loop: ReactorLoop, argument: number): Promise<void> {
     if (loop.abandoned) return Promise.resolve();
     const quiesced = loop.onceQuiesced();
-    loop.outbound.command(Operation.Quiesce);
+    loop.outbound.command(Operation.Quiesce, 0, 0, argument);
     return quiesced;
   }
 
-  /** Whether the last connection closed in time. */
-  private whenEmpty(timeout: number): Promise<boolean> {
+  /** @internal Whether the last connection closed in time, in ms. */
+  whenEmpty(timeout: number): Promise<boolean> {
     if (this.open.size === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
       const settle = (empty: boolean): void => {

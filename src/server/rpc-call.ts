@@ -9,8 +9,11 @@ import { INTERNAL_ERROR } from './nest-errors.js';
 import { type OverflowGate } from './overflow-gate.js';
 import type { RpcConnection } from './rpc-connection.js';
 
-/** How long a stream may go on that begins after its client has said FIN. */
-const STREAM_AFTER_END_MS = 1_000;
+/** How long a stream may go on that begins when nobody is to listen to it for long, and what ends it. */
+export interface StreamLimit {
+  readonly ms: number;
+  readonly error: unknown;
+}
 
 /** One request, from its handler to its last reply. It is a link in its connection's list of calls in flight. */
 export class RpcCall {
@@ -58,9 +61,9 @@ export class RpcCall {
     this.context.abort();
   }
 
-  /** The client has said FIN. One that does so in the midst of a stream is going away: Nest's clients close like that. */
-  hangUp(): void {
-    if (this.stream?.begun) this.expire({ status: 'error', message: 'The client has closed its side' });
+  /** Ends a stream in the midst of it with an error. One that has brought no value yet may still be a plain reply. */
+  endStream(error: unknown): void {
+    if (this.stream?.begun) this.expire(error);
   }
 
   /** Ends it with an error for the caller. */
@@ -155,15 +158,17 @@ class ReplyToStream {
   }
 
   private send(value: unknown): void {
-    if (!this.begun && this.owner.ended) this.hangUpSoon();
-    this.begun = true;
+    if (!this.begun) this.begin();
     // What could not be sent has ended the request with an error: nothing may follow.
     if (!this.cancelled && !this.owner.reply(this.call.id, 'value', value)) this.call.cancel();
   }
 
-  /** The client had said FIN before the first value: what ends soon is a reply, what does not has no listener. */
-  private hangUpSoon(): void {
-    const timer = setTimeout(() => this.call.hangUp(), STREAM_AFTER_END_MS).unref();
+  /** The first value: what ends soon behind it is a reply. */
+  private begin(): void {
+    this.begun = true;
+    const limit = this.owner.streamLimit;
+    if (limit === undefined) return;
+    const timer = setTimeout(() => this.call.endStream(limit.error), limit.ms).unref();
     this.subscription.add(() => clearTimeout(timer));
   }
 

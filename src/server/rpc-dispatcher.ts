@@ -77,6 +77,8 @@ export class RpcDispatcher {
   readonly work: Tally;
   readonly turns: Turns;
   readonly admission: Admission;
+  /** Handlers at work whose calls were cancelled: nobody waits for them. */
+  abandoned = 0;
   private readonly routes: (Route | null)[][] = [];
 
   constructor(private readonly setup: RpcSetup) {

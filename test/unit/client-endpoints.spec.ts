@@ -43,6 +43,7 @@ function setUp(options: GevClientOptions = {}) {
   const statuses: string[] = [];
   const events: string[] = [];
   const lines: string[] = [];
+  const greeting: Link[] = [];
   const write = (line: string): void => void lines.push(line);
   const report = new ClientReport({ log: write, warn: write, error: write });
   report.on('connect', () => events.push('connect'));
@@ -73,6 +74,7 @@ function setUp(options: GevClientOptions = {}) {
       for (const call of link.calls.values()) call.fail(error);
       return undefined;
     },
+    greet: (link) => void greeting.push(link),
   });
   return {
     clock,
@@ -80,6 +82,7 @@ function setUp(options: GevClientOptions = {}) {
     statuses,
     events,
     lines,
+    greeting,
     report,
     endpoints,
     get reactor(): FakeClientReactor {
