@@ -51,8 +51,7 @@ void Connection::Open(EventLoop& loop, std::uint32_t slot, Descriptor socket,
   remote_ = remote;
   dial_ = dial;
   // Of a Unix socket a receive call stops at descriptors, which nobody wants and the kernel closes.
-  tells_rest_ = !remote.is_unix();
-  stops_short_ = remote.is_unix();
+  stops_short_ = remote.is_unix() || !loop.short_reads_tell_the_end();
   Enter(State::kOpen);
   const ConnectionOptions& options = loop.options().connection;
   paused_ = options.start_paused;
@@ -234,18 +233,16 @@ void Connection::AwaitEnd() noexcept {
 std::size_t Connection::Receive(std::span<std::byte> room) noexcept {
   const bool fresh_edge = std::exchange(fresh_edge_, false);
   ssize_t result = 0;
-  int rest = -1;
   do {
-    result = tells_rest_ ? SocketOps::ReceiveWithRest(fd(), room.data(), room.size(), rest)
-                         : SocketOps::Receive(fd(), room.data(), room.size());
+    result = SocketOps::Receive(fd(), room.data(), room.size());
   } while (result == -EINTR);
   if (result > 0) {
     const auto count = static_cast<std::size_t>(result);
     loop_->CountReceived(count);
-    // The next byte of a stream that is empty is a new edge (epoll(7)); of bytes left in it, or of
-    // a hang-up, nobody would speak again. That less came than was asked for does not make it
-    // empty: calls may stop at urgent data, or somebody between us and the kernel cut them short.
-    if (count < room.size() && rest == 0 && !hangup_ && !stops_short_) readable_ = false;
+    // A stream that gave less than was asked for is empty, and its next byte is a new edge
+    // (epoll(7)). A hang-up has no further edge, and a call that stops at urgent data has left
+    // some.
+    if (count < room.size() && !hangup_ && !stops_short_) readable_ = false;
     return count;
   }
   readable_ = false;

@@ -186,8 +186,7 @@ class Connection final : public TimerTarget {
   bool writable_ = true;          // the last write was taken whole
   bool fresh_edge_ = false;       // an edge, and nothing received since
   bool hangup_ = false;           // the poller saw FIN or a failure: read to the end
-  bool tells_rest_ = false;       // received bytes come with the word of what is left
-  bool stops_short_ = false;      // a receive call may stop before the end: at urgent data
+  bool stops_short_ = false;      // a receive call may leave bytes behind: read until EAGAIN
   bool paused_ = false;           // by the application
   bool admitted_ = true;          // has been resumed, where it began paused
   bool over_high_water_ = false;  // reading pauses until low water

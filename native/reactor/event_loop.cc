@@ -33,7 +33,8 @@ EventLoop::EventLoop(LoopOptions options, LoopHandler& handler)
       now_(MonotonicNow()),
       wheel_(TickAt(now_)),
       timers_(*this),
-      connector_(*this) {}
+      connector_(*this),
+      short_reads_tell_the_end_(SocketOps::ShortReadsTellTheEnd()) {}
 
 EventLoop::~EventLoop() {
   // Timers live in the connections: leave the wheel before either goes.

@@ -127,6 +127,7 @@ class EventLoop {
   void OnConnectionClosed() noexcept;
   /// Bytes that the connection being served may read in this turn, to keep or to drop.
   [[nodiscard]] std::size_t ReadShare() const noexcept;
+  [[nodiscard]] bool short_reads_tell_the_end() const noexcept { return short_reads_tell_the_end_; }
   void CountReceived(std::size_t bytes) noexcept { received_ += bytes; }
   void OnFinalReadDone() noexcept { --final_reads_; }
   /// Told to the handler at the end of a turn: a failure may come from a task, outside its events.
@@ -156,6 +157,7 @@ class EventLoop {
   ConnectionTable table_;
   std::unique_ptr<Acceptor> acceptor_;
   Connector connector_;
+  const bool short_reads_tell_the_end_;
   std::vector<Connection*> ready_;    // to be served this turn or the next
   std::vector<Connection*> serving_;  // scratch of ServeReady()
   std::vector<std::byte> scratch_;

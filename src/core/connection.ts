@@ -392,18 +392,18 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.command(Operation.RefuseInput);
   }
 
-  /** @internal */
-  handleMessage(data: Buffer): void {
+  /** @internal Returns whether handlers get it, too: a subscriber may have closed the connection. */
+  handleMessage(data: Buffer): boolean {
     this.received += data.length;
     this.receivedMessages++;
-    this.messages?.next(data);
+    return this.messages === undefined || this.tell(this.messages, data);
   }
 
-  /** @internal */
-  handleText(text: string, length: number): void {
+  /** @internal As {@link handleMessage}. */
+  handleText(text: string, length: number): boolean {
     this.received += length;
     this.receivedMessages++;
-    this.messages?.next(Buffer.from(text));
+    return this.messages === undefined || this.tell(this.messages, Buffer.from(text));
   }
 
   /** @internal Its idle timeout has passed: it ends, unless it is owed a reply. */
@@ -460,6 +460,11 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   /** @internal A function of the application that was called for this connection has thrown. */
   reportFailure(culprit: string, error: unknown): void {
     this.owner.reportFailure(culprit, error, this);
+  }
+
+  private tell(messages: EventSource<Buffer>, data: Buffer): boolean {
+    messages.next(data);
+    return this.receives;
   }
 
   private makeCloseError(): GevError {

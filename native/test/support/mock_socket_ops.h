@@ -37,11 +37,7 @@ struct SocketOps {
   static ssize_t Peek(int fd, void* buffer, std::size_t size) noexcept {
     return Kernel().Peek(fd, buffer, size);
   }
-  static int TellRest(int /*fd*/) noexcept { return 0; }
-  static ssize_t ReceiveWithRest(int fd, void* buffer, std::size_t size, int& rest) noexcept {
-    rest = 0;
-    return Kernel().Receive(fd, buffer, size);
-  }
+  static bool ShortReadsTellTheEnd() noexcept { return true; }
   static ssize_t Send(int fd, const void* data, std::size_t size) noexcept {
     const iovec whole{const_cast<void*>(data), size};
     return Kernel().Send(fd, &whole, 1);
