@@ -236,7 +236,7 @@ void EventLoop::BeginFinalRead(Connection& connection) {
 
 // Whoever has not been announced is on the ready list for it.
 bool EventLoop::AllAnnounced() const noexcept {
-  return std::none_of(ready_.begin(), ready_.end(), [](const Connection* connection) {
+  return std::ranges::none_of(ready_, [](const Connection* connection) {
     return (connection->pending_ & Connection::kOpenEvent) != 0;
   });
 }

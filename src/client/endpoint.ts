@@ -37,6 +37,7 @@ export class Endpoint {
 
   private readonly reconnect: Reconnect;
   private attempting = false;
+  private neededAgain = false; // since the attempt under way began
   private readonly ejection: Ejection;
   private losses = 0; // not made good yet
   private departs = false; // it has asked a connection to end: what is made since may end unseen
@@ -98,15 +99,21 @@ export class Endpoint {
     inFreshScope(() => {
       void this.owner.connect(this.target, missing, done).then(() => {
         this.attempting = false;
+        if (this.neededAgain) this.beginForRequest();
+        this.neededAgain = false;
         this.owner.onAttemptEnded(this);
       });
     });
   }
 
-  /** A request needs a connection: as {@link Endpoint.begin}, in a moment if the last attempt began but now. */
+  /**
+   * A request needs a connection: as {@link Endpoint.begin}, in a moment if the last attempt began but now, and after the
+   * one under way if that, too, leaves something missing.
+   */
   beginForRequest(): void {
-    if (this.attempting || this.missing === 0) return;
-    this.reconnect.hasten(() => this.begin());
+    if (this.missing === 0) return;
+    if (this.attempting) this.neededAgain = true;
+    else this.reconnect.hasten(() => this.begin());
   }
 
   /** Dials what is missing in a while. */

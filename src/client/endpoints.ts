@@ -313,7 +313,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   private settle(): void {
     if (this.closed || !this.balancer.empty || this.trying) return;
     // A request that was never sent is not to hear that it may have been handled.
-    const unsent = this.lastFailure instanceof GevConnectionLostError;
+    const unsent = this.lastFailure === undefined || this.lastFailure instanceof GevConnectionLostError;
     this.dismiss(unsent ? this.notConnected() : this.lastFailure, this.setup.options.offlineQueue);
     if (this.wanted || this.trying) return;
     this.setup.onStatus('disconnected');

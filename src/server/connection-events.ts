@@ -150,9 +150,9 @@ export class ConnectionEvents implements ReactorHandler {
     }
   }
 
-  /** What peers send from now on is not taken. */
-  stopReading(): void {
-    for (const scope of this.scopes) scope.pauseReading();
+  /** Peers that go on sending hear FIN as soon as they are owed nothing, quiet or not. */
+  finishSoon(): void {
+    for (const scope of this.scopes) scope.finishSoon();
   }
 
   /** From now on streams that begin are ended `ms` after their first value, and those that go on by {@link endStreams}. */

@@ -158,8 +158,13 @@ export class ConnectionScope implements LineOwner<Buffer> {
 
   /** Nothing more comes, as the peer has sent FIN or nonsense: the connection ends with the last reply. */
   end(): void {
-    this.ended = true;
     this.rpc?.end();
+    this.finishSoon();
+  }
+
+  /** The connection ends with the last reply that is owed. */
+  finishSoon(): void {
+    this.ended = true;
     this.finishWhenDone();
   }
 

@@ -7,9 +7,9 @@ import type { ConnectionEvents } from './connection-events.js';
 const LEAST_CLOSE_MS = 100;
 /** Of the time there is, how much may pass until the last of many peers has been asked to go. */
 const LEAVING_SHARE = 0.25;
-/** How much of it, and how long at most, is left for replies to what was read from peers that go on sending. */
-const REPLY_SHARE = 0.1;
-const REPLY_MS = 1_000;
+/** How much of it, and how long at most, is left to find a moment for FIN with peers that are never quiet. */
+const LAST_SHARE = 0.1;
+const LAST_MS = 1_000;
 
 /**
  * Brings a server that runs to rest: accepts no more, lets handlers at work answer, closes every connection with its
@@ -42,6 +42,7 @@ async function sendAway(reactor: Reactor, events: ConnectionEvents, left: () => 
   await within(reactor.stopAccepting(), left());
   await events.leave(left() * LEAVING_SHARE);
   const rest = left();
-  if (await reactor.whenEmpty(rest - Math.min(rest * REPLY_SHARE, REPLY_MS))) return;
-  events.stopReading();
+  if (await reactor.whenEmpty(rest - Math.min(rest * LAST_SHARE, LAST_MS))) return;
+  events.finishSoon();
+  await reactor.whenEmpty(left());
 }

@@ -116,7 +116,7 @@ describe.each([0, 2])('going away on %i loops', (loops) => {
     expect(peer.peer.events).toEqual(['end', 'close']);
   });
 
-  it('D2: shortly before drainTimeout nothing more is read, so that what was is answered, and it ends', async () => {
+  it('D2: shortly before drainTimeout a peer that is never quiet hears FIN as soon as it is owed nothing', async () => {
     const service = await start({ drainTimeout: 2_000 });
     const peer = await RpcPeer.connect(service.port);
     await service.connection();
@@ -144,6 +144,20 @@ describe.each([0, 2])('going away on %i loops', (loops) => {
       expect(peer.of(undefined)).toEqual([GO_AWAY]);
     }
     await until(() => closed.done);
+  });
+
+  it('D2: of many peers a hundred are told at a time, so that they do not all come back at once', async () => {
+    const service = await start();
+    const peers: RpcPeer[] = [];
+    const told: number[] = [];
+    for (let index = 0; index < 350; index++) peers.push(await RpcPeer.connect(service.port));
+    for (const { peer } of peers) peer.socket.once('data', () => told.push(performance.now()));
+    await until(() => service.server.connections.size === peers.length);
+    const closed = closing(service);
+    await until(() => closed.done);
+    expect(told.length).toBe(peers.length);
+    // Three pauses of 10 ms lie between the first and the last; this process may have slept through two of them.
+    expect(told.at(-1)! - told[0]!).toBeGreaterThanOrEqual(9);
   });
 
   it("D2: Nest's client takes no notice of it, and gets its replies", async () => {
