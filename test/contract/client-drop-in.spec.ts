@@ -6,10 +6,12 @@ import { serveEcho } from '../kit/frames.js';
 import { clientOf, Subscriber } from '../kit/rpc-client.js';
 import { settled, until } from '../kit/until.js';
 
+type Client = Pick<ClientTCP, 'connect' | 'on'> & { close(): unknown };
+
 const ignore = (): void => undefined;
 const logger = { log: ignore, warn: ignore, error: ignore };
 
-const clients: Record<string, (port: number) => Pick<ClientTCP, 'connect' | 'close' | 'on'>> = {
+const clients: Record<string, (port: number) => Client> = {
   ClientTCP: (port) => new ClientTCP({ host: '127.0.0.1', port }),
   GevClient: (port) =>
     new GevClient({ host: '127.0.0.1', port, loops: 0, logger, reconnect: false }) as never,
@@ -23,7 +25,7 @@ async function freePort(): Promise<number> {
 }
 
 describe.each(Object.keys(clients))('a %s', (name) => {
-  const make = (port: number): Pick<ClientTCP, 'connect' | 'close' | 'on'> => {
+  const make = (port: number): Client => {
     const client = clients[name]!(port);
     onCleanup(() => client.close());
     return client;
