@@ -60,7 +60,7 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   /** Runs a request's handler and replies what it returns. */
   call(handler: NestHandler, id: unknown, data: unknown, context: GevContext): void {
     if (this.expired) {
-      this.reply(id, 'error', this.expiry);
+      this.reply(id, 'error', { ...(this.expiry as object), retryable: true }); // it was not begun
       return;
     }
     if (this.scope.closed || this.line.takeCancelled(id)) return;
