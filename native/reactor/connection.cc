@@ -19,7 +19,7 @@ constexpr std::size_t kVectorLimit = 64;               // parts a sendmsg
 constexpr Nanoseconds kRetryDelay = FromMilliseconds(10);
 // Between FIN and the first look whether it is acknowledged, and between two looks. A peer that
 // answers with its own FIN does so within the first.
-constexpr Nanoseconds kAcknowledgeDelay = FromMilliseconds(100);
+constexpr Nanoseconds kAcknowledgeDelay = FromMilliseconds(50);
 
 /// The arrows of the picture in the header, and those of the slot.
 [[maybe_unused]] bool IsTransition(Connection::State from, Connection::State to) noexcept {

@@ -154,6 +154,11 @@ export class ConnectionEvents implements ReactorHandler {
     for (const scope of this.scopes) scope.finishSoon();
   }
 
+  /** What peers send from now on is not taken. */
+  stopReading(): void {
+    for (const scope of this.scopes) scope.pauseReading();
+  }
+
   /** From now on streams that begin are ended `ms` after their first value, and those that go on by {@link endStreams}. */
   limitStreams(ms: number): void {
     this.streamLimit = { ms, error: SHUTTING_DOWN };

@@ -7,7 +7,10 @@ import { within } from './tally.js';
 const LEAST_CLOSE_MS = 100;
 /** Of the time there is, how much may pass until the last of many peers has been asked to go. */
 const LEAVING_SHARE = 0.25;
-/** How much of it, and how long at most, is left to find a moment for FIN with peers that are never quiet. */
+/**
+ * How much of it, and how long at most, is left to find a moment for FIN with peers that are never quiet: when they are owed
+ * nothing, and if half of that has brought none, when what was read by then is answered.
+ */
 const LAST_SHARE = 0.1;
 const LAST_MS = 1_000;
 
@@ -44,5 +47,7 @@ async function sendAway(reactor: Reactor, events: ConnectionEvents, left: () => 
   const rest = left();
   if (await reactor.whenEmpty(rest - Math.min(rest * LAST_SHARE, LAST_MS))) return;
   events.finishSoon();
+  if (await reactor.whenEmpty(left() / 2)) return;
+  events.stopReading();
   await reactor.whenEmpty(left());
 }

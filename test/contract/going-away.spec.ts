@@ -29,6 +29,13 @@ class Work {
     return data;
   }
 
+  @MessagePattern('slow')
+  async slow(@Payload() data: string): Promise<string> {
+    begun.push(data);
+    await pause(30);
+    return data;
+  }
+
   @MessagePattern('ticks')
   ticks(@Payload() every: number): Observable<number> {
     begun.push('ticks');
@@ -130,6 +137,22 @@ describe.each([0, 2])('going away on %i loops', (loops) => {
     const answered = peer.packets.filter((packet) => packet.id !== undefined);
     expect(answered.map((packet) => packet.id)).toEqual(answered.map((_, index) => index + 1));
     expect(answered.every((packet) => packet.response === 1)).toBe(true);
+  });
+
+  it('D2: from one that is always owed something nothing is read at last, and what was read is answered', async () => {
+    await eventually(3, async () => {
+      const service = await start({ drainTimeout: 3_000 });
+      const peer = await RpcPeer.connect(service.port);
+      let id = 0;
+      const timer = setInterval(() => peer.send({ pattern: 'slow', data: 'x', id: ++id }), 5);
+      await until(() => begun.length > 0);
+      await service.close();
+      clearInterval(timer);
+      await until(() => peer.peer.closed);
+      expect(peer.packets.filter(({ err }) => err !== undefined)).toEqual([]);
+      expect(peer.packets.filter(({ response }) => response === 'x').length).toBe(begun.length);
+      expect(begun.length).toBeLessThan(id);
+    });
   });
 
   it('D1: a connection that the kernel holds when the server stops is told, and served', async () => {
