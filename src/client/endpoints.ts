@@ -2,7 +2,9 @@ import { GevClientClosedError, GevConnectionLostError, GevNotConnectedError } fr
 import type { CloseReason } from '../core/close-reason.js';
 import type { GevConnection } from '../core/connection.js';
 import { GevConnectionError, type GevError } from '../core/errors.js';
+import type { ProcessHold } from '../core/process-hold.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
+import { within } from '../core/within.js';
 import { Balancer } from './balancer.js';
 import type { ClientReport } from './client-report.js';
 import type { Clock } from '../core/clock.js';
@@ -15,22 +17,31 @@ import type { Outgoing } from './outgoing.js';
 import { WaitingRoom } from './waiting-room.js';
 
 /** What a client uses of its reactor. */
-export type ClientReactor = Pick<Reactor, 'start' | 'dial' | 'finish' | 'closeAll' | 'stop'>;
+export type ClientReactor = Pick<
+  Reactor,
+  'start' | 'dial' | 'finish' | 'closeAll' | 'stop' | 'ref' | 'unref'
+>;
 
 /** What {@link Endpoints} needs, and whom it tells. */
 export interface EndpointsSetup {
   readonly options: ResolvedGevClientOptions;
   readonly clock: Clock;
+  /** Keeps the process alive for what is under way. */
+  readonly hold: ProcessHold;
   readonly report: ClientReport;
   createReactor(handler: ReactorHandler): ClientReactor;
   onStatus(status: GevClientStatus): void;
   onText(link: Link, text: string): void;
   /** Fails what is in flight on a connection that is gone. */
   onLost(link: Link, error: GevError): void;
+  /** Has the server stop working on what is in flight on a connection, and fails that. Resolves when the server is told; undefined: it is. */
+  abandonAll(link: Link, error: GevError): Promise<void> | undefined;
   /** Asks whether somebody is there; the answer is for {@link Endpoints.greeted}. */
   greet(link: Link): void;
 }
 
+/** How long the server may take to say whether it wants to hear of requests that are given up. */
+const TELL_MS = 500;
 /** How long output may take to be flushed when the client closes, and the server to say FIN. */
 const CLOSE_MS = 1_000;
 /** How long, where nothing is left to be flushed: a server that still owes replies holds its FIN back for them. */
@@ -90,6 +101,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   connectAny(): Promise<void> {
     if (this.balancer.pick() !== undefined) return Promise.resolve();
     return new Promise((resolve, reject) => {
+      this.setup.hold.up();
       this.connecting.push({ resolve, reject });
       for (const endpoint of this.all) endpoint.begin();
     });
@@ -110,12 +122,14 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     this.arrange();
     this.setup.onStatus('disconnected');
     const error = new GevClientClosedError();
-    const flushed = links.every(({ connection }) => connection.bufferedBytes === 0);
-    for (const link of links) {
-      link.connection.close();
-      this.setup.onLost(link, error);
+    if (this.running !== undefined) {
+      this.setup.hold.detach(this.running);
+      this.running.ref(); // until all is said
     }
+    const telling = links.map((link) => this.hangUpAfterwards(link, this.setup.abandonAll(link, error)));
     this.dismiss(error, 0);
+    await Promise.all(telling);
+    const flushed = links.every(({ connection }) => connection.bufferedBytes === 0);
     const reactor = await this.starting?.catch(() => undefined);
     await reactor?.closeAll(flushed ? LINGER_MS : CLOSE_MS);
     await reactor?.stop();
@@ -165,7 +179,10 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     this.setup.report.connected(link, again);
     const { connecting } = this;
     this.connecting = [];
-    for (const { resolve } of connecting) resolve();
+    for (const { resolve } of connecting) {
+      this.setup.hold.down();
+      resolve();
+    }
     for (const outgoing of this.waiting.dismiss(0)) {
       this.safely(() => outgoing.runInAsyncScope(() => this.assign(outgoing)));
     }
@@ -245,6 +262,15 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     return this.all.some((endpoint) => endpoint.trying);
   }
 
+  /** Closes a connection when the server was told what is given up on it, at once if nothing is. */
+  private async hangUpAfterwards({ connection }: Link, told: Promise<void> | undefined): Promise<void> {
+    if (told !== undefined) {
+      const ended = new Promise((resolve) => connection.closed$.subscribe(resolve));
+      await within(Promise.race([told, ended]), TELL_MS);
+    }
+    connection.close();
+  }
+
   private assignLater(outgoing: Outgoing): void {
     if (this.closed) {
       outgoing.fail(new GevClientClosedError());
@@ -302,7 +328,10 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   private dismiss(error: unknown, kept: number): void {
     const { connecting } = this;
     this.connecting = [];
-    for (const { reject } of connecting) reject(error);
+    for (const { reject } of connecting) {
+      this.setup.hold.down();
+      reject(error);
+    }
     for (const outgoing of this.waiting.dismiss(kept)) this.safely(() => outgoing.fail(error));
   }
 
@@ -337,6 +366,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
       throw error;
     }
     this.running = reactor;
+    this.setup.hold.attach(reactor);
     return reactor;
   }
 

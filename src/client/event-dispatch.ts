@@ -1,4 +1,5 @@
 import { GevTimeoutError } from '../core/client-errors.js';
+import type { ProcessHold } from '../core/process-hold.js';
 import { isThenable } from '../core/values.js';
 import type { Deadlines } from '../core/deadlines.js';
 import type { GevMetadata, GevRecordOptions } from './gev.record.js';
@@ -11,6 +12,8 @@ export interface EventDispatchSetup {
   /** How long an event may wait for a connection, in ms; 0: without end. */
   readonly requestTimeout: number;
   readonly deadlines: Deadlines<Outgoing>;
+  /** Keeps the process alive until the event has gone. */
+  readonly hold: ProcessHold;
   readonly writer: PacketWriter;
   metadataOf(outgoing: Outgoing): GevMetadata | undefined;
   /** Looks for a connection anew. To be called in its context. */
@@ -33,6 +36,7 @@ export class EventDispatch extends Outgoing {
     private readonly settle: (error?: Error) => void,
   ) {
     super(pattern, data, options);
+    setup.hold.up();
     setup.deadlines.add(this, this.timeout);
   }
 
@@ -82,6 +86,7 @@ export class EventDispatch extends Outgoing {
   private end(error?: unknown): void {
     if (this.settled) return;
     this.settled = true;
+    this.setup.hold.down();
     this.runInAsyncScope(this.settle, undefined, error);
   }
 }

@@ -4,6 +4,7 @@ import { Observable, Subject, type Subscriber, type TeardownLogic } from 'rxjs';
 import { GevClientClosedError, GevNotConnectedError } from '../core/client-errors.js';
 import { boundObservable, ContainedObservable } from '../core/contained-observable.js';
 import { overrides } from '../core/overrides.js';
+import { ProcessHold } from '../core/process-hold.js';
 import { Reactor, type ReactorHandler } from '../core/reactor.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import { ClientReport } from './client-report.js';
@@ -43,6 +44,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
   private readonly report: ClientReport;
   private readonly setup: PendingCallsSetup;
   private readonly calls: PendingCalls;
+  private readonly hold = new ProcessHold();
   private endpoints: Endpoints | undefined;
   private closing: Promise<void> | undefined;
 
@@ -58,6 +60,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
       requestTimeout,
       deadlines: new Deadlines<Outgoing>(systemClock, (outgoing) => this.expire(outgoing)),
       clock: systemClock,
+      hold: this.hold,
       writer: new PacketWriter(serializer),
       reader: new ReplyReader(this.deserializer, deserializer !== undefined),
       metadataOf: (outgoing) => this.metadataOf(outgoing),
@@ -94,8 +97,8 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
   }
 
   /**
-   * Fails what is in flight or waits with a {@link GevClientClosedError}, flushes what was sent, closes every connection
-   * and stops the reactor. Harmless when repeated; the next request, or `connect()`, begins anew.
+   * Fails what is in flight or waits with a {@link GevClientClosedError} and has a {@link GevServer} stop working on it,
+   * flushes what was sent, closes every connection and stops the reactor. Harmless when repeated; the next request, or `connect()`, begins anew.
    */
   override close(): Promise<void> {
     const { endpoints } = this;
@@ -253,11 +256,13 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     return new Endpoints({
       options: this.options,
       clock: systemClock,
+      hold: this.hold,
       report: this.report,
       createReactor: (handler) => this.createReactor(this.options, handler),
       onStatus: (status) => inFreshScope(() => this._status$.next(status)),
       onText: (link, text) => this.calls.receive(link, text),
       onLost: (link, error) => this.calls.failAll(link, error),
+      abandonAll: (link, error) => this.calls.abandonAll(link, error),
       greet: (link) => this.calls.greet(link),
     });
   }

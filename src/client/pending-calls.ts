@@ -1,9 +1,10 @@
 import type { Subscriber } from 'rxjs';
 import { onAbort } from '../core/abort-listeners.js';
 import { GevAbortedError, GevOverloadedError, GevTimeoutError } from '../core/client-errors.js';
+import type { ProcessHold } from '../core/process-hold.js';
+import { isThenable } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import { CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN, OVERLOADED } from '../protocol/nest-json.js';
-import { isThenable } from '../core/values.js';
 import { Call } from './call.js';
 import { Cancellation } from './cancellation.js';
 import type { Clock } from '../core/clock.js';
@@ -22,6 +23,8 @@ export interface PendingCallsSetup {
   readonly requestTimeout: number;
   readonly deadlines: Deadlines<Outgoing>;
   readonly clock: Clock;
+  /** Keeps the process alive for what is under way. */
+  readonly hold: ProcessHold;
   readonly writer: PacketWriter;
   readonly reader: ReplyReader;
   metadataOf(outgoing: Outgoing): GevMetadata | undefined;
@@ -60,6 +63,7 @@ export class PendingCalls {
     options: GevRecordOptions | undefined,
   ): Call {
     const call = new Call(this, subscriber, pattern, data, options);
+    this.setup.hold.up();
     this.setup.deadlines.add(call, options?.timeout ?? this.setup.requestTimeout);
     if (options?.signal !== undefined) this.watch(call, options.signal);
     return call;
@@ -121,6 +125,21 @@ export class PendingCalls {
     for (const call of [...link.calls.values()]) {
       this.safely(() => this.fail(call, error));
     }
+  }
+
+  /**
+   * The client closes: tells the server that nobody waits for what is in flight on a connection, and fails it. Resolves when
+   * all was said, or the server does not want to hear it; undefined where nothing is left to be said.
+   */
+  abandonAll(link: Link, error: unknown): Promise<void> | undefined {
+    // The last first: those that wait at the server are not to begin in the place of others.
+    const ids = [...link.calls.keys()].reverse();
+    if (ids.length > 0 && link.usable) {
+      const cancellation = this.cancellationOf(link);
+      for (const id of ids) cancellation.cancel(id);
+    }
+    this.failAll(link, error);
+    return link.cancellation?.settled();
   }
 
   /** A frame has come. */
@@ -231,6 +250,7 @@ export class PendingCalls {
 
   private settle(call: Call): void {
     call.settled = true;
+    this.setup.hold.down();
     this.setup.deadlines.remove(call);
     if (call.link !== undefined) this.forget(call, call.link);
     call.room?.leave(call);
@@ -292,17 +312,18 @@ export class PendingCalls {
 
   /** Sends what nobody waits for; a connection that breaks meanwhile needs it no more. */
   private tell(link: Link, pattern: string, data: unknown, id: string | undefined): void {
-    // It is about the connection: the request that is given up has nothing to do with it.
-    void inFreshScope(() => this.write(link, pattern, data, id));
-  }
-
-  private async write(link: Link, pattern: string, data: unknown, id: string | undefined): Promise<void> {
-    try {
-      const text = await this.setup.writer.write(pattern, data, id, undefined);
+    const send = (text: PacketText): void => {
       if (link.open) link.connection.sendFrame(text);
-    } catch (error) {
-      this.setup.onFailure(error);
-    }
+    };
+    // It is about the connection: the request that is given up has nothing to do with it.
+    inFreshScope(() =>
+      this.safely(() => {
+        const text = this.setup.writer.write(pattern, data, id, undefined);
+        if (isThenable(text))
+          text.then(send).then(undefined, (error: unknown) => this.setup.onFailure(error));
+        else send(text);
+      }),
+    );
   }
 }
 

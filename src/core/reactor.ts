@@ -108,6 +108,7 @@ export class Reactor implements ReactorLoopOwner {
   private stopped = false;
   private flushScheduled = false;
   private refusedSends = 0;
+  private referenced = true;
   private quiescing: Promise<void> | undefined;
   private readonly whenEmptied = new Set<() => void>();
 
@@ -180,6 +181,16 @@ export class Reactor implements ReactorLoopOwner {
   /** Where it listens; null before and after. */
   address(): GevAddress | null {
     return this.bound;
+  }
+
+  /** Has it keep the process alive while it runs, as it does unless {@link Reactor.unref} was called. */
+  ref(): void {
+    this.hold(true);
+  }
+
+  /** The process may end although the reactor runs, whatever connections and timers it has. */
+  unref(): void {
+    this.hold(false);
   }
 
   /** Opens the gate of a connection: it becomes `open` and is read from. */
@@ -407,8 +418,15 @@ export class Reactor implements ReactorLoopOwner {
     this.begin(native);
   }
 
+  private hold(hold: boolean): void {
+    if (hold === this.referenced) return;
+    this.referenced = hold;
+    this.native?.hold(hold);
+  }
+
   private begin(native: NativeReactor): void {
     this.native = native;
+    if (!this.referenced) native.hold(false);
     this.timers = new ReactorTimers(this.loops[0]!.outbound, (error) => this.reportFailure('A timer', error));
   }
 

@@ -6,6 +6,7 @@ import { type GevConnection, nameOf } from '../core/connection.js';
 import { codeOf, type GevError, GevHandlerError } from '../core/errors.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
 import { typeName } from '../core/values.js';
+import { within } from '../core/within.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import type { ConnectionAges } from './connection-ages.js';
 import { ConnectionScope } from './connection-scope.js';
@@ -18,7 +19,7 @@ import type { OverflowPolicy } from './overflow-gate.js';
 import { ReplyStream } from './reply-stream.js';
 import type { StreamLimit } from './rpc-call.js';
 import type { RpcDispatcher } from './rpc-dispatcher.js';
-import { Tally, within } from './tally.js';
+import { Tally } from './tally.js';
 import { Turns } from './turns.js';
 
 /** What requests and streams are told that end because the server stops. */

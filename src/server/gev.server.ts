@@ -271,6 +271,7 @@ export class GevServer
     const patterns = patternTexts(this.messageHandlers.keys());
     const reactor = this.createReactor({ ...this.options, gateConnections, patterns }, events);
     events.reactor = reactor;
+    if (!this.handle.referenced) reactor.unref();
     this.running = { reactor, events };
     try {
       const address = await reactor.listen();

@@ -51,7 +51,7 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   receive(text: string, route: number, dataStart: number, idLength: number): void {
     if (this.line.length === 0 && this.hasRoom() && this.turns.mayStart()) {
       this.handle(text, route, dataStart, idLength);
-    } else if (!this.dispatcher.cancelAtOnce(this, text)) {
+    } else if (!this.dispatcher.handleAtOnce(this, text)) {
       this.scope.begin();
       this.line.push(new WaitingPacket(text, route, dataStart, idLength));
     }

@@ -1,7 +1,7 @@
 import type { ResolvedGevServerOptions } from '../core/options.js';
 import type { Reactor } from '../core/reactor.js';
+import { within } from '../core/within.js';
 import type { ConnectionEvents } from './connection-events.js';
-import { within } from './tally.js';
 
 /** What is left for closing when handlers have used up all the time: enough for a FIN, and for empty buffers. */
 const LEAST_CLOSE_MS = 100;

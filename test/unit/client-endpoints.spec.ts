@@ -6,6 +6,7 @@ import { Endpoints } from '../../src/client/endpoints.js';
 import type { GevClientOptions } from '../../src/client/gev.client.options.js';
 import type { Link } from '../../src/client/link.js';
 import { Outgoing } from '../../src/client/outgoing.js';
+import { ProcessHold } from '../../src/core/process-hold.js';
 import { GevProtocolError } from '../../src/core/errors.js';
 import { validateClientOptions } from '../../src/client/validate-client-options.js';
 import { type FakeClientConnection, FakeClientReactor, turn } from './support/fake-client-reactor.js';
@@ -56,6 +57,7 @@ function setUp(options: GevClientOptions = {}) {
     options: validateClientOptions({ port: 1, host: '127.0.0.1', ...options }),
     clock,
     report,
+    hold: new ProcessHold(),
     createReactor(handler) {
       const reactor = new FakeClientReactor(handler);
       reactor.answer = answer;
@@ -67,6 +69,10 @@ function setUp(options: GevClientOptions = {}) {
     onText: () => undefined,
     onLost: (link, error) => {
       for (const call of link.calls.values()) call.fail(error);
+    },
+    abandonAll: (link, error) => {
+      for (const call of link.calls.values()) call.fail(error);
+      return undefined;
     },
     greet: (link) => void greeting.push(link),
   });
