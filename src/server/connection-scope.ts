@@ -124,12 +124,13 @@ export class ConnectionScope implements LineOwner<Buffer> {
     this.leavesFor = reason;
     if (this.gated) return;
     this.asked = true;
-    this.rpc?.goAway();
+    // A serializer is not to see who stops the server.
+    inFreshScope(() => this.rpc?.goAway());
     this.connection.leave(reason, QUIET_MS);
   }
 
   onAge(): void {
-    inFreshScope(() => this.leave('age'));
+    this.leave('age');
   }
 
   onOverage(): void {
