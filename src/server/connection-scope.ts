@@ -8,6 +8,7 @@ import type { EventHandler } from './event-handlers.js';
 import { patternOf } from './handler-marker.js';
 import { MessageLane } from './message-lane.js';
 import type { ReplyStream } from './reply-stream.js';
+import type { StreamLimit } from './rpc-call.js';
 import { RpcConnection } from './rpc-connection.js';
 import { type LineOwner, WaitingLine } from './waiting-line.js';
 
@@ -135,14 +136,14 @@ export class ConnectionScope implements LineOwner<Buffer> {
 
   onOverage(): void {
     inFreshScope(() => {
-      this.rpc?.expire(OVERAGE);
+      this.rpc?.expire(OVERAGE, 'lost');
       this.connection.closeFor('age');
     });
   }
 
-  /** Ends what goes on without end; `error` is for clients of RPC. */
-  endStreams(error: unknown): void {
-    this.rpc?.endStreams(error);
+  /** Ends what goes on without end. */
+  endStreams(limit: StreamLimit): void {
+    this.rpc?.endStreams(limit);
     for (const stream of [...(this.streams ?? [])]) inFreshScope(() => stream.end());
   }
 

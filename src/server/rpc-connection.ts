@@ -1,5 +1,6 @@
 import { type GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
+import type { GevCallEnd } from '../core/errors.js';
 import type { Admission } from './admission.js';
 import type { ConnectionScope } from './connection-scope.js';
 import type { NestHandler } from './event-handlers.js';
@@ -15,6 +16,7 @@ import type { LineOwner } from './waiting-line.js';
 const AFTER_END: StreamLimit = {
   ms: 1_000,
   error: { status: 'error', message: 'The client has closed its side' },
+  end: 'lost',
 };
 
 /** What the RPC side keeps of one connection: its calls in flight, and the packets that wait for one of them to end. */
@@ -83,9 +85,9 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   }
 
   /** The time for answers is over: requests in flight, and those that wait, are told so. */
-  expire(error: unknown): void {
+  expire(error: unknown, end: GevCallEnd = 'shutdown'): void {
     this.expiry = error;
-    this.calls.forEach((call) => call.expire(error));
+    this.calls.forEach((call) => call.expire(error, end));
     this.line.startAll();
   }
 
@@ -93,12 +95,12 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   end(): void {
     this.ended = true;
     // One that says FIN in the midst of a stream is going away: Nest's clients close like that.
-    this.endStreams(AFTER_END.error);
+    this.endStreams(AFTER_END);
   }
 
   /** Ends streams in the midst of them. */
-  endStreams(error: unknown): void {
-    this.calls.forEach((call) => call.endStream(error));
+  endStreams(limit: StreamLimit): void {
+    this.calls.forEach((call) => call.endStream(limit));
   }
 
   /** Asks the client to send nothing more, and to hang up with its last reply. */

@@ -31,12 +31,11 @@ export async function drain(
   const { drainTimeout, streamDrainTimeout } = options;
   const deadline = performance.now() + drainTimeout;
   const left = (): number => Math.max(deadline - performance.now(), 0);
-  events.limitStreams(streamDrainTimeout);
-  const streams = setTimeout(() => events.endStreams(), streamDrainTimeout);
+  const stopLimiting = events.limitStreams(streamDrainTimeout);
   if (events.rpc === undefined) await within(reactor.quiesce(), left());
   else await sendAway(reactor, events, left);
   if (!(await events.work.zero(left()))) events.expire();
-  clearTimeout(streams);
+  stopLimiting();
   await reactor.closeAll(Math.max(left(), LEAST_CLOSE_MS));
   await events.closing.zero(Math.max(left(), LEAST_CLOSE_MS));
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
-import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import { raw } from 'nestjs-gev';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { type GevContext, raw } from 'nestjs-gev';
 import { firstValueFrom, interval, map, type Observable } from 'rxjs';
 import { Peer } from '../kit/peer.js';
 import { nestClient, RpcPeer, serveRpc } from '../kit/rpc.js';
@@ -14,6 +14,7 @@ const MiB = 1024 * 1024;
 
 let begun: string[] = [];
 let release: (() => void)[] = [];
+let ends: string[] = [];
 
 @Controller()
 class Work {
@@ -37,8 +38,9 @@ class Work {
   }
 
   @MessagePattern('ticks')
-  ticks(@Payload() every: number): Observable<number> {
+  ticks(@Payload() every: number, @Ctx() { signal }: GevContext): Observable<number> {
     begun.push('ticks');
+    signal.addEventListener('abort', () => ends.push((signal.reason as { end: string }).end));
     return interval(every);
   }
 
@@ -58,7 +60,7 @@ function closing(service: Service): { done: boolean; readonly took: number } {
 
 describe.each([0, 2])('going away on %i loops', (loops) => {
   const start = (options = {}): Promise<Service> => {
-    [begun, release] = [[], []];
+    [begun, release, ends] = [[], [], []];
     return serveRpc({ loops, ...options }, Work);
   };
 
@@ -288,6 +290,7 @@ describe.each([0, 2])('going away on %i loops', (loops) => {
       expect(closed.took).toBeLessThan(4_000);
       expect(closed.took).toBeGreaterThanOrEqual(999);
       expect(peer.packets.at(-1)).toEqual({ err: SHUTDOWN, isDisposed: true, id: 1 });
+      expect(ends).toEqual(['shutdown']);
     });
   });
 
