@@ -36,6 +36,7 @@ export {
   GevConnectError,
   GevConnectionClosedError,
   GevConnectionError,
+  GevFrameTooLongError,
   GevProtocolError,
   GevDuplicateTimerError,
   GevError,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
 #include <limits>
 #include <utility>
 
@@ -33,7 +34,10 @@ EventLoop::EventLoop(LoopOptions options, LoopHandler& handler)
       now_(MonotonicNow()),
       wheel_(TickAt(now_)),
       timers_(*this),
-      connector_(*this) {}
+      connector_(*this),
+      partial_frames_(options_.max_partial_bytes),
+      waiting_output_(options_.output_budget,
+                      [this] { Post([this] { waiting_output_.Shed(); }); }) {}
 
 EventLoop::~EventLoop() {
   // Timers live in the connections: leave the wheel before either goes.
@@ -244,6 +248,10 @@ void EventLoop::CloseAll(CloseReason reason) {
 void EventLoop::AbortAll(CloseReason reason) {
   connector_.CancelAll();
   table_.ForEach([reason](Connection& connection) { connection.Abort(reason); });
+}
+
+void EventLoop::ShedPartialFrames() noexcept {
+  while (Connection* const oldest = partial_frames_.Excess()) oldest->RefuseInput(ENOBUFS);
 }
 
 void EventLoop::OnConnectionClosed() noexcept {

@@ -200,7 +200,7 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   }
 
   onNoRoom(): void {
-    this.line.awaitRoom();
+    this.line.seek();
   }
 
   onDropped(count: number): void {
