@@ -153,6 +153,26 @@ export const takenFrom = (server) => ({
   generator: { command: [process.execPath, clientScript('memory.mjs')] },
 });
 
+const fleet = (id, label, env) => ({ id, label, command: node('fleet.mjs'), env });
+
+export const fleetTcp = fleet('fleet-tcp', 'Nest TCP', { TRANSPORT: 'tcp' });
+export const fleetGev = fleet('fleet-gev', 'nestjs-gev', { TRANSPORT: 'gev' });
+export const fleetGevShared = fleet('fleet-gev-shared', 'nestjs-gev', { TRANSPORT: 'gev', SHARED: '1' });
+
+/**
+ * The servers of the restart workload, with a client of theirs.
+ *
+ * @param {Contender} servers
+ * @param {'gev' | 'tcp'} client
+ * @returns {Contender}
+ */
+export const restarted = (servers, client) => ({
+  ...servers,
+  id: `${client}-to-${servers.id}`,
+  label: `${client === 'gev' ? 'GevClient' : 'ClientTCP'} → ${servers.label}`,
+  generator: { command: [process.execPath, clientScript('restart.mjs')], env: { CLIENT: client } },
+});
+
 /**
  * A contender, or its generator, as the copy of the benchmarks in another folder has it: it imports that folder's package.
  *

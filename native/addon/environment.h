@@ -48,6 +48,8 @@ class Environment final {
   /// The doorbell of all threaded reactors; made for the first of them, gone with the last.
   ThreadDriver& AcquireThreadDriver();
   void ReleaseThreadDriver() noexcept;
+  /// Between the two.
+  [[nodiscard]] ThreadDriver& thread_driver() noexcept { return *thread_driver_; }
 
   void OnHandleClosing() noexcept { ++closing_handles_; }
   void OnHandleClosed() noexcept;

@@ -57,6 +57,11 @@ void InlineDriver::RunCommands() {
   if (!turning_) Rearm();
 }
 
+void InlineDriver::Hold(bool hold) noexcept {
+  poll_.Hold(hold);
+  timer_.Hold(hold);
+}
+
 void InlineDriver::Rearm() {
   if (loop_.HasWork()) loop_.WakeAlways();
   const auto deadline = loop_.NextDeadline();

@@ -23,6 +23,9 @@ class InlineDriver {
   /// After JavaScript published records: carries them out and sees to what follows from them.
   void RunCommands();
 
+  /// Whether it keeps the process alive; at first it does.
+  void Hold(bool hold) noexcept;
+
  private:
   void OnReady();
   void Rearm();

@@ -74,6 +74,7 @@ Napi::Function ReactorWrap::Define(Napi::Env env) {
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::BytesWritten>>("bytesWritten"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::TakeLarge>>("takeLarge"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Stats>>("stats"),
+       InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::HoldFromJs>>("hold"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::StopFromJs>>("stop")});
 }
 
@@ -218,6 +219,7 @@ bool ReactorWrap::Run(const Starter& start) {
   environment_->Register(*this);
   Ref();
   holds_itself_ = true;
+  Hold(true);
   reactor::Ledger::Add(reactor::Asset::kReference, References());
   return true;
 }
@@ -250,6 +252,7 @@ Napi::Value ReactorWrap::Start(const Napi::CallbackInfo& info) {
 
 void ReactorWrap::Stop() noexcept {
   if (IsRunning()) {
+    Hold(false);
     inline_driver_.reset();  // before the loop's descriptor closes
     group_->Stop();
     group_.reset();
@@ -260,6 +263,18 @@ void ReactorWrap::Stop() noexcept {
   // A batch that is being delivered still needs all of it, and lets go when it is done.
   const bool in_batch = control_ != nullptr && control_[0] != 0;
   if (!in_batch) ReleaseJavaScript();
+}
+
+void ReactorWrap::Hold(bool hold) noexcept {
+  if (hold == holds_process_) return;
+  holds_process_ = hold;
+  if (host_driven_) {
+    inline_driver_->Hold(hold);
+  } else if (hold) {
+    environment_->thread_driver().AddHolder();
+  } else {
+    environment_->thread_driver().RemoveHolder();
+  }
 }
 
 void ReactorWrap::ReleaseJavaScript() noexcept {
@@ -436,6 +451,11 @@ Napi::Value ReactorWrap::Stats(const Napi::CallbackInfo& info) {
   stats.Set("refused", Napi::Number::New(env, static_cast<double>(group_->refused())));
   stats.Set("connections", connections);
   return stats;
+}
+
+Napi::Value ReactorWrap::HoldFromJs(const Napi::CallbackInfo& info) {
+  if (IsRunning()) Hold(info[0].ToBoolean().Value());
+  return info.Env().Undefined();
 }
 
 Napi::Value ReactorWrap::StopFromJs(const Napi::CallbackInfo& info) {

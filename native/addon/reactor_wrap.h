@@ -63,6 +63,7 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   Napi::Value TakeLarge(const Napi::CallbackInfo& info);
   Napi::Value Stats(const Napi::CallbackInfo& info);
   Napi::Value StopFromJs(const Napi::CallbackInfo& info);
+  Napi::Value HoldFromJs(const Napi::CallbackInfo& info);
 
   void Construct(const Napi::CallbackInfo& info);
   void Configure(const Napi::Object& options);
@@ -96,6 +97,8 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   /// object through what it closes over: as long as it is referenced, nothing of either is ever
   /// collected. Idempotent; not within a batch, which uses the memory they keep.
   void ReleaseJavaScript() noexcept;
+  /// Whether the driver keeps the process alive. Idempotent; only while running.
+  void Hold(bool hold) noexcept;
   void PublishLoop(std::size_t loop);
   void PublishAll();
   [[nodiscard]] bool CheckRunning(Napi::Env env) const;
@@ -127,6 +130,7 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   Napi::FunctionReference on_batch_;
   napi_async_context async_context_ = nullptr;
   bool holds_itself_ = false;
+  bool holds_process_ = false;
 };
 
 }  // namespace addon

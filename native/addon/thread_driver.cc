@@ -35,12 +35,21 @@ void ThreadDriver::Resume() {
                     }),
       "uv_poll_start");
   watch_ = std::move(watch);
+  watch_->Hold(holders_ > 0);
   WakeUp();  // a ring that went to the descriptor of before would silence the bell for ever
 }
 
 void ThreadDriver::Retire() noexcept {
   watch_.reset();
   poller_.reset();
+}
+
+void ThreadDriver::AddHolder() noexcept {
+  if (++holders_ == 1 && watch_) watch_->Hold(true);
+}
+
+void ThreadDriver::RemoveHolder() noexcept {
+  if (--holders_ == 0 && watch_) watch_->Hold(false);
 }
 
 void ThreadDriver::OnReadable() {

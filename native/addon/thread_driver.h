@@ -26,6 +26,10 @@ class ThreadDriver final : public bridge::Doorbell {
   void Retire() noexcept;
   void Resume();
 
+  /// One reactor more that keeps the process alive, or one less. At first there is none.
+  void AddHolder() noexcept;
+  void RemoveHolder() noexcept;
+
  protected:
   void WakeUp() noexcept override {
     if (poller_) poller_->Wakeup();
@@ -37,6 +41,7 @@ class ThreadDriver final : public bridge::Doorbell {
 
   Environment& environment_;
   std::size_t next_reactor_ = 0;
+  std::size_t holders_ = 0;
   std::optional<reactor::Poller> poller_;  // used for its wake-up alone
   std::unique_ptr<UvHandle> watch_;
 };

@@ -26,6 +26,15 @@ void UvHandle::MarkOpen() noexcept {
   uv_handle_set_data(As<uv_handle_t>(), data_);
 }
 
+void UvHandle::Hold(bool hold) noexcept {
+  if (!open_) return;
+  if (hold) {
+    uv_ref(As<uv_handle_t>());
+  } else {
+    uv_unref(As<uv_handle_t>());
+  }
+}
+
 void UvHandle::Close() noexcept {
   if (!std::exchange(open_, false)) return;
   auto* const handle = As<uv_handle_t>();

@@ -22,6 +22,8 @@ class UvHandle {
   /// To be called after the libuv init function succeeded: only then may libuv close it.
   void MarkOpen() noexcept;
   void Close() noexcept;
+  /// Whether the handle alone keeps the process alive; at first it does. Of an open handle.
+  void Hold(bool hold) noexcept;
 
   template <typename Handle>
   [[nodiscard]] Handle* As() noexcept {

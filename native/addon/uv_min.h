@@ -23,6 +23,7 @@ int uv_timer_start(uv_timer_t*, uv_timer_cb, uint64_t timeout, uint64_t repeat);
 int uv_timer_stop(uv_timer_t*);
 void uv_update_time(uv_loop_t*);
 void uv_close(uv_handle_t*, uv_close_cb);
+void uv_ref(uv_handle_t*);
 void uv_unref(uv_handle_t*);
 void uv_handle_set_data(uv_handle_t*, void*);
 void* uv_handle_get_data(const uv_handle_t*);

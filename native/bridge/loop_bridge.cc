@@ -327,7 +327,7 @@ void LoopBridge::Apply(const RecordView& record) {
       loop_->connector().Cancel(record.slot);
       return;
     case Operation::kQuiesce:
-      loop_->Quiesce();
+      loop_->Quiesce(record.argument == kReadOn);
       return;
     case Operation::kCloseAll:
       FlushAll();
@@ -369,6 +369,10 @@ void LoopBridge::Apply(const RecordView& record) {
     case Operation::kSetIdleTimeout:
       if (record.payload.size() < sizeof(double)) return;
       connection->SetIdleTimeout(FromMillisecondsAsDouble(record.payload.data()));
+      break;
+    case Operation::kLeave:
+      if (record.payload.size() < sizeof(double)) return;
+      connection->Leave(FromMillisecondsAsDouble(record.payload.data()), reason);
       break;
     case Operation::kExpireIdle:
       connection->ExpireIdle();

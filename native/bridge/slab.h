@@ -42,7 +42,7 @@ enum class EventKind : std::int32_t {
   kFlushed = 6,   // a, b: low and high half of the bytes the kernel took so far
   kClose = 7,     // a: CloseReason, b: errno; c: bytes, at least, of the frame that was too long
   kTimer = 8,     // slot: timer id, a: ticks skipped before this one
-  kQuiesced = 9,  // all input the kernel held has been delivered
+  kQuiesced = 9,  // nothing is accepted any more; without kReadOn: nor read
   kFailure = 10,  // a: LoopFailure, b: errno
   kDialFailed = 11,  // slot: token, a: errno
   kIdle = 12,        // answered by kExpireIdle, or by kRestartIdle once no reply is owed
@@ -60,9 +60,9 @@ enum class Operation : std::int32_t {
   kTimerStart = 8,   // slot: timer id; payload: delay and interval in ms, two float64
   kTimerCancel = 9,  // slot: timer id
   kTimerDone = 10,   // slot: timer id
-  kQuiesce = 11,
-  kCloseAll = 12,  // argument: CloseReason
-  kAbortAll = 13,  // argument: CloseReason
+  kQuiesce = 11,     // argument: kReadOn, or 0 to stop reading, too
+  kCloseAll = 12,    // argument: CloseReason
+  kAbortAll = 13,    // argument: CloseReason
   kDial = 14,  // slot: token; payload: timeout in ms as float64, port as int32 (-1: a path), then
                // the numeric host or the path as UTF-8
   kDialCancel = 15,      // slot: token
@@ -70,7 +70,12 @@ enum class Operation : std::int32_t {
   kExpireIdle = 17,
   kRestartIdle = 18,
   kRefuseInput = 19,  // a frame's content makes no sense
+  kLeave = 20,  // argument: CloseReason; payload: ms as float64 without a byte received, after
+                // which kIdle comes
 };
+
+/// Argument of kQuiesce.
+inline constexpr std::int32_t kReadOn = 1;
 
 enum SendFlag : std::int32_t {
   kNotifyFlushed = 1,  // send kFlushed events until this payload was written

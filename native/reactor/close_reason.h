@@ -17,6 +17,7 @@ enum class CloseReason : std::uint8_t {
   kShutdown = 7,      // closed because the server stops
   kError = 8,         // any other failure; an errno goes with it
   kHandshake = 9,     // it was not admitted within the handshake timeout
+  kAge = 10,          // it had lasted as long as connections may
 };
 
 }  // namespace reactor

@@ -18,6 +18,9 @@ constexpr std::size_t kComposeLimit = 8 * 1024;        // below this one copy be
 constexpr std::size_t kVectorLimit = 64;               // parts a sendmsg
 constexpr Nanoseconds kRetryDelay = FromMilliseconds(10);
 constexpr std::uint64_t kMinimumPace = 1024;  // bytes a second of a frame that takes long
+// Between FIN and the first look whether it is acknowledged, and between two looks. A peer that
+// answers with its own FIN does so within the first.
+constexpr Nanoseconds kAcknowledgeDelay = FromMilliseconds(100);
 
 /// The arrows of the picture in the header, and those of the slot.
 [[maybe_unused]] bool IsTransition(Connection::State from, Connection::State to) noexcept {
@@ -50,8 +53,7 @@ void Connection::Open(EventLoop& loop, std::uint32_t slot, Descriptor socket,
   remote_ = remote;
   dial_ = dial;
   // Of a Unix socket a receive call stops at descriptors, which nobody wants and the kernel closes.
-  tells_rest_ = !remote.is_unix();
-  stops_short_ = remote.is_unix();
+  stops_short_ = remote.is_unix() || !loop.short_reads_tell_the_end();
   Enter(State::kOpen);
   const ConnectionOptions& options = loop.options().connection;
   paused_ = options.start_paused;
@@ -71,14 +73,14 @@ void Connection::MarkFree() noexcept {
   pending_ = 0;
   scheduled_ = readable_ = hangup_ = fresh_edge_ = paused_ = over_high_water_ = unparsed_ = false;
   end_seen_ = fin_wanted_ = fin_sent_ = wants_drain_ = final_read_ = reading_ended_ = false;
-  idle_asked_ = end_awaited_ = refused_ = false;
+  idle_asked_ = end_awaited_ = refused_ = leaving_ = false;
   assert(counted_output_ == 0 && output_rank_ == 0);
   assert(kept_input_ == 0 && !frame_incomplete_ && !partial_link_.linked);
   writable_ = true;
   error_ = 0;
   bytes_written_.store(0, std::memory_order_release);
   bytes_queued_ = flush_target_ = bytes_received_ = final_read_left_ = 0;
-  close_deadline_ = retry_at_ = 0;
+  close_deadline_ = retry_at_ = acknowledge_by_ = 0;
 }
 
 void Connection::Enter(State next) noexcept {
@@ -235,18 +237,16 @@ void Connection::AwaitEnd() noexcept {
 std::size_t Connection::Receive(std::span<std::byte> room) noexcept {
   const bool fresh_edge = std::exchange(fresh_edge_, false);
   ssize_t result = 0;
-  int rest = -1;
   do {
-    result = tells_rest_ ? SocketOps::ReceiveWithRest(fd(), room.data(), room.size(), rest)
-                         : SocketOps::Receive(fd(), room.data(), room.size());
+    result = SocketOps::Receive(fd(), room.data(), room.size());
   } while (result == -EINTR);
   if (result > 0) {
     const auto count = static_cast<std::size_t>(result);
     loop_->CountReceived(count);
-    // The next byte of a stream that is empty is a new edge (epoll(7)); of bytes left in it, or of
-    // a hang-up, nobody would speak again. That less came than was asked for does not make it
-    // empty: calls may stop at urgent data, or somebody between us and the kernel cut them short.
-    if (count < room.size() && rest == 0 && !hangup_ && !stops_short_) readable_ = false;
+    // A stream that gave less than was asked for is empty, and its next byte is a new edge
+    // (epoll(7)). A hang-up has no further edge, and a call that stops at urgent data has left
+    // some.
+    if (count < room.size() && !hangup_ && !stops_short_) readable_ = false;
     return count;
   }
   readable_ = false;
@@ -454,7 +454,7 @@ void Connection::OnSendFailure(int error) noexcept {
 void Connection::CountWritten(std::size_t count) noexcept {
   if (count == 0) return;
   bytes_written_.store(bytes_written() + count, std::memory_order_relaxed);
-  if (!loop_->options().connection.idle_on_received) Touch();
+  if (!loop_->options().connection.idle_on_received && !leaving_) Touch();
   if (flush_target_ != 0) {
     if (bytes_written() >= flush_target_) flush_target_ = 0;
     Raise(kFlushedEvent);
@@ -547,9 +547,26 @@ void Connection::OnOutputEmpty() noexcept {
     SendFin();
     if (state_ == State::kClosed) return;
     Enter(State::kFinSent);
-    if (end_seen_) Finish(reason_, 0);
+    if (end_seen_) {
+      Finish(reason_, 0);
+    } else if (reason_ == CloseReason::kShutdown) {
+      acknowledge_by_ = MonotonicNow() + kAcknowledgeDelay;
+      ArmTimer();
+    }
   } else if (state_ == State::kOpen && fin_wanted_) {
     SendFin();
+  }
+}
+
+// Whose system holds all that was sent is owed nothing, and need not say FIN for the server to
+// stop. Unread bytes would turn the end into a reset, which may cost the peer what it has not read
+// yet: as long as some come, it is looked again.
+void Connection::LookForAcknowledgement() noexcept {
+  const int rest = SocketOps::Unacknowledged(fd());
+  if (rest == 0 && !readable_) {
+    Finish(reason_, 0);
+  } else {
+    acknowledge_by_ = rest < 0 ? 0 : loop_->now() + kAcknowledgeDelay;
   }
 }
 
@@ -612,6 +629,7 @@ void Connection::ArmTimer() noexcept {
     }
   }
   if (retry_at_ != 0) deadline = std::min(deadline, retry_at_);
+  if (acknowledge_by_ != 0) deadline = std::min(deadline, acknowledge_by_);
   if (deadline == ~Nanoseconds{0}) return;
   loop_->ArmTimer(timer_, deadline);
 }
@@ -632,7 +650,7 @@ void Connection::OnDeadline() {
       frame_progress_ = now;
       StartPace(now, 0);
     }
-    if (unread && !paused_) last_activity_ = now;
+    if ((unread && !paused_) || OwesOutput()) last_activity_ = now;
     if (admit_by_ != 0 && now >= admit_by_) {
       Finish(CloseReason::kHandshake, 0);
       return;
@@ -644,12 +662,16 @@ void Connection::OnDeadline() {
     if (!idle_asked_ && IsIdle(now)) {
       // A peer that has sent nothing is owed no reply: nobody has to be asked.
       if (bytes_received_ == 0) {
-        Finish(CloseReason::kIdle, 0);
+        EndIdle();
         return;
       }
       idle_asked_ = true;
       Raise(kIdleEvent);
     }
+  }
+  if (acknowledge_by_ != 0 && now >= acknowledge_by_) {
+    LookForAcknowledgement();
+    if (state_ == State::kClosed) return;
   }
   if (retry_at_ != 0 && now >= retry_at_) Retry();
   if (state_ != State::kClosed) ArmTimer();
@@ -657,7 +679,7 @@ void Connection::OnDeadline() {
 }
 
 bool Connection::IsIdle(Nanoseconds now) const noexcept {
-  return idle_timeout_ != 0 && now >= last_activity_ + idle_timeout_;
+  return idle_timeout_ != 0 && now >= last_activity_ + idle_timeout_ && !OwesOutput();
 }
 
 /// How fast a frame comes is judged anew; `received` bytes of it count already.
@@ -679,14 +701,31 @@ bool Connection::IsFrameTooSlow(Nanoseconds now) noexcept {
 }
 
 void Connection::SetIdleTimeout(Nanoseconds timeout) noexcept {
+  if (leaving_) return;
   idle_timeout_ = timeout;
   RestartIdle();
+}
+
+void Connection::Leave(Nanoseconds quiet, CloseReason reason) noexcept {
+  if (leaving_ || state_ != State::kOpen) return;
+  leaving_ = true;
+  reason_ = reason;
+  idle_timeout_ = quiet;
+  RestartIdle();
+}
+
+void Connection::EndIdle() noexcept {
+  if (leaving_) {
+    Close(reason_);
+  } else {
+    Finish(CloseReason::kIdle, 0);
+  }
 }
 
 void Connection::ExpireIdle() noexcept {
   if (state_ != State::kOpen || !std::exchange(idle_asked_, false)) return;
   if (IsIdle(MonotonicNow())) {
-    Finish(CloseReason::kIdle, 0);
+    EndIdle();
   } else {
     ArmTimer();
   }

@@ -41,6 +41,9 @@ struct ConnectionOptions {
 ///   open ──Close()──▶ flushing ──output written──▶ fin-sent ──peer's FIN──▶ closed
 ///     └──────────────Abort(), errors, timeouts, at any moment──────────────▶ closed
 ///
+/// Closed for shutdown, it waits in fin-sent only until the peer's system has acknowledged all that
+/// was sent, where the kernel tells (Linux).
+///
 /// RefuseInput() leaves it open for output alone, until Close() or the close timeout.
 ///
 /// Owned by its loop's ConnectionTable; every method belongs to the loop's thread, except
@@ -97,6 +100,9 @@ class Connection final : public TimerTarget {
 
   /// From now on this connection's own idle timeout; 0: never.
   void SetIdleTimeout(Nanoseconds timeout) noexcept;
+  /// From now on it closes for `reason` when nothing was received for `quiet` and the handler owes
+  /// nothing: OnIdle() asks, as with an idle timeout, which this one replaces. Idempotent.
+  void Leave(Nanoseconds quiet, CloseReason reason) noexcept;
   /// The handler's answer to OnIdle(): ends the connection, unless something has come meanwhile.
   void ExpireIdle() noexcept;
   /// The handler's later answer to OnIdle(): the idle time begins anew.
@@ -158,6 +164,8 @@ class Connection final : public TimerTarget {
   void CountOutput() noexcept;
   void AfterOutput() noexcept;
   void OnOutputEmpty() noexcept;
+  void LookForAcknowledgement() noexcept;
+  void EndIdle() noexcept;
   void SendFin() noexcept;
   void Finish(CloseReason reason, int error) noexcept;
   void FinishFinalRead() noexcept;
@@ -167,6 +175,8 @@ class Connection final : public TimerTarget {
   [[nodiscard]] bool IsIdle(Nanoseconds now) const noexcept;
   void StartPace(Nanoseconds now, std::size_t received) noexcept;
   [[nodiscard]] bool IsFrameTooSlow(Nanoseconds now) noexcept;
+  /// Output waits that is to be written before the connection may leave.
+  [[nodiscard]] bool OwesOutput() const noexcept { return leaving_ && !output_.empty(); }
   /// The peer has ended its side, or the connection is broken, and nobody reads to find out which.
   [[nodiscard]] bool HasUnseenEnd() const noexcept {
     return hangup_ && state_ != State::kClosed && !MayRead();
@@ -187,8 +197,7 @@ class Connection final : public TimerTarget {
   bool writable_ = true;          // the last write was taken whole
   bool fresh_edge_ = false;       // an edge, and nothing received since
   bool hangup_ = false;           // the poller saw FIN or a failure: read to the end
-  bool tells_rest_ = false;       // received bytes come with the word of what is left
-  bool stops_short_ = false;      // a receive call may stop before the end: at urgent data
+  bool stops_short_ = false;      // a receive call may leave bytes behind: read until EAGAIN
   bool paused_ = false;           // by the application
   bool admitted_ = true;          // has been resumed, where it began paused
   bool over_high_water_ = false;  // reading pauses until low water
@@ -201,6 +210,7 @@ class Connection final : public TimerTarget {
   bool reading_ended_ = false;  // after the final read
   bool refused_ = false;        // RefuseInput(): what comes is dropped
   bool frame_incomplete_ = false;
+  bool leaving_ = false;      // Leave()
   bool idle_asked_ = false;   // OnIdle() has not been answered
   bool end_awaited_ = false;  // FIN lies behind bytes that nobody reads yet
   int error_ = 0;
@@ -218,6 +228,7 @@ class Connection final : public TimerTarget {
   std::uint64_t pace_from_ = 0;     // … and this count of received bytes
   Nanoseconds close_deadline_ = 0;  // 0: none
   Nanoseconds retry_at_ = 0;        // 0: none
+  Nanoseconds acknowledge_by_ = 0;  // when to look for the peer's acknowledgement; 0: not
   TimerNode timer_;
   ConnectionLink partial_link_;
   RingBuffer output_;

@@ -61,7 +61,6 @@ void Connector::Dial(DialToken token, const Endpoint& remote, Nanoseconds timeou
   Descriptor socket(fd);
   // Before the handshake, which tells the peer how large the receive buffer is.
   ApplyOptions(fd, remote.family(), loop_.options().socket);
-  if (!remote.is_unix()) SocketOps::TellRest(fd);
   const int result = SocketOps::Connect(fd, remote.data(), remote.length());
   // Whether it is under way or done already, the poller reports it.
   if (result < 0 && result != -EINPROGRESS && result != -EINTR) return Reject(token, -result);

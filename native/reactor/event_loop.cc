@@ -35,6 +35,7 @@ EventLoop::EventLoop(LoopOptions options, LoopHandler& handler)
       wheel_(TickAt(now_)),
       timers_(*this),
       connector_(*this),
+      short_reads_tell_the_end_(SocketOps::ShortReadsTellTheEnd()),
       partial_frames_(options_.max_partial_bytes),
       waiting_output_(options_.output_budget,
                       [this] { Post([this] { waiting_output_.Shed(); }); }) {}
@@ -217,23 +218,31 @@ Connection* EventLoop::Adopt(Descriptor socket, const Endpoint& remote, DialToke
     connection->Abort(CloseReason::kError, -result);
   }
   // Handed over by a loop that was still accepting.
-  if (quiescing_) BeginFinalRead(*connection);
+  if (quiescing_ && !reads_on_) BeginFinalRead(*connection);
   return connection;
 }
 
-void EventLoop::Quiesce() {
+void EventLoop::Quiesce(bool reads_on) {
   assert(thread_.IsCurrent());
   if (quiescing_) return;
   if (acceptor_) acceptor_->AcceptRestAndClose();
   acceptor_.reset();
   quiescing_ = true;
-  table_.ForEach([this](Connection& connection) { BeginFinalRead(connection); });
+  reads_on_ = reads_on;
+  if (!reads_on) table_.ForEach([this](Connection& connection) { BeginFinalRead(connection); });
 }
 
 void EventLoop::BeginFinalRead(Connection& connection) {
   if (connection.state() != Connection::State::kOpen) return;
   ++final_reads_;
   connection.BeginFinalRead();
+}
+
+// Whoever has not been announced is on the ready list for it.
+bool EventLoop::AllAnnounced() const noexcept {
+  return std::ranges::none_of(ready_, [](const Connection* connection) {
+    return (connection->pending_ & Connection::kOpenEvent) != 0;
+  });
 }
 
 void EventLoop::EmitQuiesced() {

@@ -103,9 +103,10 @@ class EventLoop {
     assert(thread_.IsCurrent());
     return table_.Find(slot, generation);
   }
-  /// Stops accepting; once what the kernel already holds of each connection was delivered, stops
-  /// reading and says so through OnQuiesced().
-  void Quiesce();
+  /// Stops accepting, once what waits to be accepted is. `reads_on`: OnQuiesced() comes when each
+  /// connection was announced. Otherwise when what the kernel already holds of each was delivered;
+  /// then reading has stopped.
+  void Quiesce(bool reads_on = false);
   /// Both cancel the dials that are under way.
   void CloseAll(CloseReason reason);
   void AbortAll(CloseReason reason);
@@ -133,6 +134,7 @@ class EventLoop {
   void OnConnectionClosed() noexcept;
   /// Bytes that the connection being served may read in this turn, to keep or to drop.
   [[nodiscard]] std::size_t ReadShare() const noexcept;
+  [[nodiscard]] bool short_reads_tell_the_end() const noexcept { return short_reads_tell_the_end_; }
   void CountReceived(std::size_t bytes) noexcept { received_ += bytes; }
   void OnFinalReadDone() noexcept { --final_reads_; }
   [[nodiscard]] RingMemory& ring_memory() noexcept { return ring_memory_; }
@@ -153,8 +155,9 @@ class EventLoop {
   void EmitQuiesced();
   void EmitFailures();
   [[nodiscard]] bool OwesQuiesced() const noexcept {
-    return quiescing_ && !quiesced_ && final_reads_ == 0;
+    return quiescing_ && !quiesced_ && final_reads_ == 0 && AllAnnounced();
   }
+  [[nodiscard]] bool AllAnnounced() const noexcept;
 
   ThreadCheck thread_;
   LoopOptions options_;
@@ -167,6 +170,7 @@ class EventLoop {
   ConnectionTable table_;
   std::unique_ptr<Acceptor> acceptor_;
   Connector connector_;
+  const bool short_reads_tell_the_end_;
   std::vector<Connection*> ready_;    // to be served this turn or the next
   std::vector<Connection*> serving_;  // scratch of ServeReady()
   std::vector<std::byte> scratch_;
@@ -175,6 +179,7 @@ class EventLoop {
   PartialFrames partial_frames_;
   WaitingOutput waiting_output_;
   bool quiescing_ = false;
+  bool reads_on_ = false;  // while quiescing, and afterwards
   bool quiesced_ = false;
   std::array<Nanoseconds, 2> last_failure_{};
   std::array<int, 2> owed_failures_{};  // errno by kind; 0: none

@@ -73,7 +73,6 @@ Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options, Sock
     }
     return socket;
   }
-  SocketOps::TellRest(fd);
   ThrowIfFailed(SocketOps::Bind(fd, endpoint.data(), endpoint.length()), "bind");
   ThrowIfFailed(SocketOps::Listen(fd, options.backlog), "listen");
   return socket;

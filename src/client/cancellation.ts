@@ -18,6 +18,7 @@ export class Cancellation {
   private state: 'new' | 'asked' | 'supported' | 'unsupported' = 'new';
   private question = 0;
   private readonly held = new Set<number>();
+  private told: (() => void)[] = [];
 
   constructor(private readonly channel: CancellationChannel) {}
 
@@ -32,6 +33,11 @@ export class Cancellation {
     if (this.state === 'asked') return;
     this.state = 'asked';
     this.question = this.channel.ask();
+  }
+
+  /** Resolves when all that was given up has been told, or the server cannot be told; undefined: it has, or cannot. */
+  settled(): Promise<void> | undefined {
+    return this.state === 'asked' ? new Promise((resolve) => this.told.push(resolve)) : undefined;
   }
 
   /**
@@ -52,6 +58,7 @@ export class Cancellation {
     this.state = answer?.cancel === 1 ? 'supported' : 'unsupported';
     if (this.state === 'supported') for (const id of this.held) this.channel.tell(id);
     this.held.clear();
+    for (const told of this.told.splice(0)) told();
     return true;
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import type { Clock } from '../core/clock.js';
 import type { GevEjectionOptions } from './gev.client.options.js';
 
 /** Each time lasts twice as long as the one before, up to 16 times the first. */

@@ -2,7 +2,7 @@ import { formatAddress } from '../core/address.js';
 import type { GevConnection } from '../core/connection.js';
 import type { GevError } from '../core/errors.js';
 import { inFreshScope } from '../native/fresh-scope.js';
-import type { Clock } from './clock.js';
+import type { Clock } from '../core/clock.js';
 import type { DialOutcome } from './dialer.js';
 import { Ejection, type EjectionOwner } from './ejection.js';
 import type { GevEndpointStats } from './gev.client.events.js';
@@ -14,8 +14,10 @@ import { Reconnect } from './reconnect.js';
 export interface EndpointOwner extends EjectionOwner {
   /** As {@link Dialer.connect}. */
   connect(target: ResolvedEndpoint, count: number, onDone: (outcome: DialOutcome) => void): Promise<void>;
-  /** @param again one was lost before */
+  /** @param again one was lost, or asked to end, before */
   onLink(link: Link, again: boolean): void;
+  /** Asks whether somebody is there, and says so by {@link Endpoint.greeted}. */
+  greet(link: Link): void;
   onDialFailed(endpoint: Endpoint, error: GevError): void;
   /** Whatever came of it. */
   onAttemptEnded(endpoint: Endpoint): void;
@@ -26,13 +28,19 @@ export interface EndpointOwner extends EjectionOwner {
 export class Endpoint {
   /** For messages. */
   readonly name: string;
-  /** Connections that are up. */
+  /** Connections that are up and to be used. */
   readonly links: Link[] = [];
+  /** New ones on which nobody has answered yet. */
+  private readonly greeting = new Set<Link>();
+  /** Those that the server wants to end, and which wait for their last reply. */
+  private readonly leaving = new Set<Link>();
 
   private readonly reconnect: Reconnect;
   private attempting = false;
+  private neededAgain = false; // since the attempt under way began
   private readonly ejection: Ejection;
   private losses = 0; // not made good yet
+  private departs = false; // it has asked a connection to end: what is made since may end unseen
   private failing = false; // a connection was lost, and none has been made since
 
   constructor(
@@ -48,7 +56,8 @@ export class Endpoint {
 
   /** A connection may come of what is under way: an attempt, or the end of a connection that closes. */
   get trying(): boolean {
-    return this.attempting || this.reconnect.hastened || this.links.some((link) => !link.usable);
+    if (this.attempting || this.reconnect.hastened || this.greeting.size > 0) return true;
+    return this.links.some((link) => !link.usable);
   }
 
   /** Left out for a while. */
@@ -57,7 +66,12 @@ export class Endpoint {
   }
 
   get missing(): number {
-    return this.options.connections - this.links.length;
+    return this.options.connections - this.links.length - this.greeting.size;
+  }
+
+  /** Whatever is there, to be used or not. */
+  get all(): readonly Link[] {
+    return [...this.links, ...this.greeting, ...this.leaving];
   }
 
   get stats(): GevEndpointStats {
@@ -65,8 +79,8 @@ export class Endpoint {
       address: this.name,
       state: this.state,
       connections: this.links.length,
-      inFlight: this.links.reduce((sum, link) => sum + link.calls.size, 0),
-      bufferedBytes: this.links.reduce((sum, { connection }) => sum + connection.bufferedBytes, 0),
+      inFlight: this.all.reduce((sum, link) => sum + link.calls.size, 0),
+      bufferedBytes: this.all.reduce((sum, { connection }) => sum + connection.bufferedBytes, 0),
       ejected: this.ejected,
     };
   }
@@ -85,15 +99,21 @@ export class Endpoint {
     inFreshScope(() => {
       void this.owner.connect(this.target, missing, done).then(() => {
         this.attempting = false;
+        if (this.neededAgain) this.beginForRequest();
+        this.neededAgain = false;
         this.owner.onAttemptEnded(this);
       });
     });
   }
 
-  /** A request needs a connection: as {@link Endpoint.begin}, in a moment if the last attempt began but now. */
+  /**
+   * A request needs a connection: as {@link Endpoint.begin}, in a moment if the last attempt began but now, and after the
+   * one under way if that, too, leaves something missing.
+   */
   beginForRequest(): void {
-    if (this.attempting || this.missing === 0) return;
-    this.reconnect.hasten(() => this.begin());
+    if (this.missing === 0) return;
+    if (this.attempting) this.neededAgain = true;
+    else this.reconnect.hasten(() => this.begin());
   }
 
   /** Dials what is missing in a while. */
@@ -103,17 +123,40 @@ export class Endpoint {
     if (delay !== undefined) this.owner.onReconnecting(this, delay);
   }
 
-  /** A connection is gone. False: that is known. */
-  drop(link: Link): boolean {
-    const index = this.links.indexOf(link);
-    if (index < 0) return false;
-    this.links.splice(index, 1);
-    this.losses++;
-    this.reconnect.lost();
+  /** A connection is gone. Returns what it was; undefined when that is known. */
+  drop(link: Link): 'up' | 'greeting' | 'leaving' | undefined {
+    if (this.greeting.delete(link)) return 'greeting';
+    if (this.leaving.delete(link)) return 'leaving';
+    if (!this.remove(link)) return undefined;
     // Of several that go together one counts.
     if (!this.failing) this.ejection.failed();
     this.failing = true;
+    return 'up';
+  }
+
+  /** The server asks for a connection to end. False: that is known. */
+  leave(link: Link): boolean {
+    if (!this.greeting.delete(link) && !this.remove(link)) return false;
+    link.greeting?.stop();
+    link.probe?.stop();
+    link.leaving = true;
+    this.leaving.add(link);
+    this.departs = true;
     return true;
+  }
+
+  /** Somebody answers on a new connection. */
+  greeted(link: Link): void {
+    if (this.greeting.delete(link)) this.use(link);
+  }
+
+  /** Forgets all connections, and returns them. */
+  takeAll(): readonly Link[] {
+    const { all } = this;
+    this.links.length = 0;
+    this.greeting.clear();
+    this.leaving.clear();
+    return all;
   }
 
   /** It answers. */
@@ -150,6 +193,25 @@ export class Endpoint {
 
   private open(connection: GevConnection): void {
     const link = new Link(this, connection);
+    if (!this.departs) {
+      this.use(link);
+      return;
+    }
+    this.greeting.add(link);
+    this.owner.greet(link);
+  }
+
+  /** It is no longer up. */
+  private remove(link: Link): boolean {
+    const index = this.links.indexOf(link);
+    if (index < 0) return false;
+    this.links.splice(index, 1);
+    this.losses++;
+    this.reconnect.lost();
+    return true;
+  }
+
+  private use(link: Link): void {
     this.links.push(link);
     this.failing = false;
     this.reconnect.connected();

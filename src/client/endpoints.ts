@@ -2,10 +2,12 @@ import { GevClientClosedError, GevConnectionLostError, GevNotConnectedError } fr
 import type { CloseReason } from '../core/close-reason.js';
 import type { GevConnection } from '../core/connection.js';
 import { GevConnectionError, type GevError } from '../core/errors.js';
+import type { ProcessHold } from '../core/process-hold.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
+import { within } from '../core/within.js';
 import { Balancer } from './balancer.js';
 import type { ClientReport } from './client-report.js';
-import type { Clock } from './clock.js';
+import type { Clock } from '../core/clock.js';
 import { Dialer, type DialOutcome } from './dialer.js';
 import { Endpoint, type EndpointOwner } from './endpoint.js';
 import type { GevClientStatus, GevEndpointStats } from './gev.client.events.js';
@@ -15,20 +17,31 @@ import type { Outgoing } from './outgoing.js';
 import { WaitingRoom } from './waiting-room.js';
 
 /** What a client uses of its reactor. */
-export type ClientReactor = Pick<Reactor, 'start' | 'dial' | 'finish' | 'closeAll' | 'stop'>;
+export type ClientReactor = Pick<
+  Reactor,
+  'start' | 'dial' | 'finish' | 'closeAll' | 'stop' | 'ref' | 'unref'
+>;
 
 /** What {@link Endpoints} needs, and whom it tells. */
 export interface EndpointsSetup {
   readonly options: ResolvedGevClientOptions;
   readonly clock: Clock;
+  /** Keeps the process alive for what is under way. */
+  readonly hold: ProcessHold;
   readonly report: ClientReport;
   createReactor(handler: ReactorHandler): ClientReactor;
   onStatus(status: GevClientStatus): void;
   onText(link: Link, text: string): void;
   /** Fails what is in flight on a connection that is gone. */
   onLost(link: Link, error: GevError): void;
+  /** Has the server stop working on what is in flight on a connection, and fails that. Resolves when the server is told; undefined: it is. */
+  abandonAll(link: Link, error: GevError): Promise<void> | undefined;
+  /** Asks whether somebody is there; the answer is for {@link Endpoints.greeted}. */
+  greet(link: Link): void;
 }
 
+/** How long the server may take to say whether it wants to hear of requests that are given up. */
+const TELL_MS = 500;
 /** How long output may take to be flushed when the client closes, and the server to say FIN. */
 const CLOSE_MS = 1_000;
 /** How long, where nothing is left to be flushed: a server that still owes replies holds its FIN back for them. */
@@ -77,7 +90,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   }
 
   get connections(): readonly GevConnection[] {
-    return this.all.flatMap((endpoint) => endpoint.links.map((link) => link.connection));
+    return this.all.flatMap((endpoint) => endpoint.all.map((link) => link.connection));
   }
 
   get queued(): number {
@@ -88,6 +101,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   connectAny(): Promise<void> {
     if (this.balancer.pick() !== undefined) return Promise.resolve();
     return new Promise((resolve, reject) => {
+      this.setup.hold.up();
       this.connecting.push({ resolve, reject });
       for (const endpoint of this.all) endpoint.begin();
     });
@@ -103,17 +117,21 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   /** Ends it all: what is in flight and what waits fails, output is flushed, the reactor stops. */
   async close(): Promise<void> {
     this.closed = true;
-    const links = this.all.flatMap((endpoint) => endpoint.links.splice(0));
+    const links = this.all.flatMap((endpoint) => endpoint.takeAll());
     for (const endpoint of this.all) endpoint.stop();
     this.arrange();
     this.setup.onStatus('disconnected');
     const error = new GevClientClosedError();
-    const flushed = links.every(({ connection }) => connection.bufferedBytes === 0);
-    for (const link of links) {
-      link.connection.close();
-      this.setup.onLost(link, error);
+    if (this.running !== undefined) {
+      this.setup.hold.detach(this.running);
+      this.running.ref(); // until all is said
     }
+    const telling = links.map((link) => this.hangUpAfterwards(link, this.setup.abandonAll(link, error)));
+    // Whoever waits for a connection is not told of an error: as with Nest's client, nothing has failed.
+    this.tellConnected();
     this.dismiss(error, 0);
+    await Promise.all(telling);
+    const flushed = links.every(({ connection }) => connection.bufferedBytes === 0);
     const reactor = await this.starting?.catch(() => undefined);
     await reactor?.closeAll(flushed ? LINGER_MS : CLOSE_MS);
     await reactor?.stop();
@@ -142,6 +160,8 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   onClose(connection: GevConnection): void {
     this.lose(connection, connection.closeReason ?? 'error');
+    const link = connection.scope as Link | undefined;
+    if (link?.announced === true) this.setup.report.closed(connection);
   }
 
   onError(error: GevError): void {
@@ -160,10 +180,9 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     this.wasConnected = true;
     this.arrange();
     this.setup.onStatus('connected');
+    link.announced = true;
     this.setup.report.connected(link, again);
-    const { connecting } = this;
-    this.connecting = [];
-    for (const { resolve } of connecting) resolve();
+    this.tellConnected();
     for (const outgoing of this.waiting.dismiss(0)) {
       this.safely(() => outgoing.runInAsyncScope(() => this.assign(outgoing)));
     }
@@ -201,6 +220,33 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     this.lose(link.connection, 'reset', new GevConnectionError('ETIMEDOUT', SILENT));
   }
 
+  greet(link: Link): void {
+    this.setup.greet(link);
+  }
+
+  /** Somebody answers on a new connection. */
+  greeted(link: Link): void {
+    link.endpoint.greeted(link);
+  }
+
+  /**
+   * The server asks for a connection to end. What is sent from now on goes elsewhere: to another endpoint, or to whoever
+   * listens there now.
+   */
+  leave(link: Link): void {
+    const { endpoint } = link;
+    if (this.closed || !endpoint.leave(link)) return;
+    this.arrange();
+    if (link.calls.size === 0) this.hangUp(link);
+    if (this.setup.options.reconnect !== false || this.waiting.size > 0) endpoint.beginForRequest();
+    if (this.balancer.empty) for (const each of this.all) each.beginForRequest();
+  }
+
+  /** The last reply has come on a connection that is to end. */
+  hangUp(link: Link): void {
+    link.connection.close();
+  }
+
   /** A connection brought what makes no sense: what follows makes none either. */
   refuse(link: Link, cause: unknown): void {
     this.setup.report.invalidReply(link, cause);
@@ -217,6 +263,15 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     return this.all.some((endpoint) => endpoint.trying);
   }
 
+  /** Closes a connection when the server was told what is given up on it, at once if nothing is. */
+  private async hangUpAfterwards({ connection }: Link, told: Promise<void> | undefined): Promise<void> {
+    if (told !== undefined) {
+      const ended = new Promise((resolve) => connection.closed$.subscribe(resolve));
+      await within(Promise.race([told, ended]), TELL_MS);
+    }
+    connection.close();
+  }
+
   private assignLater(outgoing: Outgoing): void {
     if (this.closed) {
       outgoing.fail(new GevClientClosedError());
@@ -228,10 +283,21 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   private lose(connection: GevConnection, reason: CloseReason, cause = connection.closeError): void {
     const link = connection.scope as Link | undefined;
-    if (this.closed || link === undefined || !link.endpoint.drop(link)) return;
+    const was = this.closed ? undefined : link?.endpoint.drop(link);
+    if (link === undefined || was === undefined) return;
     const { endpoint } = link;
     const error = new GevConnectionLostError(endpoint.name, reason, { cause });
+    if (was === 'leaving') {
+      this.setup.report.left(link, error);
+      this.setup.onLost(link, error);
+      return;
+    }
     this.lastFailure = error;
+    if (was === 'greeting') {
+      link.greeting?.stop();
+      endpoint.beginForRequest();
+      return;
+    }
     this.arrange();
     if (this.balancer.empty) this.setup.onStatus('disconnected');
     this.setup.report.disconnected(link, error);
@@ -247,17 +313,29 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   private settle(): void {
     if (this.closed || !this.balancer.empty || this.trying) return;
     // A request that was never sent is not to hear that it may have been handled.
-    const unsent = this.lastFailure instanceof GevConnectionLostError;
+    const unsent = this.lastFailure === undefined || this.lastFailure instanceof GevConnectionLostError;
     this.dismiss(unsent ? this.notConnected() : this.lastFailure, this.setup.options.offlineQueue);
     if (this.wanted || this.trying) return;
     this.setup.onStatus('disconnected');
     this.rest();
   }
 
+  private tellConnected(): void {
+    const { connecting } = this;
+    this.connecting = [];
+    for (const { resolve } of connecting) {
+      this.setup.hold.down();
+      resolve();
+    }
+  }
+
   private dismiss(error: unknown, kept: number): void {
     const { connecting } = this;
     this.connecting = [];
-    for (const { reject } of connecting) reject(error);
+    for (const { reject } of connecting) {
+      this.setup.hold.down();
+      reject(error);
+    }
     for (const outgoing of this.waiting.dismiss(kept)) this.safely(() => outgoing.fail(error));
   }
 
@@ -292,6 +370,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
       throw error;
     }
     this.running = reactor;
+    this.setup.hold.attach(reactor);
     return reactor;
   }
 

@@ -1,6 +1,8 @@
-import { GevTimeoutError } from '../core/client-errors.js';
+import { onAbort } from '../core/abort-listeners.js';
+import { GevAbortedError, GevTimeoutError } from '../core/client-errors.js';
+import type { ProcessHold } from '../core/process-hold.js';
 import { isThenable } from '../core/values.js';
-import type { Deadlines } from './deadlines.js';
+import type { Deadlines } from '../core/deadlines.js';
 import type { GevMetadata, GevRecordOptions } from './gev.record.js';
 import type { Link } from './link.js';
 import { Outgoing } from './outgoing.js';
@@ -11,13 +13,19 @@ export interface EventDispatchSetup {
   /** How long an event may wait for a connection, in ms; 0: without end. */
   readonly requestTimeout: number;
   readonly deadlines: Deadlines<Outgoing>;
+  /** Keeps the process alive until the event has gone. */
+  readonly hold: ProcessHold;
   readonly writer: PacketWriter;
   metadataOf(outgoing: Outgoing): GevMetadata | undefined;
+  /** Looks for a connection anew. To be called in its context. */
+  assign(outgoing: Outgoing): void;
 }
 
 /** One event on its way. */
 export class EventDispatch extends Outgoing {
-  private settled = false;
+  /** Sent, or given up. */
+  settled = false;
+  private release: (() => void) | undefined = undefined;
 
   /**
    * @param pattern as it goes on the wire
@@ -31,15 +39,21 @@ export class EventDispatch extends Outgoing {
     private readonly settle: (error?: Error) => void,
   ) {
     super(pattern, data, options);
+    setup.hold.up();
     setup.deadlines.add(this, this.timeout);
+    if (options?.signal !== undefined) this.watch(options.signal);
   }
 
   override take(link: Link): void {
+    if (this.settled) return;
     this.setup.deadlines.remove(this);
     try {
       const text = this.setup.writer.write(this.pattern, this.data, undefined, this.setup.metadataOf(this));
       if (!isThenable(text)) this.send(link, text);
-      else text.then((ready) => this.send(link, ready)).then(undefined, (error: unknown) => this.end(error));
+      else
+        text
+          .then((ready) => this.sendLater(link, ready))
+          .then(undefined, (error: unknown) => this.end(error));
     } catch (error) {
       this.end(error);
     }
@@ -59,13 +73,39 @@ export class EventDispatch extends Outgoing {
     return this.options?.timeout ?? this.setup.requestTimeout;
   }
 
+  private sendLater(link: Link, text: PacketText): void {
+    if (this.settled) return; // aborted while its packet was made
+    if (link.usable) this.send(link, text);
+    else this.sendElsewhere();
+  }
+
+  /** While its packet was made, the connection has closed, or was asked to. */
+  private sendElsewhere(): void {
+    this.setup.deadlines.add(this, this.timeout);
+    this.runInAsyncScope(() => this.setup.assign(this));
+  }
+
+  /** Until it is sent, the signal withdraws it. */
+  private watch(signal: AbortSignal): void {
+    const abort = (): void => {
+      this.room?.leave(this);
+      this.fail(new GevAbortedError({ cause: signal.reason as unknown }));
+    };
+    if (signal.aborted) abort();
+    else this.release = onAbort(signal, abort);
+  }
+
   private send(link: Link, text: PacketText): void {
+    this.release?.();
+    this.release = undefined;
     link.connection.sendFrame(text, (error) => this.end(error));
   }
 
   private end(error?: unknown): void {
     if (this.settled) return;
     this.settled = true;
+    this.release?.();
+    this.setup.hold.down();
     this.runInAsyncScope(this.settle, undefined, error);
   }
 }

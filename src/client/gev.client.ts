@@ -1,14 +1,15 @@
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type MsPattern, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { Observable, Subject, type Subscriber, type TeardownLogic } from 'rxjs';
-import { GevNotConnectedError } from '../core/client-errors.js';
+import { GevClientClosedError, GevNotConnectedError } from '../core/client-errors.js';
 import { boundObservable, ContainedObservable } from '../core/contained-observable.js';
 import { overrides } from '../core/overrides.js';
+import { ProcessHold } from '../core/process-hold.js';
 import { Reactor, type ReactorHandler } from '../core/reactor.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import { ClientReport } from './client-report.js';
-import { systemClock } from './clock.js';
-import { Deadlines } from './deadlines.js';
+import { systemClock } from '../core/clock.js';
+import { Deadlines } from '../core/deadlines.js';
 import { idleStats } from './endpoint.js';
 import { type ClientReactor, Endpoints } from './endpoints.js';
 import { EventDispatch } from './event-dispatch.js';
@@ -43,6 +44,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
   private readonly report: ClientReport;
   private readonly setup: PendingCallsSetup;
   private readonly calls: PendingCalls;
+  private readonly hold = new ProcessHold();
   private endpoints: Endpoints | undefined;
   private closing: Promise<void> | undefined;
 
@@ -58,6 +60,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
       requestTimeout,
       deadlines: new Deadlines<Outgoing>(systemClock, (outgoing) => this.expire(outgoing)),
       clock: systemClock,
+      hold: this.hold,
       writer: new PacketWriter(serializer),
       reader: new ReplyReader(this.deserializer, deserializer !== undefined),
       metadataOf: (outgoing) => this.metadataOf(outgoing),
@@ -65,6 +68,10 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
       serializeResponse: (response) => this.serializeResponse(response) as unknown,
       onMalformed: (link, cause) => this.endpoints?.refuse(link, cause),
       onSilent: (link) => this.endpoints?.giveUp(link),
+      onGreeted: (link) => this.endpoints?.greeted(link),
+      onGoAway: (link) => this.endpoints?.leave(link),
+      onLastReply: (link) => this.endpoints?.hangUp(link),
+      assign: (outgoing) => this.assignAgain(outgoing),
       onFailure: (cause) => this.report.failure(cause),
     };
     this.calls = new PendingCalls(this.setup);
@@ -90,8 +97,8 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
   }
 
   /**
-   * Fails what is in flight or waits with a {@link GevClientClosedError}, flushes what was sent, closes every connection
-   * and stops the reactor. Harmless when repeated; the next request, or `connect()`, begins anew.
+   * Fails what is in flight or waits with a {@link GevClientClosedError} and has a {@link GevServer} stop working on it,
+   * flushes what was sent, closes every connection and stops the reactor. Harmless when repeated; the next request, or `connect()`, begins anew.
    */
   override close(): Promise<void> {
     const { endpoints } = this;
@@ -227,7 +234,8 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     settle: (error?: Error) => void,
   ): void {
     const route = this.normalizePattern(pattern as MsPattern);
-    this.session().assign(new EventDispatch(this.setup, route, data, options, settle));
+    const event = new EventDispatch(this.setup, route, data, options, settle);
+    if (!event.settled) this.session().assign(event);
   }
 
   private observable<Value>(subscribe: (subscriber: Subscriber<Value>) => TeardownLogic): Observable<Value> {
@@ -249,12 +257,21 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     return new Endpoints({
       options: this.options,
       clock: systemClock,
+      hold: this.hold,
       report: this.report,
       createReactor: (handler) => this.createReactor(this.options, handler),
       onStatus: (status) => inFreshScope(() => this._status$.next(status)),
       onText: (link, text) => this.calls.receive(link, text),
       onLost: (link, error) => this.calls.failAll(link, error),
+      abandonAll: (link, error) => this.calls.abandonAll(link, error),
+      greet: (link) => this.calls.greet(link),
     });
+  }
+
+  /** What has lost its connection before it was sent. A client that was closed meanwhile is not to begin anew for it. */
+  private assignAgain(outgoing: Outgoing): void {
+    if (this.endpoints === undefined) outgoing.fail(new GevClientClosedError());
+    else this.endpoints.assign(outgoing);
   }
 
   /** What travels beside the data: of the record, and what a dispatch hook of Nest 12 adds. */

@@ -2,6 +2,7 @@ import type { GevConnection } from '../core/connection.js';
 import type { Call } from './call.js';
 import type { Cancellation } from './cancellation.js';
 import type { Endpoint } from './endpoint.js';
+import type { Greeting } from './greeting.js';
 import type { Probe } from './probe.js';
 
 /** A connection that is up, and what is in flight on it. */
@@ -12,6 +13,12 @@ export class Link {
   cancellation: Cancellation | undefined = undefined;
   /** There from the first request that times out. */
   probe: Probe | undefined = undefined;
+  /** There as long as it is not known whether somebody is there to answer. */
+  greeting: Greeting | undefined = undefined;
+  /** The server has asked for it to end: nothing more is sent on it, and it ends with its last reply. */
+  leaving = false;
+  /** Listeners of the client's events know it. */
+  announced = false;
   /** The last reply that a deserializer still works on: those behind it wait. */
   backlog: Promise<void> | undefined = undefined;
 
@@ -27,8 +34,13 @@ export class Link {
     return this.connection.congested || this.probe?.pending === true;
   }
 
-  /** False: it is closing, and its end is about to be reported. */
+  /** False: it is closing, and its end is about to be reported, or nothing is to be sent on it. */
   get usable(): boolean {
-    return this.connection.state === 'open';
+    return this.open && this.greeting === undefined;
+  }
+
+  /** Whether questions about the connection itself may be sent. */
+  get open(): boolean {
+    return this.connection.state === 'open' && !this.leaving;
   }
 }

@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { DeadlineQueue, Timed } from './deadlines.js';
+import type { DeadlineQueue, Timed } from '../core/deadlines.js';
 import type { GevRecordOptions } from './gev.record.js';
 import type { Link } from './link.js';
 import type { WaitingRoom } from './waiting-room.js';

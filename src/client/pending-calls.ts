@@ -1,14 +1,16 @@
 import type { Subscriber } from 'rxjs';
 import { onAbort } from '../core/abort-listeners.js';
 import { GevAbortedError, GevOverloadedError, GevTimeoutError } from '../core/client-errors.js';
-import { inFreshScope } from '../native/fresh-scope.js';
-import { CANCEL_PATTERN, HELLO_PATTERN, OVERLOADED } from '../protocol/nest-json.js';
+import type { ProcessHold } from '../core/process-hold.js';
 import { isThenable } from '../core/values.js';
+import { inFreshScope } from '../native/fresh-scope.js';
+import { CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN, OVERLOADED } from '../protocol/nest-json.js';
 import { Call } from './call.js';
 import { Cancellation } from './cancellation.js';
-import type { Clock } from './clock.js';
-import type { Deadlines } from './deadlines.js';
+import type { Clock } from '../core/clock.js';
+import type { Deadlines } from '../core/deadlines.js';
 import type { GevMetadata, GevRecordOptions } from './gev.record.js';
+import { Greeting, type GreetingChannel } from './greeting.js';
 import type { Link } from './link.js';
 import type { Outgoing } from './outgoing.js';
 import { Probe, type ProbeChannel } from './probe.js';
@@ -21,6 +23,8 @@ export interface PendingCallsSetup {
   readonly requestTimeout: number;
   readonly deadlines: Deadlines<Outgoing>;
   readonly clock: Clock;
+  /** Keeps the process alive for what is under way. */
+  readonly hold: ProcessHold;
   readonly writer: PacketWriter;
   readonly reader: ReplyReader;
   metadataOf(outgoing: Outgoing): GevMetadata | undefined;
@@ -31,6 +35,14 @@ export interface PendingCallsSetup {
   onMalformed(link: Link, cause: unknown): void;
   /** Not even a probe is answered. */
   onSilent(link: Link): void;
+  /** Somebody answers on a new connection. */
+  onGreeted(link: Link): void;
+  /** The server asks for the connection to end. */
+  onGoAway(link: Link): void;
+  /** The last reply has come on a connection that is to end. */
+  onLastReply(link: Link): void;
+  /** Looks for a connection anew. To be called in its context. */
+  assign(outgoing: Outgoing): void;
   /** A deserializer, or a subscriber, threw. */
   onFailure(cause: unknown): void;
 }
@@ -51,6 +63,7 @@ export class PendingCalls {
     options: GevRecordOptions | undefined,
   ): Call {
     const call = new Call(this, subscriber, pattern, data, options);
+    this.setup.hold.up();
     this.setup.deadlines.add(call, options?.timeout ?? this.setup.requestTimeout);
     if (options?.signal !== undefined) this.watch(call, options.signal);
     return call;
@@ -69,6 +82,19 @@ export class PendingCalls {
     } catch (error) {
       this.fail(call, error);
     }
+  }
+
+  /** Asks whether somebody is there, before anything else is sent on a connection. */
+  greet(link: Link): void {
+    const channel: GreetingChannel = {
+      ask: () => this.ask(link),
+      onAnswer: () => {
+        link.greeting = undefined;
+        this.setup.onGreeted(link);
+      },
+      onSilent: () => this.setup.onSilent(link),
+    };
+    link.greeting = new Greeting(channel, this.setup.clock);
   }
 
   fail(call: Call, error: unknown): void {
@@ -95,9 +121,25 @@ export class PendingCalls {
   /** Fails all that is in flight on a connection. */
   failAll(link: Link, error: unknown): void {
     link.probe?.stop();
+    link.greeting?.stop();
     for (const call of [...link.calls.values()]) {
       this.safely(() => this.fail(call, error));
     }
+  }
+
+  /**
+   * The client closes: tells the server that nobody waits for what is in flight on a connection, and fails it. Resolves when
+   * all was said, or the server does not want to hear it; undefined where nothing is left to be said.
+   */
+  abandonAll(link: Link, error: unknown): Promise<void> | undefined {
+    // The last first: those that wait at the server are not to begin in the place of others.
+    const ids = [...link.calls.keys()].reverse();
+    if (ids.length > 0 && link.usable) {
+      const cancellation = this.cancellationOf(link);
+      for (const id of ids) cancellation.cancel(id);
+    }
+    this.failAll(link, error);
+    return link.cancellation?.settled();
   }
 
   /** A frame has come. */
@@ -124,19 +166,21 @@ export class PendingCalls {
       this.setup.onMalformed(link, error);
       return;
     }
-    const reply = reader.read(value);
+    const reply = isGoAway(value) ? (value as Reply) : reader.read(value); // a deserializer may not know it
     if (link.backlog === undefined && !reader.isPromised(reply)) this.deliverReply(link, reply);
     else this.deliverInTurn(link, reply);
   }
 
-  private deliverReply(link: Link, { id, err, response, isDisposed }: Reply): void {
-    this.deliver(link, idOf(id), err, response, Boolean(isDisposed || err));
+  private deliverReply(link: Link, reply: Reply): void {
+    const { id, err, response, isDisposed } = reply;
+    if (isGoAway(reply)) this.setup.onGoAway(link);
+    else this.deliver(link, idOf(id), err, response, Boolean(isDisposed || err));
   }
 
   private deliver(link: Link, id: number, err: unknown, response: unknown, last: boolean): void {
     const call = link.calls.get(id);
     if (call === undefined) {
-      if (link.probe?.receive(id) === true) return;
+      if (link.probe?.receive(id) === true || link.greeting?.receive(id) === true) return;
       if (link.cancellation?.receive(id, err ? undefined : response, last) !== true) this.lateReplies++;
       return;
     }
@@ -185,15 +229,30 @@ export class PendingCalls {
   private sendLater(call: Call, link: Link, text: PromiseLike<PacketText>): void {
     text
       .then((ready) => {
-        if (!call.settled) link.connection.sendFrame(ready);
+        if (call.settled) return;
+        if (link.usable) link.connection.sendFrame(ready);
+        else this.sendElsewhere(call, link);
       })
       .then(undefined, (error: unknown) => this.fail(call, error));
   }
 
+  /** While its packet was made, the connection was asked to end. */
+  private sendElsewhere(call: Call, link: Link): void {
+    call.link = undefined;
+    this.forget(call, link);
+    call.runInAsyncScope(() => this.setup.assign(call));
+  }
+
+  private forget(call: Call, link: Link): void {
+    link.calls.delete(call.id);
+    if (link.leaving && link.calls.size === 0) this.setup.onLastReply(link);
+  }
+
   private settle(call: Call): void {
     call.settled = true;
+    this.setup.hold.down();
     this.setup.deadlines.remove(call);
-    call.link?.calls.delete(call.id);
+    if (call.link !== undefined) this.forget(call, call.link);
     call.room?.leave(call);
     call.release?.();
   }
@@ -253,17 +312,18 @@ export class PendingCalls {
 
   /** Sends what nobody waits for; a connection that breaks meanwhile needs it no more. */
   private tell(link: Link, pattern: string, data: unknown, id: string | undefined): void {
+    const send = (text: PacketText): void => {
+      if (link.open) link.connection.sendFrame(text);
+    };
     // It is about the connection: the request that is given up has nothing to do with it.
-    void inFreshScope(() => this.write(link, pattern, data, id));
-  }
-
-  private async write(link: Link, pattern: string, data: unknown, id: string | undefined): Promise<void> {
-    try {
-      const text = await this.setup.writer.write(pattern, data, id, undefined);
-      if (link.usable) link.connection.sendFrame(text);
-    } catch (error) {
-      this.setup.onFailure(error);
-    }
+    inFreshScope(() =>
+      this.safely(() => {
+        const text = this.setup.writer.write(pattern, data, id, undefined);
+        if (isThenable(text))
+          text.then(send).then(undefined, (error: unknown) => this.setup.onFailure(error));
+        else send(text);
+      }),
+    );
   }
 }
 
@@ -271,6 +331,12 @@ export class PendingCalls {
 function idOf(id: unknown): number {
   const number = typeof id === 'string' ? Number(id) : 0;
   return String(number) === id ? number : 0;
+}
+
+function isGoAway(packet: unknown): boolean {
+  if (typeof packet !== 'object' || packet === null) return false;
+  const { pattern, id } = packet as { readonly pattern?: unknown; readonly id?: unknown };
+  return pattern === GO_AWAY_PATTERN && id === undefined;
 }
 
 function isOverloaded(error: unknown): boolean {

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import type { Clock } from '../core/clock.js';
 
 /** What a {@link Probe} knows its connection by. */
 export interface ProbeChannel {

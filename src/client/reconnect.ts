@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import type { Clock } from '../core/clock.js';
 import type { GevReconnectOptions } from './gev.client.options.js';
 
 /** The least time between two attempts for requests, if `initialDelay` is not less. */

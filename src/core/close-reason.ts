@@ -10,6 +10,7 @@
  * - `local`: closed by this application
  * - `shutdown`: the server stops
  * - `handshake`: `@OnConnect` handlers did not settle within `handshakeTimeout`
+ * - `age`: it had lasted as long as `maxConnectionAge` allows
  * - `error`: anything else; `connection.closeError` carries the system's code
  *
  * @publicApi
@@ -27,6 +28,7 @@ export const CLOSE_REASONS = [
   'shutdown',
   'error',
   'handshake',
+  'age',
 ] as const;
 
 /** The number the native side knows a reason by. */

@@ -92,6 +92,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   private sentMessages = 0;
   private written = 0; // of `sent`, as far as known
   private finRequested = false;
+  private leavesFor: CloseReason | undefined;
   private aborted = false;
   private refused = false;
   private awaitsDrain = false;
@@ -327,6 +328,22 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.command(Operation.Close, reason);
   }
 
+  /**
+   * @internal Goes on receiving, and closes when the peer ends, or when nothing is owed to it and it has sent nothing for
+   * `quiet` ms.
+   */
+  leave(reason: CloseReason, quiet: number): void {
+    if (this.currentState !== 'open' || this.leavesFor !== undefined) return;
+    this.leavesFor = reason;
+    const { slot, generation } = this.identity;
+    this.owner.outbound.leave(slot, generation, quiet, closeReasonCode(reason));
+  }
+
+  /** @internal The peer has ended, and is owed nothing more. */
+  finish(): void {
+    this.closeFor(this.leavesFor ?? 'peer');
+  }
+
   /** @internal The gate opens: reading begins. */
   admit(): void {
     if (this.currentState !== 'connecting') return;
@@ -380,18 +397,18 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     this.command(Operation.RefuseInput);
   }
 
-  /** @internal */
-  handleMessage(data: Buffer): void {
+  /** @internal Returns whether handlers get it, too: a subscriber may have closed the connection. */
+  handleMessage(data: Buffer): boolean {
     this.received += data.length;
     this.receivedMessages++;
-    this.messages?.next(data);
+    return this.messages === undefined || this.tell(this.messages, data);
   }
 
-  /** @internal */
-  handleText(text: string, length: number): void {
+  /** @internal As {@link handleMessage}. */
+  handleText(text: string, length: number): boolean {
     this.received += length;
     this.receivedMessages++;
-    this.messages?.next(Buffer.from(text));
+    return this.messages === undefined || this.tell(this.messages, Buffer.from(text));
   }
 
   /** @internal Its idle timeout has passed: it ends, unless it is owed a reply. */
@@ -449,6 +466,11 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   /** @internal A function of the application that was called for this connection has thrown. */
   reportFailure(culprit: string, error: unknown): void {
     this.owner.reportFailure(culprit, error, this);
+  }
+
+  private tell(messages: EventSource<Buffer>, data: Buffer): boolean {
+    messages.next(data);
+    return this.receives;
   }
 
   private makeCloseError(): GevError {

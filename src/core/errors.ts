@@ -295,6 +295,32 @@ export class GevHandlerError extends GevError {
   }
 }
 
+/** Why nobody waits for a call any more. */
+export type GevCallEnd = 'cancelled' | 'lost' | 'shutdown';
+
+const CALL_ENDS: Readonly<Record<GevCallEnd, string>> = {
+  cancelled: 'The caller has cancelled the call',
+  lost: 'The connection of the caller is gone',
+  shutdown: 'The server is shutting down',
+};
+
+/**
+ * The `reason` of an aborted `ctx.signal`: nobody waits for the outcome of a call any more. `code` is
+ * `ERR_GEV_CALL_CANCELLED`, `ERR_GEV_CALL_LOST` or `ERR_GEV_CALL_SHUTDOWN`; `cause` is the system's error behind a lost
+ * connection, where there was one.
+ *
+ * @publicApi
+ */
+export class GevCallEndedError extends GevError {
+  constructor(
+    /** Cancelled by the caller, its connection lost, or the server's shutdown. */
+    readonly end: GevCallEnd,
+    details?: GevErrorDetails,
+  ) {
+    super(`ERR_GEV_CALL_${end.toUpperCase()}`, CALL_ENDS[end], details);
+  }
+}
+
 /** What was thrown, in a few words: errors and Nest's error objects by their message. Whatever it is, this does not throw. */
 export function describe(thrown: unknown): string {
   try {

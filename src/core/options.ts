@@ -188,8 +188,22 @@ export interface GevServerOptions {
    * do Nest's clients say that they close. Default: 30000.
    */
   readonly halfCloseTimeout?: number;
-  /** How long `server.close()` waits for handlers at work and for output to be flushed. Default: 10000. */
+  /**
+   * How long `server.close()` waits for handlers at work, for peers of RPC to go, and for output to be flushed.
+   * Default: 10000.
+   */
   readonly drainTimeout?: number;
+  /**
+   * A connection that has lasted so long, give or take a tenth, is asked to go, with `nestJson()`, as by a server that
+   * stops, and closes when it is owed nothing and has sent nothing for 500 ms, or after `drainTimeout`, reason `age`.
+   * Default: 0, never.
+   */
+  readonly maxConnectionAge?: number;
+  /**
+   * How long an Observable that has brought a value may go on while the server stops, from `server.close()` or its first
+   * value on; then it ends, for clients of RPC with an error. Default: 1000.
+   */
+  readonly streamDrainTimeout?: number;
 
   /** Default: a Nest `Logger` named `GevServer`. */
   readonly logger?: GevLogger;
@@ -227,6 +241,8 @@ export type ReactorOptions = Omit<
   | 'overflow'
   | 'overflowLimit'
   | 'drainTimeout'
+  | 'streamDrainTimeout'
+  | 'maxConnectionAge'
   | 'logger'
   | keyof Budgets
 > &
@@ -280,6 +296,8 @@ export interface ResolvedGevServerOptions {
   readonly closeTimeout: number;
   readonly halfCloseTimeout: number;
   readonly drainTimeout: number;
+  readonly streamDrainTimeout: number;
+  readonly maxConnectionAge: number;
   readonly logger: GevLogger | undefined;
   /** Read nothing from a connection before it was admitted. Set by the server, not by the user. */
   readonly gateConnections: boolean;

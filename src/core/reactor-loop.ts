@@ -146,9 +146,7 @@ export class ReactorLoop implements InboundListener {
 
   onMessage(slot: number, _generation: number, data: Buffer): void {
     const connection = this.slots[slot];
-    if (!connection?.receives) return;
-    connection.handleMessage(data);
-    if (connection.receives) this.handler.onMessage(connection, data);
+    if (connection?.receives && connection.handleMessage(data)) this.handler.onMessage(connection, data);
   }
 
   onText(
@@ -161,9 +159,9 @@ export class ReactorLoop implements InboundListener {
     idLength: number,
   ): void {
     const connection = this.slots[slot];
-    if (!connection?.receives) return;
-    connection.handleText(text, length);
-    if (connection.receives) this.handler.onText(connection, text, route, dataStart, idLength);
+    if (connection?.receives && connection.handleText(text, length)) {
+      this.handler.onText(connection, text, route, dataStart, idLength);
+    }
   }
 
   onEnd(slot: number): void {

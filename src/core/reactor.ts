@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { NativeAddress, NativeReactor } from '../native/binding.js';
 import { inFreshScope } from '../native/fresh-scope.js';
-import { Operation } from '../native/layout.js';
+import { Operation, READ_ON } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
 import { Pace } from '../native/pace.js';
 import type { GevAddress } from './address.js';
@@ -117,6 +117,7 @@ export class Reactor implements ReactorLoopOwner {
   private refusedSends = 0;
   private overPartialBytes = 0;
   private overTotalSendBuffer = 0;
+  private referenced = true;
   private quiescing: Promise<void> | undefined;
   private readonly whenEmptied = new Set<() => void>();
 
@@ -196,6 +197,16 @@ export class Reactor implements ReactorLoopOwner {
     return this.bound;
   }
 
+  /** Has it keep the process alive while it runs, as it does unless {@link Reactor.unref} was called. */
+  ref(): void {
+    this.hold(true);
+  }
+
+  /** The process may end although the reactor runs, whatever connections and timers it has. */
+  unref(): void {
+    this.hold(false);
+  }
+
   /** Opens the gate of a connection: it becomes `open` and is read from. */
   admit(connection: GevConnection): void {
     connection.admit();
@@ -206,9 +217,9 @@ export class Reactor implements ReactorLoopOwner {
     connection.close();
   }
 
-  /** After `onEnd`: no reply is pending any more. Flushes and closes, reason `peer` or `protocol`. */
+  /** After `onEnd`: no reply is pending any more. Flushes and closes, reason `peer`, `protocol` or why it was to leave. */
   finish(connection: GevConnection): void {
-    connection.closeFor('peer');
+    connection.finish();
   }
 
   /** Stops reading from a connection; what the kernel holds makes its peer wait. */
@@ -246,6 +257,15 @@ export class Reactor implements ReactorLoopOwner {
   quiesce(): Promise<void> {
     if (this.native === undefined) return Promise.resolve();
     return (this.quiescing ??= this.quiesceLoops());
+  }
+
+  /**
+   * Accepts what waits to be accepted, and nothing later. Resolves when every such connection was announced. Instead of
+   * {@link Reactor.quiesce}: reading goes on.
+   */
+  stopAccepting(): Promise<void> {
+    if (this.native === undefined) return Promise.resolve();
+    return (this.quiescing ??= this.quiesceLoops(READ_ON));
   }
 
   /** Closes every connection, reason `shutdown`, and gives up every dial; what is not closed after `timeout` ms is cut. */
@@ -423,8 +443,15 @@ export class Reactor implements ReactorLoopOwner {
     this.begin(native);
   }
 
+  private hold(hold: boolean): void {
+    if (hold === this.referenced) return;
+    this.referenced = hold;
+    this.native?.hold(hold);
+  }
+
   private begin(native: NativeReactor): void {
     this.native = native;
+    if (!this.referenced) native.hold(false);
     this.timers = new ReactorTimers(this.loops[0]!.outbound, (error) => this.reportFailure('A timer', error));
   }
 
@@ -471,22 +498,22 @@ export class Reactor implements ReactorLoopOwner {
     }
   }
 
-  private async quiesceLoops(): Promise<void> {
+  private async quiesceLoops(argument = 0): Promise<void> {
     const [accepting, ...others] = this.loops;
     // First the loop that accepts: it may still hand connections to the others.
-    await this.quiesceLoop(accepting!);
-    await Promise.all(others.map((loop) => this.quiesceLoop(loop)));
+    await this.quiesceLoop(accepting!, argument);
+    await Promise.all(others.map((loop) => this.quiesceLoop(loop, argument)));
   }
 
-  private quiesceLoop(loop: ReactorLoop): Promise<void> {
+  private quiesceLoop(loop: ReactorLoop, argument: number): Promise<void> {
     if (loop.abandoned) return Promise.resolve();
     const quiesced = loop.onceQuiesced();
-    loop.outbound.command(Operation.Quiesce);
+    loop.outbound.command(Operation.Quiesce, 0, 0, argument);
     return quiesced;
   }
 
-  /** Whether the last connection closed in time. */
-  private whenEmpty(timeout: number): Promise<boolean> {
+  /** @internal Whether the last connection closed in time, in ms. */
+  whenEmpty(timeout: number): Promise<boolean> {
     if (this.open.size === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
       const settle = (empty: boolean): void => {

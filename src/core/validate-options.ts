@@ -15,6 +15,7 @@ import {
   DEFAULT_MAX_SEND_BUFFER,
   DEFAULT_OVERFLOW_LIMIT,
   DEFAULT_PORT,
+  DEFAULT_STREAM_DRAIN_TIMEOUT,
   MAX_DELAY,
 } from './constants.js';
 import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
@@ -97,6 +98,8 @@ const KNOWN_OPTIONS = {
   closeTimeout: true,
   halfCloseTimeout: true,
   drainTimeout: true,
+  streamDrainTimeout: true,
+  maxConnectionAge: true,
   logger: true,
 } satisfies Record<keyof GevServerOptions, true>;
 const OPTION_NAMES = Object.keys(KNOWN_OPTIONS);
@@ -163,6 +166,8 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     closeTimeout: integer(options, 'closeTimeout', 0, MAX_DELAY) ?? DEFAULT_CLOSE_TIMEOUT,
     halfCloseTimeout: integer(options, 'halfCloseTimeout', 0, MAX_DELAY) ?? DEFAULT_HALF_CLOSE_TIMEOUT,
     drainTimeout: integer(options, 'drainTimeout', 0, MAX_DELAY) ?? DEFAULT_DRAIN_TIMEOUT,
+    streamDrainTimeout: integer(options, 'streamDrainTimeout', 0, MAX_DELAY) ?? DEFAULT_STREAM_DRAIN_TIMEOUT,
+    maxConnectionAge: integer(options, 'maxConnectionAge', 0, MAX_DELAY) ?? 0,
     logger: resolveLogger(options.logger),
     gateConnections: false,
   };

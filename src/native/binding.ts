@@ -92,6 +92,8 @@ export interface NativeReactor {
   /** A frame that did not fit a slab, once. */
   takeLarge(loop: number, ticket: number): Buffer;
   stats(): NativeStats;
+  /** Whether it keeps the process alive; from its start on it does. Nothing happens unless it runs. */
+  hold(hold: boolean): void;
   /** Joins the loops and closes every descriptor. May be called within a batch; idempotent. */
   stop(): void;
 }

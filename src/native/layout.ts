@@ -54,7 +54,11 @@ export const Operation = {
   ExpireIdle: 17,
   RestartIdle: 18,
   RefuseInput: 19,
+  Leave: 20,
 } as const;
+
+/** Argument of {@link Operation.Quiesce}: reading goes on. */
+export const READ_ON = 1;
 
 /** The greatest token of a dial; the smallest is 1. */
 export const MAX_DIAL_TOKEN = 0xffffff;

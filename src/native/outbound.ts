@@ -148,6 +148,12 @@ export class Outbound {
     this.openView.setFloat64(at, ms, LITTLE_ENDIAN);
   }
 
+  /** `ms` without a byte received, after which the loop asks whether it may close; `reason`: a number of one. */
+  leave(slot: number, generation: number, ms: number, reason: number): void {
+    const at = this.record(Operation.Leave | (reason << 8), slot, generation, 8, 0);
+    this.openView.setFloat64(at, ms, LITTLE_ENDIAN);
+  }
+
   startTimer(id: number, delay: number, interval: number): void {
     const at = this.record(Operation.TimerStart, id, 0, 16, 0);
     this.openView.setFloat64(at, delay, LITTLE_ENDIAN);

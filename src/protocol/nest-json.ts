@@ -33,6 +33,15 @@ export const HELLO_PATTERN = 'gev:hello';
 /** The event, its data the id of a request, by which a client says that it wants no more replies. Only after a hello. */
 export const CANCEL_PATTERN = 'gev:cancel';
 
+/**
+ * The event by which a server says that a connection is to end: whoever understands it sends nothing more on it, and hangs
+ * up with the last reply. Nest's clients ignore it, as it has no id.
+ */
+export const GO_AWAY_PATTERN = 'gev:goaway';
+
+/** The packet of it. */
+export const GO_AWAY = Object.freeze({ pattern: GO_AWAY_PATTERN, data: Object.freeze({}) });
+
 /** What our server answers to {@link HELLO_PATTERN}. */
 export const CAPABILITIES = Object.freeze({ cancel: 1 });
 

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { lastValueFrom, type Observable } from 'rxjs';
 import { GevContext } from '../context/gev.context.js';
 import type { CloseReason } from '../core/close-reason.js';
@@ -5,7 +6,9 @@ import { type GevConnection, nameOf } from '../core/connection.js';
 import { codeOf, type GevError, GevHandlerError } from '../core/errors.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
 import { typeName } from '../core/values.js';
+import { within } from '../core/within.js';
 import { inFreshScope } from '../native/fresh-scope.js';
+import type { ConnectionAges } from './connection-ages.js';
 import { ConnectionScope } from './connection-scope.js';
 import type { ErrorLog } from '../core/error-log.js';
 import type { EventHandler } from './event-handlers.js';
@@ -14,9 +17,17 @@ import { isStream } from './handler-result.js';
 import { isLoggedByNest } from './nest-errors.js';
 import type { OverflowPolicy } from './overflow-gate.js';
 import { ReplyStream } from './reply-stream.js';
+import type { StreamLimit } from './rpc-call.js';
 import type { RpcDispatcher } from './rpc-dispatcher.js';
-import { Tally, within } from './tally.js';
+import { Tally } from './tally.js';
 import { Turns } from './turns.js';
+
+/** What requests and streams are told that end because the server stops. */
+const SHUTTING_DOWN = { status: 'error', message: 'The server is shutting down' };
+
+/** Those who are asked to go at once, and the pause before as many follow: they all come back somewhere. */
+const LEAVING_AT_ONCE = 100;
+const LEAVING_PAUSE_MS = 10;
 
 /** What the handlers' side asks of the reactor. */
 export type ConnectionGate = Pick<Reactor, 'admit' | 'finish' | 'refuse' | 'pause' | 'resume'>;
@@ -38,6 +49,8 @@ export interface ConnectionEventsSetup {
   readonly handshakeTimeout: number;
   /** Takes packets, where the codec carries them. */
   readonly createRpc: ((events: ConnectionEvents) => RpcDispatcher) | undefined;
+  /** Undefined: connections last as long as they like. */
+  readonly ages: ConnectionAges | undefined;
   readonly overflow: OverflowPolicy;
   readonly log: ErrorLog;
   /** A connection has been accepted, and no message of it was handled yet. */
@@ -64,7 +77,10 @@ export class ConnectionEvents implements ReactorHandler {
   readonly borrowed: boolean;
   readonly overflow: OverflowPolicy;
   readonly rpc: RpcDispatcher | undefined;
+  /** What streams that begin from now on are allowed; undefined: to go on without end. */
+  streamLimit: StreamLimit | undefined;
   private readonly scopes = new Set<ConnectionScope>();
+  private leaving = false;
   private lost = 0;
 
   constructor(private readonly setup: ConnectionEventsSetup) {
@@ -89,8 +105,10 @@ export class ConnectionEvents implements ReactorHandler {
     const scope = new ConnectionScope(connection, this);
     connection.scope = scope;
     this.scopes.add(scope);
+    this.setup.ages?.watch(scope);
     if (!this.hasConnectHandlers) this.setup.onConnection(connection);
     else scope.connecting = this.connect(scope);
+    if (this.leaving) scope.leave('shutdown');
   }
 
   onMessage(connection: GevConnection, data: Buffer): void {
@@ -110,17 +128,47 @@ export class ConnectionEvents implements ReactorHandler {
   onClose(connection: GevConnection): void {
     const scope = connection.scope as ConnectionScope;
     this.scopes.delete(scope);
+    this.setup.ages?.forget(scope);
     scope.close();
     this.reportEnd(connection);
     if (this.setup.closeHandlers.length > 0) void this.disconnect(scope);
   }
 
+  /**
+   * Asks every peer to go, and those that come later. Many are told a part at a time.
+   *
+   * @param spread in ms; how long that may take
+   */
+  async leave(spread: number): Promise<void> {
+    this.leaving = true;
+    const scopes = [...this.scopes];
+    const parts = Math.max(Math.floor(spread / LEAVING_PAUSE_MS), 1);
+    const size = Math.max(LEAVING_AT_ONCE, Math.ceil(scopes.length / parts));
+    for (let start = 0; start < scopes.length; start += size) {
+      if (start > 0) await pause(LEAVING_PAUSE_MS);
+      for (const scope of scopes.slice(start, start + size)) scope.leave('shutdown');
+    }
+  }
+
+  /** Peers that go on sending hear FIN as soon as they are owed nothing, quiet or not. */
+  finishSoon(): void {
+    for (const scope of this.scopes) scope.finishSoon();
+  }
+
+  /** From now on streams that begin are ended `ms` after their first value, and those that go on by {@link endStreams}. */
+  limitStreams(ms: number): void {
+    this.streamLimit = { ms, error: SHUTTING_DOWN };
+  }
+
+  endStreams(): void {
+    for (const scope of this.scopes) inFreshScope(() => scope.endStreams(SHUTTING_DOWN));
+  }
+
   /** The time for answers is over: requests still in flight are answered with an error. */
   expire(): void {
-    const error = { status: 'error', message: 'The server is shutting down' };
     // Serializers and the teardown of streams are not to see who stops the server.
     for (const { rpc } of this.scopes) {
-      inFreshScope(() => rpc?.expire(error));
+      inFreshScope(() => rpc?.expire(SHUTTING_DOWN));
     }
   }
 

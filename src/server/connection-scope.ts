@@ -1,15 +1,24 @@
-import type { Subscription } from 'rxjs';
 import { GevContext, type GevContextArgs } from '../context/gev.context.js';
+import type { CloseReason } from '../core/close-reason.js';
 import type { GevConnection } from '../core/connection.js';
 import { isData } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import type { ConnectionEvents } from './connection-events.js';
 import type { EventHandler } from './event-handlers.js';
 import { patternOf } from './handler-marker.js';
-import { unsubscribe } from './handler-result.js';
 import { MessageLane } from './message-lane.js';
+import type { ReplyStream } from './reply-stream.js';
 import { RpcConnection } from './rpc-connection.js';
 import { type LineOwner, WaitingLine } from './waiting-line.js';
+
+/** Why a server asks a peer to go. */
+export type LeaveReason = Extract<CloseReason, 'shutdown' | 'age'>;
+
+/** What requests are told that have not been answered so long after their client was asked to go. */
+const OVERAGE = { status: 'error', message: 'The connection has reached its greatest age' };
+
+/** How long nothing must have come from a peer that was asked to go, and is owed nothing, before it hears FIN. */
+const QUIET_MS = 500;
 
 /**
  * What the server keeps of one connection beside the connection itself: the messages that wait, the handlers at work and
@@ -28,9 +37,11 @@ export class ConnectionScope implements LineOwner<Buffer> {
   private readonly lanes: readonly MessageLane[];
   private readonly contextArgs: GevContextArgs;
   private readonly line: WaitingLine<Buffer>;
-  private subscriptions: Set<Subscription> | undefined;
+  private streams: Set<ReplyStream> | undefined;
   private active = 0;
   private gated = false;
+  private leavesFor: LeaveReason | undefined;
+  private asked = false; // to go
   private ended = false;
   private pauses = 0;
 
@@ -97,16 +108,41 @@ export class ConnectionScope implements LineOwner<Buffer> {
     }
   }
 
-  /** Keeps a subscription until it ends or the connection does. */
-  hold(subscription: Subscription): void {
-    if (subscription.closed) return;
-    if (this.closed) {
-      this.unsubscribe(subscription);
-      return;
-    }
-    const subscriptions = (this.subscriptions ??= new Set());
-    subscriptions.add(subscription);
-    subscription.add(() => subscriptions.delete(subscription));
+  /** Stops the stream when the connection closes, if it has not ended before. */
+  hold(stream: ReplyStream): void {
+    if (this.closed) stream.stop();
+    else (this.streams ??= new Set()).add(stream);
+  }
+
+  letGo(stream: ReplyStream): void {
+    this.streams?.delete(stream);
+  }
+
+  /** Asks the peer to go, when it has been admitted; goes on serving it meanwhile. */
+  leave(reason: LeaveReason): void {
+    if (this.asked || this.closed) return;
+    this.leavesFor = reason;
+    if (this.gated) return;
+    this.asked = true;
+    this.rpc?.goAway();
+    this.connection.leave(reason, QUIET_MS);
+  }
+
+  onAge(): void {
+    inFreshScope(() => this.leave('age'));
+  }
+
+  onOverage(): void {
+    inFreshScope(() => {
+      this.rpc?.expire(OVERAGE);
+      this.connection.closeFor('age');
+    });
+  }
+
+  /** Ends what goes on without end; `error` is for clients of RPC. */
+  endStreams(error: unknown): void {
+    this.rpc?.endStreams(error);
+    for (const stream of [...(this.streams ?? [])]) inFreshScope(() => stream.end());
   }
 
   /** `@OnConnect` handlers are at work: the connection is not to be finished under them. */
@@ -116,13 +152,19 @@ export class ConnectionScope implements LineOwner<Buffer> {
 
   openGate(): void {
     this.gated = false;
+    if (this.leavesFor !== undefined) this.leave(this.leavesFor);
     this.finishWhenDone();
   }
 
   /** Nothing more comes, as the peer has sent FIN or nonsense: the connection ends with the last reply. */
   end(): void {
-    this.ended = true;
     this.rpc?.end();
+    this.finishSoon();
+  }
+
+  /** The connection ends with the last reply that is owed. */
+  finishSoon(): void {
+    this.ended = true;
     this.finishWhenDone();
   }
 
@@ -131,9 +173,7 @@ export class ConnectionScope implements LineOwner<Buffer> {
     this.closed = true;
     this.line.drop();
     this.rpc?.close();
-    for (const subscription of [...(this.subscriptions ?? [])]) {
-      inFreshScope(() => this.unsubscribe(subscription));
-    }
+    for (const stream of [...(this.streams ?? [])]) inFreshScope(() => stream.stop());
   }
 
   get receives(): boolean {
@@ -158,10 +198,6 @@ export class ConnectionScope implements LineOwner<Buffer> {
   /** The teardown of an Observable that a handler returned has thrown. */
   reportTeardown(error: unknown): void {
     this.events.reportTeardown(this.connection, error);
-  }
-
-  private unsubscribe(subscription: Subscription): void {
-    unsubscribe(subscription, (error) => this.reportTeardown(error));
   }
 
   private owe(lanes: number): void {

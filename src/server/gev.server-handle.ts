@@ -21,6 +21,9 @@ const NO_CONNECTIONS: ReadonlyMap<number, GevConnection> = new Map();
  * @publicApi
  */
 export class GevServerHandle implements Iterable<GevConnection> {
+  /** @internal Whether the server is to keep the process alive. */
+  referenced = true;
+
   /** @internal */
   constructor(
     private readonly running: () => Reactor | undefined,
@@ -55,6 +58,20 @@ export class GevServerHandle implements Iterable<GevConnection> {
   /** Goes over the open connections. */
   [Symbol.iterator](): IterableIterator<GevConnection> {
     return (this.running()?.connections ?? NO_CONNECTIONS).values();
+  }
+
+  /** Has the server keep the process alive while it listens, as it does unless {@link GevServerHandle.unref} was called. */
+  ref(): this {
+    this.referenced = true;
+    this.running()?.ref();
+    return this;
+  }
+
+  /** The process may end although the server listens. Unlike with `net.Server`, its open connections do not keep it either. */
+  unref(): this {
+    this.referenced = false;
+    this.running()?.unref();
+    return this;
   }
 
   /** Tells how many connections are open, in a later turn, as `net.Server` does. */

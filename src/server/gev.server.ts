@@ -23,6 +23,7 @@ import { Reactor } from '../core/reactor.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { validateServerOptions } from '../core/validate-options.js';
 import { Admission } from './admission.js';
+import { ConnectionAges } from './connection-ages.js';
 import { ConnectionEvents } from './connection-events.js';
 import { ErrorLog } from '../core/error-log.js';
 import { EventHandlers, type EventHandler, type NestHandler } from './event-handlers.js';
@@ -160,9 +161,9 @@ export class GevServer
   }
 
   /**
-   * Stops within `drainTimeout`: accepts no more, lets handlers at work answer, flushes, closes every connection
-   * (reason `shutdown`), waits for `@OnClose` handlers and releases every descriptor. Timers end first. Harmless before
-   * listen, during listen and when repeated.
+   * Stops within `drainTimeout`: accepts no more, asks the peers of RPC to go and answers them meanwhile, lets handlers at
+   * work answer, flushes, closes every connection (reason `shutdown`), waits for `@OnClose` handlers and releases every
+   * descriptor. Timers end first. Harmless before listen, during listen and when repeated.
    */
   override close(): Promise<void> {
     return (this.stopping ??= this.stopReactor().finally(() => (this.stopping = undefined)));
@@ -226,7 +227,7 @@ export class GevServer
     return {
       ...(reactor?.stats() ?? NO_STATS),
       handlers: {
-        pending: events?.work.count ?? 0,
+        pending: (events?.work.count ?? 0) + (events?.rpc?.abandoned ?? 0),
         inFlight: events?.rpc?.admission.inFlight ?? 0,
         overloaded: events?.rpc?.admission.shed ?? 0,
         lateReplies: events?.lateReplies ?? 0,
@@ -272,6 +273,7 @@ export class GevServer
     const patterns = patternTexts(this.messageHandlers.keys());
     const reactor = this.createReactor({ ...this.options, gateConnections, patterns }, events);
     events.reactor = reactor;
+    if (!this.handle.referenced) reactor.unref();
     this.running = { reactor, events };
     try {
       const address = await reactor.listen();
@@ -293,7 +295,7 @@ export class GevServer
     const { running } = this;
     if (running === undefined) return;
     try {
-      await drain(running.reactor, running.events, this.options.drainTimeout);
+      await drain(running.reactor, running.events, this.options);
     } finally {
       await running.reactor.stop();
       this.running = undefined;
@@ -318,7 +320,7 @@ export class GevServer
 
   private createEvents(): ConnectionEvents {
     const { codec, concurrency, highWaterMark, closeTimeout, handshakeTimeout } = this.options;
-    const { overflow, overflowLimit } = this.options;
+    const { overflow, overflowLimit, maxConnectionAge, drainTimeout } = this.options;
     return new ConnectionEvents({
       connectHandlers: this.handlersOf('connect'),
       messageHandlers: this.handlersOf('message'),
@@ -328,6 +330,7 @@ export class GevServer
       borrowed: codec.copy === false,
       closeTimeout,
       handshakeTimeout,
+      ages: maxConnectionAge === 0 ? undefined : new ConnectionAges(maxConnectionAge, drainTimeout),
       overflow: { overflow, overflowLimit, onDropped: (count) => (this.droppedValues += count) },
       createRpc: codec.framing === 'raw' ? undefined : (events) => this.createRpc(events),
       log: this.log,

@@ -12,6 +12,8 @@ import { OverflowGate } from './overflow-gate.js';
  * runs only on subscription: then it is the first value, the completion or the error. `ended` is called once, last.
  */
 export abstract class ReplyStream {
+  private readonly subscription = new Subscription();
+  private begun = false;
   private isSettled = false;
   private hasFailed = false;
 
@@ -32,11 +34,11 @@ export abstract class ReplyStream {
       return;
     }
     const lazy = handler.isLazy();
-    const subscription = new Subscription();
+    const { subscription } = this;
     const gate = new OverflowGate(scope.connection, scope.events.overflow, (value) =>
       scope.reply(value, handler),
     );
-    const end = (): void => unsubscribe(subscription, (error) => scope.reportTeardown(error));
+    const end = (): void => this.stop();
     const fail = (error: unknown): void => {
       this.hasFailed = true;
       gate.release();
@@ -49,6 +51,7 @@ export abstract class ReplyStream {
           next: (value) => {
             gate.push(value);
             this.settle();
+            if (!this.begun) this.begin();
           },
           error: fail,
           complete: () => {
@@ -69,7 +72,28 @@ export abstract class ReplyStream {
       this.settle();
       this.ended();
     });
-    scope.hold(subscription);
+    if (subscription.closed) return;
+    scope.hold(this);
+    subscription.add(() => scope.letGo(this));
+  }
+
+  /** Unsubscribes. */
+  stop(): void {
+    const { scope } = this;
+    unsubscribe(this.subscription, (error) => scope.reportTeardown(error));
+  }
+
+  /** Ends it in the midst of its values. One that has brought none yet may still be a plain reply. */
+  end(): void {
+    if (this.begun) this.stop();
+  }
+
+  private begin(): void {
+    this.begun = true;
+    const limit = this.scope.events.streamLimit;
+    if (limit === undefined) return;
+    const timer = setTimeout(() => this.stop(), limit.ms).unref();
+    this.subscription.add(() => clearTimeout(timer));
   }
 
   private settle(): void {

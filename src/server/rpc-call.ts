@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { Subscription, type Observable } from 'rxjs';
+import type { GevCallEnd } from '../core/errors.js';
 import type { GevContext } from '../context/gev.context.js';
 import { promiseOf } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
@@ -9,8 +10,11 @@ import { INTERNAL_ERROR } from './nest-errors.js';
 import { type OverflowGate } from './overflow-gate.js';
 import type { RpcConnection } from './rpc-connection.js';
 
-/** How long a stream may go on that begins after its client has said FIN. */
-const STREAM_AFTER_END_MS = 1_000;
+/** How long a stream may go on that begins when nobody is to listen to it for long, and what ends it. */
+export interface StreamLimit {
+  readonly ms: number;
+  readonly error: unknown;
+}
 
 /** One request, from its handler to its last reply. It is a link in its connection's list of calls in flight. */
 export class RpcCall {
@@ -50,24 +54,24 @@ export class RpcCall {
   }
 
   /** The client wants no more of it, or is gone: nothing is replied any more. A handler at work keeps its place. */
-  cancel(): void {
+  cancel(end: GevCallEnd = 'cancelled'): void {
     if (this.ended) return;
     if (this.running) this.owner.abandon();
     this.end();
     this.stream?.cancel();
-    this.context.abort();
+    this.context.abort(end);
   }
 
-  /** The client has said FIN. One that does so in the midst of a stream is going away: Nest's clients close like that. */
-  hangUp(): void {
-    if (this.stream?.begun) this.expire({ status: 'error', message: 'The client has closed its side' });
+  /** Ends a stream in the midst of it with an error. One that has brought no value yet may still be a plain reply. */
+  endStream(error: unknown): void {
+    if (this.stream?.begun) this.expire(error, 'lost');
   }
 
   /** Ends it with an error for the caller. */
-  expire(error: unknown): void {
+  expire(error: unknown, end: GevCallEnd = 'shutdown'): void {
     if (this.ended) return;
     this.owner.reply(this.id, 'error', error);
-    this.cancel();
+    this.cancel(end);
   }
 
   private settle(value: unknown): void {
@@ -155,15 +159,17 @@ class ReplyToStream {
   }
 
   private send(value: unknown): void {
-    if (!this.begun && this.owner.ended) this.hangUpSoon();
-    this.begun = true;
+    if (!this.begun) this.begin();
     // What could not be sent has ended the request with an error: nothing may follow.
     if (!this.cancelled && !this.owner.reply(this.call.id, 'value', value)) this.call.cancel();
   }
 
-  /** The client had said FIN before the first value: what ends soon is a reply, what does not has no listener. */
-  private hangUpSoon(): void {
-    const timer = setTimeout(() => this.call.hangUp(), STREAM_AFTER_END_MS).unref();
+  /** The first value: what ends soon behind it is a reply. */
+  private begin(): void {
+    this.begun = true;
+    const limit = this.owner.streamLimit;
+    if (limit === undefined) return;
+    const timer = setTimeout(() => this.call.endStream(limit.error), limit.ms).unref();
     this.subscription.add(() => clearTimeout(timer));
   }
 

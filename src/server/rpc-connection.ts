@@ -5,11 +5,17 @@ import type { ConnectionScope } from './connection-scope.js';
 import type { NestHandler } from './event-handlers.js';
 import { OverflowGate } from './overflow-gate.js';
 import { PacketLine, WaitingPacket } from './packet-line.js';
-import { CallList, RpcCall } from './rpc-call.js';
+import { CallList, RpcCall, type StreamLimit } from './rpc-call.js';
 import type { Route, RpcDispatcher } from './rpc-dispatcher.js';
 import type { ReplyKind, ReplyTarget } from './rpc-replies.js';
 import type { Turns } from './turns.js';
 import type { LineOwner } from './waiting-line.js';
+
+/** Of a client that has said FIN: what goes on for longer has no listener. */
+const AFTER_END: StreamLimit = {
+  ms: 1_000,
+  error: { status: 'error', message: 'The client has closed its side' },
+};
 
 /** What the RPC side keeps of one connection: its calls in flight, and the packets that wait for one of them to end. */
 export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
@@ -17,8 +23,7 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   readonly routes: (Route | null)[];
   private readonly calls = new CallList();
   private readonly line: PacketLine;
-  /** The peer has sent FIN. */
-  ended = false;
+  private ended = false; // by the peer's FIN
   private preparing = 0;
   private abandoned = 0;
   private shedding = false;
@@ -46,7 +51,7 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   receive(text: string, route: number, dataStart: number, idLength: number): void {
     if (this.line.length === 0 && this.hasRoom() && this.turns.mayStart()) {
       this.handle(text, route, dataStart, idLength);
-    } else if (!this.dispatcher.cancelAtOnce(this, text)) {
+    } else if (!this.dispatcher.handleAtOnce(this, text)) {
       this.scope.begin();
       this.line.push(new WaitingPacket(text, route, dataStart, idLength));
     }
@@ -87,16 +92,32 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   /** Nothing more comes from the peer: what it waits for is still replied, but it no longer listens to a stream that goes on. */
   end(): void {
     this.ended = true;
-    this.calls.forEach((call) => call.hangUp());
+    // One that says FIN in the midst of a stream is going away: Nest's clients close like that.
+    this.endStreams(AFTER_END.error);
+  }
+
+  /** Ends streams in the midst of them. */
+  endStreams(error: unknown): void {
+    this.calls.forEach((call) => call.endStream(error));
+  }
+
+  /** Asks the client to send nothing more, and to hang up with its last reply. */
+  goAway(): void {
+    this.dispatcher.replies.goAway(this);
   }
 
   /** The connection has closed. */
   close(): void {
     this.line.drop();
-    this.calls.forEach((call) => call.cancel());
+    const end = this.connection.closeReason === 'shutdown' ? 'shutdown' : 'lost';
+    this.calls.forEach((call) => call.cancel(end));
   }
 
   // --- for its calls ---
+
+  get streamLimit(): StreamLimit | undefined {
+    return this.ended ? AFTER_END : this.scope.events.streamLimit;
+  }
 
   reply(id: unknown, kind: ReplyKind, value: unknown): boolean {
     return this.dispatcher.replies.send(this, id, kind, value);
@@ -147,12 +168,12 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   /** A call was cancelled, and its handler is still at work: it counts until {@link reclaim}. */
   abandon(): void {
     this.abandoned++;
-    this.dispatcher.work.up(1);
+    this.dispatcher.abandoned++;
   }
 
   reclaim(): void {
     this.abandoned--;
-    this.dispatcher.work.down(1);
+    this.dispatcher.abandoned--;
     this.line.goOn();
   }
 

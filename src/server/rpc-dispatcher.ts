@@ -41,6 +41,8 @@ const PATTERN_START = '{"pattern":'.length;
 const DATA_KEY = ',"data":'.length;
 const ID_KEY = ',"id":"'.length;
 const PACKET_END = '"}'.length;
+/** What patterns begin with that are ours, as JSON. */
+const RESERVED = '"gev:';
 
 /** What {@link RpcDispatcher} needs to know. */
 export interface RpcSetup {
@@ -75,6 +77,8 @@ export class RpcDispatcher {
   readonly work: Tally;
   readonly turns: Turns;
   readonly admission: Admission;
+  /** Handlers at work whose calls were cancelled: nobody waits for them. */
+  abandoned = 0;
   private readonly routes: (Route | null)[][] = [];
 
   constructor(private readonly setup: RpcSetup) {
@@ -137,16 +141,18 @@ export class RpcDispatcher {
   }
 
   /**
-   * A cancellation does not wait for a place among the calls in flight: it makes one. False: the packet is something
-   * else, and waits for its turn.
+   * What is about the connection does not wait for a place among the calls in flight: a cancellation makes one, and who
+   * asks whether somebody is there does not ask for one. False: the packet is something else, and waits for its turn.
    */
-  cancelAtOnce(rpc: RpcConnection, text: string): boolean {
+  handleAtOnce(rpc: RpcConnection, text: string): boolean {
     const { deserializer, routes } = this.setup;
-    if (deserializer !== undefined || !text.includes(CANCEL_PATTERN)) return false;
+    if (deserializer !== undefined || !text.includes(RESERVED)) return false;
     try {
       const { pattern, data, id } = JSON.parse(text) as IncomingPacket;
-      const cancels = pattern === CANCEL_PATTERN && id === undefined && !routes.find(CANCEL_PATTERN);
-      return cancels && rpc.cancel(data);
+      if (typeof pattern !== 'string' || routes.find(pattern) !== undefined) return false;
+      if (pattern === CANCEL_PATTERN && id === undefined) return rpc.cancel(data);
+      if (pattern !== HELLO_PATTERN || id === undefined) return false;
+      return this.replies.send(rpc, id, 'last', CAPABILITIES);
     } catch {
       return false; // for handle() to refuse
     }

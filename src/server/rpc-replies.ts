@@ -4,6 +4,7 @@ import type { GevSerializer } from '../core/options.js';
 import { FixedText } from '../native/fixed-text.js';
 import type { FramePiece } from '../native/outbound.js';
 import { isThenable } from '../core/values.js';
+import { GO_AWAY } from '../protocol/nest-json.js';
 
 /**
  * - `value`: one of several
@@ -30,10 +31,14 @@ export interface ReplyTarget {
 export interface Replies {
   /** Returns false when the reply could not be sent, and the request has had its answer by that. */
   send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean;
+  /** Sends {@link GO_AWAY}, which is no reply. */
+  goAway(target: ReplyTarget): void;
 }
 
 /** What the caller is told instead of a reply that cannot be made JSON. */
 const UNSERIALIZABLE = 'The reply could not be serialized';
+
+const GO_AWAY_TEXT = JSON.stringify(GO_AWAY);
 
 /** Ids that need no escaping, as those of all known clients. */
 const PLAIN_ID = /^[\w-]+$/;
@@ -49,6 +54,10 @@ export class PlainReplies implements Replies {
       sendUnserializable(target, id, error);
       return false;
     }
+  }
+
+  goAway(target: ReplyTarget): void {
+    notify(target, GO_AWAY_TEXT);
   }
 }
 
@@ -70,6 +79,18 @@ export class SerializedReplies implements Replies {
     } catch (error) {
       sendUnserializable(target, id, error);
       return false;
+    }
+  }
+
+  goAway(target: ReplyTarget): void {
+    const send = (packet: unknown): void => notify(target, JSON.stringify(packet));
+    const failed = (error: unknown): void => target.reportUnsendable(undefined, error);
+    try {
+      const serialized = this.serializer.serialize(GO_AWAY);
+      if (!isThenable(serialized)) send(serialized);
+      else serialized.then(send).then(undefined, failed);
+    } catch (error) {
+      failed(error);
     }
   }
 
@@ -147,6 +168,11 @@ function jsonOf(key: string, value: unknown): string | undefined {
 
 function tooLongReply({ length, limit }: GevFrameTooLongError): string {
   return `The reply has ${length} bytes, more than maxFrameLength of the server (${limit} bytes)`;
+}
+
+/** Sends what nobody waits for: a connection that closes meanwhile needs it no more. */
+function notify({ connection }: ReplyTarget, text: string): void {
+  connection.sendFrame([text], () => undefined);
 }
 
 function sendUnserializable(target: ReplyTarget, id: unknown, error: unknown): void {

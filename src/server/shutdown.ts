@@ -1,21 +1,48 @@
+import type { ResolvedGevServerOptions } from '../core/options.js';
 import type { Reactor } from '../core/reactor.js';
+import { within } from '../core/within.js';
 import type { ConnectionEvents } from './connection-events.js';
-import { within } from './tally.js';
 
 /** What is left for closing when handlers have used up all the time: enough for a FIN, and for empty buffers. */
 const LEAST_CLOSE_MS = 100;
+/** Of the time there is, how much may pass until the last of many peers has been asked to go. */
+const LEAVING_SHARE = 0.25;
+/** How much of it, and how long at most, is left to find a moment for FIN with peers that are never quiet. */
+const LAST_SHARE = 0.1;
+const LAST_MS = 1_000;
 
 /**
- * Brings a server that runs to rest: accepts and reads no more, lets handlers at work answer, closes every connection
- * with its output flushed, and waits for the `@OnClose` handlers.
+ * Brings a server that runs to rest: accepts no more, lets handlers at work answer, closes every connection with its
+ * output flushed, and waits for the `@OnClose` handlers.
  *
- * @param ms how long all of it may take; what is still going on then is cut
+ * Peers of RPC are asked to go and served until they do, or have been quiet for a while. Others cannot be asked: of what
+ * the kernel holds when the server stops all is handled, and nothing later is read.
+ *
+ * @param options `drainTimeout`: how long all of it may take; what is still going on then is cut
  */
-export async function drain(reactor: Reactor, events: ConnectionEvents, ms: number): Promise<void> {
-  const deadline = performance.now() + ms;
+export async function drain(
+  reactor: Reactor,
+  events: ConnectionEvents,
+  options: Pick<ResolvedGevServerOptions, 'drainTimeout' | 'streamDrainTimeout'>,
+): Promise<void> {
+  const { drainTimeout, streamDrainTimeout } = options;
+  const deadline = performance.now() + drainTimeout;
   const left = (): number => Math.max(deadline - performance.now(), 0);
-  await within(reactor.quiesce(), left());
+  events.limitStreams(streamDrainTimeout);
+  const streams = setTimeout(() => events.endStreams(), streamDrainTimeout);
+  if (events.rpc === undefined) await within(reactor.quiesce(), left());
+  else await sendAway(reactor, events, left);
   if (!(await events.work.zero(left()))) events.expire();
+  clearTimeout(streams);
   await reactor.closeAll(Math.max(left(), LEAST_CLOSE_MS));
   await events.closing.zero(Math.max(left(), LEAST_CLOSE_MS));
+}
+
+async function sendAway(reactor: Reactor, events: ConnectionEvents, left: () => number): Promise<void> {
+  await within(reactor.stopAccepting(), left());
+  await events.leave(left() * LEAVING_SHARE);
+  const rest = left();
+  if (await reactor.whenEmpty(rest - Math.min(rest * LAST_SHARE, LAST_MS))) return;
+  events.finishSoon();
+  await reactor.whenEmpty(left());
 }

@@ -6,12 +6,19 @@ export interface TurnTaker {
   takeTurn(): boolean;
 }
 
-/** How long the handlers of one turn may take, in ms: as many start as that is expected to be enough for. */
+/** How long the handlers that events start may take, in ms: as many start as that is expected to be enough for. */
 const TURN_MS = 0.5;
+/** Where messages wait, turns are so many times as long: the sooner nobody waits, the fewer take the longer way. */
+const QUEUED_TURNS = 4;
 const MAX_WIDTH = 512;
 const FIRST_WIDTH = 8;
-/** What takes longer may be the garbage collector or another process, up to this: once is no reason to expect it again. */
-const MAX_GAP_MS = 5;
+/**
+ * What takes longer may be the garbage collector's or another process' doing, and says nothing of the next turns: up to
+ * LONG_GAP_MS three times in a row, up to MAX_GAP_MS once.
+ */
+const LONG_GAP_MS = 5;
+const MAX_GAP_MS = 50;
+const MAX_GAPS = 3;
 
 /**
  * Lets the connections of a server start handlers in turn, so that nobody waits for more than one turn of each of the
@@ -28,10 +35,11 @@ export class Turns implements ReactorTurns {
   /** In the order of their turns. */
   private readonly takers = new Set<TurnTaker>();
   private width = FIRST_WIDTH;
+  private limit = FIRST_WIDTH;
   private started = 0;
   private ended = false;
   private scheduled = false;
-  private forgiven = false;
+  private gaps = 0;
   /** Handlers started before, and then by, the last events. */
   private before = 0;
   private startedByEvents = 0;
@@ -45,8 +53,8 @@ export class Turns implements ReactorTurns {
   }
 
   beginEvents(lastTook: number): void {
-    this.learn(this.startedByEvents, lastTook / 1000);
-    if (!this.spent) this.begin();
+    this.learn(this.startedByEvents, lastTook / 1000, TURN_MS);
+    if (!this.spent) this.begin(this.width);
     this.before = this.started;
   }
 
@@ -57,7 +65,7 @@ export class Turns implements ReactorTurns {
 
   /** Whether one more handler may start in this turn, which then counts as started. */
   mayStart(): boolean {
-    if (this.started >= this.width) this.ended = true;
+    if (this.started >= this.limit) this.ended = true;
     if (!this.ended) this.started++;
     return !this.ended;
   }
@@ -73,7 +81,8 @@ export class Turns implements ReactorTurns {
     return this.ended && !this.idle;
   }
 
-  private begin(): void {
+  private begin(limit: number): void {
+    this.limit = limit;
     this.ended = false;
     this.started = 0;
   }
@@ -86,7 +95,7 @@ export class Turns implements ReactorTurns {
 
   private readonly run = (): void => {
     this.scheduled = false;
-    this.begin();
+    this.begin(this.width === 1 ? 1 : QUEUED_TURNS * this.width); // one may take any time
     const began = performance.now();
     for (const taker of this.takers) {
       if (!this.mayStart()) break;
@@ -99,20 +108,22 @@ export class Turns implements ReactorTurns {
     }
     const { started } = this;
     // Behind the promise jobs in which the handlers run.
-    queueMicrotask(() => process.nextTick(() => this.learn(started, performance.now() - began)));
+    queueMicrotask(() =>
+      process.nextTick(() => this.learn(started, performance.now() - began, QUEUED_TURNS * TURN_MS)),
+    );
     if (this.takers.size > 0) this.schedule();
   };
 
   /** So many handlers took so long. A turn that was too long narrows the next ones; one that was not may widen them. */
-  private learn(started: number, ms: number): void {
+  private learn(started: number, ms: number, allowed: number): void {
     if (started === 0) return;
-    if (ms <= TURN_MS) {
-      this.forgiven = false;
+    if (ms <= allowed) {
+      this.gaps = 0;
       if (this.width === MAX_WIDTH) return;
       const fitting = Math.floor((started * TURN_MS) / Math.max(ms, 0.001));
       this.width = Math.max(this.width, Math.min(fitting, 2 * this.width, MAX_WIDTH));
-    } else if (ms < MAX_GAP_MS && !this.forgiven) {
-      this.forgiven = true;
+    } else if (ms < MAX_GAP_MS && this.gaps + (ms < LONG_GAP_MS ? 1 : 2) <= MAX_GAPS) {
+      this.gaps += ms < LONG_GAP_MS ? 1 : 2;
     } else {
       this.width = Math.max(1, Math.min(this.width, Math.floor((started * TURN_MS) / ms)));
     }

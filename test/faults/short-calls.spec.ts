@@ -37,4 +37,17 @@ ifLinux.each([
     peer.write(data);
     expect((await peer.take(data.length)).equals(data)).toBe(true);
   });
+
+  it.each([1, 2])('FAULTS 9: of 500 small messages in turn none is left lying (seed %i)', async (seed) => {
+    const env = shortCalls(seed);
+    const path = join(env.LD_PRELOAD!, '../socket');
+    const options = family === 'Unix' ? { loops, path } : { loops };
+    const { port } = await startServer('echo', options, { env });
+    const peer = (await Peer.connect(family === 'Unix' ? { path } : port)).read();
+    for (let i = 0; i < 500; i++) {
+      const message = randomBytes(1 + (i % 64));
+      peer.write(message);
+      expect((await peer.take(message.length)).equals(message)).toBe(true);
+    }
+  });
 });

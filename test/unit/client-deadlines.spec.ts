@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { type DeadlineQueue, Deadlines, type Timed } from '../../src/client/deadlines.js';
+import { type DeadlineQueue, Deadlines, type Timed } from '../../src/core/deadlines.js';
 import { FakeClock } from './support/fake-clock.js';
 
 class Item implements Timed<Item> {

@@ -407,7 +407,7 @@ describe('the client', () => {
     const reply = firstValueFrom(client.send('x', 1));
     await turn();
     expect(client.reactors).toHaveLength(2);
-    client.connection.reply({ response: 5, isDisposed: true, id: '2' });
+    client.connection.reply({ response: 5, isDisposed: true, id: '3' }); // 2 was the question whether the server wants to hear of what is given up
     expect(await reply).toBe(5);
     expect(statuses).toEqual(['connected', 'disconnected', 'connected']);
     expect(client.unwrap().connections).toEqual([client.connection]);

@@ -39,6 +39,8 @@ describe('server options', () => {
       userTimeout: 0,
       receiveBufferSize: undefined,
       sendBufferSize: undefined,
+      streamDrainTimeout: 1_000,
+      maxConnectionAge: 0,
       highWaterMark: 1024 * 1024,
       lowWaterMark: 256 * 1024,
       maxSendBuffer: 64 * 1024 * 1024,

@@ -66,6 +66,8 @@ class FuzzFaults final : public test::FaultSource {
         return OneOf({EMFILE, ENOMEM});
       case Call::kConnect:
         return OneOf({EINTR, EAGAIN, ECONNREFUSED, ENETUNREACH, EADDRNOTAVAIL});
+      case Call::kUnacknowledged:
+        return OneOf({EOPNOTSUPP});
       case Call::kShutdown:
         return OneOf({ENOTCONN, ENOBUFS});
       case Call::kEpollControl:

@@ -171,6 +171,7 @@ class World {
         });
       case 25:
         return WithConnection([this](Seen& seen) {
+          if (input_.Pick(4) == 0) return script_->Leave(seen, input_.Size(2000));
           script_->Tell(input_.Chance() ? Operation::kPause : Operation::kResume, seen);
         });
       case 26:
@@ -297,7 +298,7 @@ class World {
     switch (input_.Pick(6)) {
       case 0:
         accepting_ = false;
-        return script_->TellAll(Operation::kQuiesce);
+        return script_->TellAll(Operation::kQuiesce, input_.Chance() ? bridge::kReadOn : 0);
       case 1:
         return script_->TellAll(Operation::kCloseAll,
                                 static_cast<std::int32_t>(CloseReason::kShutdown));

@@ -30,6 +30,7 @@ struct Seen {
   bool dialled = false;
   bool ended = false;
   bool may_send = true;       // neither closed nor shut down by the script
+  bool leaving = false;       // it may close by itself: nobody knows whether what is sent leaves
   std::uint64_t flushed = 0;  // bytes the kernel took, as told
   std::size_t messages = 0;
   std::size_t fed = 0;  // bytes of the incoming stream that `reader` has seen
@@ -84,23 +85,33 @@ class Script {
   // --- records --------------------------------------------------------------------
 
   void Send(Seen& to, std::string_view bytes, std::int32_t flags) {
+    if (to.leaving) return;
     if (to.may_send) Outgoing(to).sent += bytes;
     Write(bridge::Operation::kSend, flags, to.slot, to.generation, bytes);
   }
   void Multicast(std::string_view bytes) {
     std::string pairs;
+    std::uint32_t receivers = 0;
     for (auto& [key, seen] : open_) {
+      if (seen.leaving) continue;
+      ++receivers;
       if (seen.may_send) Outgoing(seen).sent += bytes;
       const std::uint32_t pair[] = {seen.slot, seen.generation};
       pairs.append(reinterpret_cast<const char*>(pair), sizeof pair);
     }
-    Write(bridge::Operation::kMulticast, 0, static_cast<std::uint32_t>(open_.size()), 0, bytes,
-          pairs);
+    Write(bridge::Operation::kMulticast, 0, receivers, 0, bytes, pairs);
   }
   void Tell(bridge::Operation operation, Seen& whom, std::int32_t argument = 0) {
     using bridge::Operation;
     if (operation != Operation::kPause && operation != Operation::kResume) whom.may_send = false;
     Write(operation, argument, whom.slot, whom.generation);
+  }
+  void Leave(Seen& whom, std::size_t milliseconds) {
+    const auto quiet = static_cast<double>(milliseconds);
+    whom.may_send = false;
+    whom.leaving = true;
+    Write(bridge::Operation::kLeave, static_cast<std::int32_t>(reactor::CloseReason::kShutdown),
+          whom.slot, whom.generation, {reinterpret_cast<const char*>(&quiet), sizeof quiet});
   }
   void TellAll(bridge::Operation operation, std::int32_t argument = 0) {
     if (operation == bridge::Operation::kQuiesce) {

@@ -144,6 +144,24 @@ TEST(MockAcceptTest, S8_QuiesceAcceptsTheRestAndClosesTheListener) {
   EXPECT_THROW(harness.kernel.Dial(harness.port), std::logic_error);
 }
 
+TEST(MockAcceptTest, D1_ALoopThatStopsAcceptingAnnouncesTheRestBeforeItSaysSoAndReadsOn) {
+  MockHarness harness;
+  auto peers = DialMany(harness, 300);
+  harness.handler.SetRoom(10);
+  harness.loop().Quiesce(/*reads_on=*/true);
+  harness.Settle();
+  EXPECT_EQ(harness.handler.opened(), 10);
+  EXPECT_EQ(harness.handler.quiesced(), 0);
+  harness.handler.SetRoom(test::RecordingHandler::kUnlimited);
+  harness.Settle();
+  EXPECT_EQ(harness.handler.opened(), 300);
+  EXPECT_EQ(harness.handler.quiesced(), 1);
+  EXPECT_THROW(harness.kernel.Dial(harness.port), std::logic_error);
+  peers[7].Send("still heard");
+  harness.Settle();
+  EXPECT_EQ(harness.handler.received(), 11U);
+}
+
 TEST(MockAcceptTest, S8_QuiesceWhileExhaustedLeavesNoDeadlineBehind) {
   MockHarness harness;
   harness.kernel.SetDescriptorLimit(harness.kernel.open_descriptors());

@@ -438,4 +438,85 @@ TEST(DeadlineTest, R4_ACompleteFrameStopsTheClock) {
   EXPECT_EQ(harness.handler.closed(), 0);
 }
 
+TEST(DeadlineTest, D2_AConnectionThatLeavesClosesWhenNothingWasReceivedForSoLong) {
+  MockHarness harness;
+  MockPeer peer = harness.Connect();
+  harness.loop().RunCommands();
+  harness.newest().Leave(FromMilliseconds(500), CloseReason::kShutdown);
+  harness.newest().SetIdleTimeout(FromMilliseconds(60'000));  // comes too late
+  for (int i = 0; i < 3; ++i) {
+    harness.Sleep(400);
+    peer.Send("x");
+    harness.Settle();
+    SendText(harness.newest(), "a reply");
+  }
+  harness.Sleep(300);
+  SendText(harness.newest(), "a push");
+  harness.Sleep(199);
+  EXPECT_FALSE(peer.unread() == 0 || peer.saw_end());
+  (void)peer.Receive();
+  harness.Sleep(1);
+  EXPECT_TRUE(peer.saw_end());
+  peer.ShutdownWrite();
+  harness.Settle();
+  ASSERT_EQ(harness.handler.closed(), 1);
+  EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kShutdown);
+}
+
+TEST(DeadlineTest, D2_AConnectionThatLeavesOnlyClosesWhenItIsOwedNothing) {
+  MockHarness harness;
+  harness.handler.owes = true;
+  MockPeer peer = harness.Connect();
+  peer.SetWindow(10);
+  peer.Send("a request");
+  harness.Settle();
+  harness.newest().Leave(FromMilliseconds(500), CloseReason::kShutdown);
+  harness.Sleep(60'000);
+  EXPECT_FALSE(peer.saw_end());
+  harness.handler.owes = false;
+  SendText(harness.newest(), std::string(20, 'x'));
+  harness.newest().RestartIdle();
+  harness.Sleep(60'000);
+  EXPECT_EQ(peer.Receive().size(), 10U);  // it is still owed the rest
+  harness.Settle();
+  EXPECT_EQ(peer.Receive().size(), 10U);
+  harness.Sleep(499);
+  EXPECT_FALSE(peer.saw_end());
+  harness.Sleep(1);
+  EXPECT_TRUE(peer.saw_end());
+}
+
+TEST(DeadlineTest, D3_ClosedForShutdownItWaitsForTheAcknowledgementAndNotForFin) {
+  MockHarness harness;
+  MockPeer peer = harness.Connect();
+  peer.HoldAcknowledgements(true);
+  SendText(harness.newest(), "the last word");
+  harness.newest().Close(CloseReason::kShutdown);
+  harness.Sleep(1000);
+  EXPECT_EQ(harness.handler.closed(), 0);
+  peer.HoldAcknowledgements(false);
+  harness.Sleep(100);
+  ASSERT_EQ(harness.handler.closed(), 1);
+  EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kShutdown);
+  EXPECT_EQ(peer.Receive(), "the last word");
+  EXPECT_TRUE(peer.saw_end());
+  EXPECT_FALSE(peer.saw_reset());
+}
+
+TEST(DeadlineTest, D3_WhereTheKernelDoesNotTellOrAnotherReasonIsGivenItWaitsForFin) {
+  for (const CloseReason reason : {CloseReason::kShutdown, CloseReason::kLocal}) {
+    reactor::LoopOptions options;
+    options.connection.close_timeout = FromMilliseconds(3000);
+    MockHarness harness(options);
+    MockPeer peer = harness.Connect();
+    harness.kernel.Fail(test::Call::kUnacknowledged, EOPNOTSUPP, 1000);
+    harness.loop().RunCommands();
+    harness.newest().Close(reason);
+    harness.Sleep(2999);
+    EXPECT_EQ(harness.handler.closed(), 0);
+    harness.Sleep(1);
+    EXPECT_EQ(harness.handler.closed(), 1);
+  }
+}
+
 }  // namespace

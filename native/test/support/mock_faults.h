@@ -17,6 +17,7 @@ enum class Call : std::uint8_t {
   kReceive,
   kPeek,
   kSend,
+  kUnacknowledged,
   kShutdown,
   kClose,
   kSetOption,

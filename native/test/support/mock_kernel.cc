@@ -286,6 +286,12 @@ ssize_t MockKernel::Send(int fd, const iovec* parts, std::size_t count) {
   return stream.Send(bytes.data(), limit < possible ? limit : bytes.size());
 }
 
+int MockKernel::Unacknowledged(int fd) {
+  if (const int error = Enter(Call::kUnacknowledged)) return error;
+  auto* const socket = Get<Stream>(fd);
+  return socket == nullptr ? -EBADF : static_cast<int>((*socket)->unacknowledged());
+}
+
 int MockKernel::Shutdown(int fd) {
   if (const int error = Enter(Call::kShutdown)) return error;
   auto* const socket = Get<Stream>(fd);

@@ -38,6 +38,9 @@ class MockPeer {
   /// How much the server may send before this peer reads.
   void SetWindow(std::size_t bytes) { stream_->SetWindow(bytes); }
 
+  /// Its system acknowledges nothing (or again all that came).
+  void HoldAcknowledgements(bool hold) { stream_->HoldAcknowledgements(hold); }
+
   /// Everything was received, then FIN.
   [[nodiscard]] bool saw_end() const {
     return stream_ && stream_->fin_received() && stream_->unread() == 0;
@@ -112,6 +115,7 @@ class MockKernel {
   ssize_t Receive(int fd, void* buffer, std::size_t size);
   ssize_t Peek(int fd, void* buffer, std::size_t size);
   ssize_t Send(int fd, const iovec* parts, std::size_t count);
+  int Unacknowledged(int fd);
   int Shutdown(int fd);
   int Close(int fd);
   int SetOption();

@@ -37,11 +37,7 @@ struct SocketOps {
   static ssize_t Peek(int fd, void* buffer, std::size_t size) noexcept {
     return Kernel().Peek(fd, buffer, size);
   }
-  static int TellRest(int /*fd*/) noexcept { return 0; }
-  static ssize_t ReceiveWithRest(int fd, void* buffer, std::size_t size, int& rest) noexcept {
-    rest = 0;
-    return Kernel().Receive(fd, buffer, size);
-  }
+  static bool ShortReadsTellTheEnd() noexcept { return true; }
   static ssize_t Send(int fd, const void* data, std::size_t size) noexcept {
     const iovec whole{const_cast<void*>(data), size};
     return Kernel().Send(fd, &whole, 1);
@@ -49,6 +45,7 @@ struct SocketOps {
   static ssize_t SendVector(int fd, const iovec* parts, int count) noexcept {
     return Kernel().Send(fd, parts, static_cast<std::size_t>(count));
   }
+  static int Unacknowledged(int fd) noexcept { return Kernel().Unacknowledged(fd); }
   static int Shutdown(int fd, int /*how*/) noexcept { return Kernel().Shutdown(fd); }
   static int Close(int fd) noexcept { return Kernel().Close(fd); }
   static int SetOption(int /*fd*/, int /*level*/, int /*name*/, const void* /*value*/,

@@ -118,6 +118,11 @@ std::size_t MockStream::Room() const {
   return other->window_ - std::min(other->window_, other->input_.size());
 }
 
+std::size_t MockStream::unacknowledged() const {
+  const auto other = other_.lock();
+  return other != nullptr && other->silent_ ? 1 : 0;
+}
+
 std::uint32_t MockStream::Readiness() const {
   std::uint32_t bits = 0;
   if (!input_.empty() || fin_received_ || reset_) bits |= EPOLLIN;

@@ -40,6 +40,11 @@ class MockStream {
   /// Bytes that may wait here unread; makes the other end writable when it grows.
   void SetWindow(std::size_t bytes);
 
+  /// This end acknowledges nothing that comes (or again all that came).
+  void HoldAcknowledgements(bool hold) { silent_ = hold; }
+  /// Whether the other end has acknowledged what this one sent: 0, or one byte.
+  [[nodiscard]] std::size_t unacknowledged() const;
+
   /// epoll(7) bits.
   [[nodiscard]] std::uint32_t Readiness() const;
   /// Sends that can be taken now.
@@ -68,6 +73,7 @@ class MockStream {
   bool fin_received_ = false;
   bool fin_sent_ = false;
   bool reset_ = false;
+  bool silent_ = false;      // acknowledges nothing
   bool wants_room_ = false;  // a send met a full queue: an edge when there is room
   bool edge_ = false;
   int error_ = 0;  // SO_ERROR

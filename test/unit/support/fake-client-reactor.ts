@@ -1,3 +1,4 @@
+import { Subject } from 'rxjs';
 import type { ClientReactor } from '../../../src/client/endpoints.js';
 import type { CloseReason } from '../../../src/core/close-reason.js';
 import type { GevConnection, SendCallback } from '../../../src/core/connection.js';
@@ -24,6 +25,7 @@ export class FakeClientConnection {
   bytesReceived = 0;
   closeReason: CloseReason | undefined;
   closeError: GevError | undefined;
+  readonly closed$ = new Subject<CloseReason>();
   /** What was sent, as values. */
   readonly sent: any[] = [];
   readonly texts: string[] = [];
@@ -91,6 +93,7 @@ export class FakeClientConnection {
     const error = new GevConnectionClosedError(reason);
     for (const settle of this.unsettled.splice(0)) settle(error);
     this.reactor.handler.onClose(this.real);
+    this.closed$.next(reason);
   }
 }
 
@@ -131,6 +134,11 @@ export class FakeClientReactor implements ClientReactor {
     const where = 'path' in target ? target : { address: target.host, port: target.port };
     reject(new GevConnectError(code, where));
   }
+
+  /** Whether it keeps the process alive. */
+  referenced = true;
+  ref = (): void => void (this.referenced = true);
+  unref = (): void => void (this.referenced = false);
 
   finish = (connection: GevConnection) => (connection as unknown as FakeClientConnection).closeFor('peer');
 

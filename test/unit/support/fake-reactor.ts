@@ -151,6 +151,8 @@ export class FakeReactor {
     return receivers.length;
   };
 
+  stopAccepting = async () => void this.calls.push('stopAccepting');
+  whenEmpty = async () => this.connections.size === 0;
   quiesce = async () => void this.calls.push('quiesce');
 
   closeAll = async () => {

@@ -1,0 +1,222 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { lastValueFrom, type Observable } from 'rxjs';
+import type { ClientReactor } from '../../src/client/endpoints.js';
+import { GevClient } from '../../src/client/gev.client.js';
+import type { GevClientOptions, ResolvedGevClientOptions } from '../../src/client/gev.client.options.js';
+import type { ReactorHandler } from '../../src/core/reactor.js';
+import { type FakeClientConnection, FakeClientReactor, turn } from './support/fake-client-reactor.js';
+import { settled, until } from '../kit/until.js';
+
+const GO_AWAY = { pattern: 'gev:goaway', data: {} };
+
+class FakeClient extends GevClient {
+  reactor!: FakeClientReactor;
+  readonly events: string[] = [];
+
+  constructor(options: GevClientOptions = {}) {
+    const write = (): void => undefined;
+    super({ host: '127.0.0.1', port: 1, logger: { log: write, warn: write, error: write }, ...options });
+    this.on('connect', () => this.events.push('connect'));
+    this.on('disconnect', (...[, error]) => this.events.push(`disconnect ${error.reason}`));
+  }
+
+  get links(): readonly FakeClientConnection[] {
+    return this.reactor.connections;
+  }
+
+  protected override createReactor(_: ResolvedGevClientOptions, handler: ReactorHandler): ClientReactor {
+    this.reactor = new FakeClientReactor(handler);
+    this.reactor.answer = 'accept';
+    return this.reactor;
+  }
+}
+
+let clients: FakeClient[] = [];
+
+async function connect(options?: GevClientOptions): Promise<FakeClient> {
+  const client = new FakeClient(options);
+  clients.push(client);
+  await client.connect();
+  return client;
+}
+
+/** Subscribes; what comes of it. */
+function ask(source: Observable<unknown>): { value?: unknown; error?: any } {
+  const outcome: { value?: unknown; error?: any } = {};
+  lastValueFrom(source).then(
+    (value) => (outcome.value = value),
+    (error: unknown) => (outcome.error = error),
+  );
+  return outcome;
+}
+
+/** Answers the hello on a new connection. */
+function greet(connection: FakeClientConnection): void {
+  const { pattern, id } = connection.sent[0] as { pattern: string; id: string };
+  expect(pattern).toBe('gev:hello');
+  connection.reply({ response: { cancel: 1 }, isDisposed: true, id });
+}
+
+function reply(connection: FakeClientConnection, index: number, response: unknown): void {
+  connection.reply({ response, isDisposed: true, id: (connection.sent[index] as { id: string }).id });
+}
+
+afterEach(async () => {
+  await Promise.all(clients.map((client) => client.close()));
+  clients = [];
+});
+
+describe('a client whose server asks it to go', () => {
+  it('D1: sends nothing more there, and hangs up with the last reply', async () => {
+    const client = await connect();
+    const [first] = client.links;
+    const outcomes = [ask(client.send('a', 1)), ask(client.send('a', 2))];
+    first!.reply(GO_AWAY);
+    const later = ask(client.send('a', 3));
+    const event = ask(client.emit('e', 4));
+    await turn();
+    expect(first!.sent).toHaveLength(2);
+    await until(() => client.links.length === 2);
+    const second = client.links[1]!;
+    await turn();
+    expect(second.sent).toMatchObject([{ pattern: 'gev:hello' }]);
+    greet(second);
+    expect(second.sent.slice(1)).toMatchObject([{ data: 3 }, { data: 4 }]);
+    reply(first!, 1, 'two');
+    expect(first!.state).toBe('open');
+    reply(first!, 0, 'one');
+    expect(first!.state).toBe('closing');
+    reply(second, 1, 'three');
+    second.flush();
+    await turn();
+    expect(outcomes).toEqual([{ value: 'one' }, { value: 'two' }]);
+    expect(later).toEqual({ value: 'three' });
+    expect(event).toEqual({ value: undefined });
+    expect('value' in event).toBe(true);
+    first!.drop('local');
+    expect(client.events).toEqual(['connect', 'connect', 'disconnect local']);
+    expect(client.stats()).toMatchObject({ inFlight: 0, lateReplies: 0, queued: 0, reconnects: 1 });
+  });
+
+  it('D1: hangs up at once when it waits for nothing, however often it is asked', async () => {
+    const client = await connect();
+    const [first] = client.links;
+    first!.reply(GO_AWAY);
+    first!.reply(GO_AWAY);
+    expect(first!.state).toBe('closing');
+    await until(() => client.links.length === 2);
+    expect(await settled(() => client.links.length, 150)).toBe(2);
+  });
+
+  it('D1: a new connection that ends before somebody answers takes nothing with it, and another is made', async () => {
+    const client = await connect({ reconnect: { initialDelay: 1 } });
+    client.links[0]!.reply(GO_AWAY);
+    const call = ask(client.send('a', 1));
+    await until(() => client.links.length === 2);
+    client.links[1]!.drop('reset', 'ECONNRESET');
+    await until(() => client.links.length === 3);
+    client.links[2]!.end(); // FIN
+    await until(() => client.links.length === 4);
+    client.links[3]!.reply(GO_AWAY); // by one that stops, too
+    await until(() => client.links.length === 5);
+    expect(client.links[3]!.state).toBe('closing');
+    greet(client.links[4]!);
+    reply(client.links[4]!, 1, 'done');
+    await turn();
+    expect(call).toEqual({ value: 'done' });
+    for (const each of client.links.slice(1, 4)) {
+      expect(each.sent.map((packet: { pattern: string }) => packet.pattern)).toEqual(['gev:hello']);
+    }
+  });
+
+  it("D1: an answer that nobody knows the question is one: Nest's server says so", async () => {
+    const client = await connect();
+    client.links[0]!.reply(GO_AWAY);
+    const call = ask(client.send('a', 1));
+    await until(() => client.links.length === 2);
+    const second = client.links[1]!;
+    const { id } = second.sent[0] as { id: string };
+    second.reply({ id, status: 'error', err: 'There is no matching message handler' });
+    reply(second, 1, 'done');
+    await turn();
+    expect(call).toEqual({ value: 'done' });
+  });
+
+  it('D1: with another endpoint it uses that at once', async () => {
+    const endpoints = [1, 2].map((port) => ({ host: '127.0.0.1', port }));
+    const client = await connect({ host: undefined, port: undefined, endpoints });
+    await until(() => client.links.length === 2);
+    client.reactor.answer = 'ECONNREFUSED';
+    client.links[0]!.reply(GO_AWAY);
+    for (let index = 0; index < 3; index++) ask(client.send('a', index)).error?.toString();
+    expect(client.links[0]!.sent).toEqual([]);
+    expect(client.links[1]!.sent).toHaveLength(3);
+  });
+
+  it('D1: the last endpoint that goes has every other one dialled at once, whatever its back-off', async () => {
+    const endpoints = [1, 2].map((port) => ({ host: '127.0.0.1', port }));
+    const options = { host: undefined, port: undefined, endpoints, reconnect: { initialDelay: 60_000 } };
+    const client = await connect(options);
+    await until(() => client.links.length === 2);
+    client.reactor.answer = 'ECONNREFUSED';
+    client.links[0]!.drop('peer');
+    await turn();
+    client.reactor.answer = undefined;
+    client.links[1]!.reply(GO_AWAY);
+    const call = ask(client.send('a', 1));
+    await until(() => client.reactor.dials.length === 2);
+    expect(client.reactor.dials.map(({ target }) => (target as { port: number }).port).sort()).toEqual([
+      1, 2,
+    ]);
+    client.reactor.refuse('ECONNREFUSED', 2);
+    await turn();
+    expect(call).toEqual({});
+    client.reactor.accept(1);
+    await turn();
+    reply(client.links.at(-1)!, client.links.at(-1)!.sent.length - 1, 'done');
+    await turn();
+    expect(call).toEqual({ value: 'done' });
+  });
+
+  it('D1: what is in flight fails when the connection breaks nevertheless', async () => {
+    const client = await connect();
+    const call = ask(client.send('a', 1));
+    client.links[0]!.reply(GO_AWAY);
+    client.links[0]!.drop('reset', 'ECONNRESET');
+    await turn();
+    expect(call.error).toMatchObject({ code: 'ERR_GEV_CONNECTION_LOST' });
+  });
+
+  it('D1: a request that is given up there is not cancelled, but ends the connection if it was the last', async () => {
+    const client = await connect();
+    const subscription = client.send('a', 1).subscribe();
+    client.links[0]!.reply(GO_AWAY);
+    subscription.unsubscribe();
+    await turn();
+    expect(client.links[0]!.sent).toHaveLength(1);
+    expect(client.links[0]!.state).toBe('closing');
+  });
+
+  it('D1: close() ends what is to end, too', async () => {
+    const client = await connect();
+    const call = ask(client.send('a', 1));
+    client.links[0]!.reply(GO_AWAY);
+    await until(() => client.links.length === 2);
+    await client.close();
+    await turn();
+    expect(call.error).toMatchObject({ code: 'ERR_GEV_CLIENT_CLOSED' });
+    expect(client.links.map(({ state }) => state)).toEqual(['closing', 'closing']);
+  });
+
+  it('D1: without reconnect it dials when it is needed', async () => {
+    const client = await connect({ reconnect: false });
+    client.links[0]!.reply(GO_AWAY);
+    await turn();
+    const call = ask(client.send('a', 1));
+    await until(() => client.links.length === 2);
+    greet(client.links[1]!);
+    reply(client.links[1]!, 1, 'done');
+    await turn();
+    expect(call).toEqual({ value: 'done' });
+  });
+});
