@@ -17,6 +17,7 @@ export type {
 export { GevClient } from './client/gev.client.js';
 export { GevRecord, GevRecordBuilder, type GevMetadata, type GevRecordOptions } from './client/gev.record.js';
 export { GevContext, type GevContextArgs } from './context/gev.context.js';
+export { GevSocketRef, type GevSocketEvents } from './context/gev.socket-ref.js';
 export type { GevAddress, GevNetworkAddress, GevPathAddress } from './core/address.js';
 export {
   GevAbortedError,
@@ -32,10 +33,13 @@ export { GevConnection, type GevData, type SendCallback } from './core/connectio
 export { GEV_TRANSPORT } from './core/constants.js';
 export {
   GevAlreadyListeningError,
+  GevCallEndedError,
+  type GevCallEnd,
   GevBackpressureError,
   GevConnectError,
   GevConnectionClosedError,
   GevConnectionError,
+  GevFrameTooLongError,
   GevProtocolError,
   GevDuplicateTimerError,
   GevError,

@@ -1,5 +1,6 @@
 import { type GevConnectionLostError, GevInvalidReplyError } from '../core/client-errors.js';
-import { type GevError, GevHandlerError, GevProtocolError } from '../core/errors.js';
+import { GevBackpressureError, type GevError, GevHandlerError, GevProtocolError } from '../core/errors.js';
+import type { GevConnection } from '../core/connection.js';
 import { Listeners } from '../core/listeners.js';
 import type { GevLogger } from '../core/options.js';
 import { ErrorLog } from '../core/error-log.js';
@@ -34,9 +35,15 @@ export class ClientReport {
 
   disconnected({ endpoint }: Link, error: GevConnectionLostError): void {
     const cause = error.cause as GevError | undefined;
-    const why = cause instanceof GevProtocolError ? cause.message : cause?.code;
+    const told = cause instanceof GevProtocolError || cause instanceof GevBackpressureError;
+    const why = told ? cause.message : cause?.code;
     this.log.report('lost', 'warn', `Lost the connection to ${endpoint.name} (${error.reason})`, why);
     this.listeners.emit('disconnect', endpoint.target, error);
+  }
+
+  /** The end of a connection that was announced, whoever has brought it about. */
+  closed({ closeReason, closeError }: GevConnection): void {
+    this.listeners.emit('close', closeError !== undefined || closeReason === 'reset');
   }
 
   /** As {@link disconnected}, where the server had asked for it. */

@@ -127,6 +127,8 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
       this.running.ref(); // until all is said
     }
     const telling = links.map((link) => this.hangUpAfterwards(link, this.setup.abandonAll(link, error)));
+    // Whoever waits for a connection is not told of an error: as with Nest's client, nothing has failed.
+    this.tellConnected();
     this.dismiss(error, 0);
     await Promise.all(telling);
     const flushed = links.every(({ connection }) => connection.bufferedBytes === 0);
@@ -158,6 +160,8 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   onClose(connection: GevConnection): void {
     this.lose(connection, connection.closeReason ?? 'error');
+    const link = connection.scope as Link | undefined;
+    if (link?.announced === true) this.setup.report.closed(connection);
   }
 
   onError(error: GevError): void {
@@ -176,13 +180,9 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     this.wasConnected = true;
     this.arrange();
     this.setup.onStatus('connected');
+    link.announced = true;
     this.setup.report.connected(link, again);
-    const { connecting } = this;
-    this.connecting = [];
-    for (const { resolve } of connecting) {
-      this.setup.hold.down();
-      resolve();
-    }
+    this.tellConnected();
     for (const outgoing of this.waiting.dismiss(0)) {
       this.safely(() => outgoing.runInAsyncScope(() => this.assign(outgoing)));
     }
@@ -318,6 +318,15 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     if (this.wanted || this.trying) return;
     this.setup.onStatus('disconnected');
     this.rest();
+  }
+
+  private tellConnected(): void {
+    const { connecting } = this;
+    this.connecting = [];
+    for (const { resolve } of connecting) {
+      this.setup.hold.down();
+      resolve();
+    }
   }
 
   private dismiss(error: unknown, kept: number): void {

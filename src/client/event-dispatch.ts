@@ -1,4 +1,5 @@
-import { GevTimeoutError } from '../core/client-errors.js';
+import { onAbort } from '../core/abort-listeners.js';
+import { GevAbortedError, GevTimeoutError } from '../core/client-errors.js';
 import type { ProcessHold } from '../core/process-hold.js';
 import { isThenable } from '../core/values.js';
 import type { Deadlines } from '../core/deadlines.js';
@@ -22,7 +23,9 @@ export interface EventDispatchSetup {
 
 /** One event on its way. */
 export class EventDispatch extends Outgoing {
-  private settled = false;
+  /** Sent, or given up. */
+  settled = false;
+  private release: (() => void) | undefined = undefined;
 
   /**
    * @param pattern as it goes on the wire
@@ -38,9 +41,11 @@ export class EventDispatch extends Outgoing {
     super(pattern, data, options);
     setup.hold.up();
     setup.deadlines.add(this, this.timeout);
+    if (options?.signal !== undefined) this.watch(options.signal);
   }
 
   override take(link: Link): void {
+    if (this.settled) return;
     this.setup.deadlines.remove(this);
     try {
       const text = this.setup.writer.write(this.pattern, this.data, undefined, this.setup.metadataOf(this));
@@ -69,6 +74,7 @@ export class EventDispatch extends Outgoing {
   }
 
   private sendLater(link: Link, text: PacketText): void {
+    if (this.settled) return; // aborted while its packet was made
     if (link.usable) this.send(link, text);
     else this.sendElsewhere();
   }
@@ -79,13 +85,26 @@ export class EventDispatch extends Outgoing {
     this.runInAsyncScope(() => this.setup.assign(this));
   }
 
+  /** Until it is sent, the signal withdraws it. */
+  private watch(signal: AbortSignal): void {
+    const abort = (): void => {
+      this.room?.leave(this);
+      this.fail(new GevAbortedError({ cause: signal.reason as unknown }));
+    };
+    if (signal.aborted) abort();
+    else this.release = onAbort(signal, abort);
+  }
+
   private send(link: Link, text: PacketText): void {
+    this.release?.();
+    this.release = undefined;
     link.connection.sendFrame(text, (error) => this.end(error));
   }
 
   private end(error?: unknown): void {
     if (this.settled) return;
     this.settled = true;
+    this.release?.();
     this.setup.hold.down();
     this.runInAsyncScope(this.settle, undefined, error);
   }

@@ -23,6 +23,11 @@ export type GevClientEvents = {
   connect: (endpoint: ResolvedEndpoint, connection: GevConnection) => void;
   /** A connection that was up is gone; not when the client closes it. The error tells how. */
   disconnect: (endpoint: ResolvedEndpoint, error: GevConnectionLostError) => void;
+  /**
+   * A connection has closed, also where the client closes it. `hadError`: the system has ended it, or the peer has sent
+   * nonsense.
+   */
+  close: (hadError: boolean) => void;
   /** The next attempt in the background begins in `delay` ms. */
   reconnecting: (endpoint: ResolvedEndpoint, delay: number) => void;
   /** An attempt failed, a peer sent nonsense, or the client itself is in trouble. */

@@ -234,7 +234,8 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     settle: (error?: Error) => void,
   ): void {
     const route = this.normalizePattern(pattern as MsPattern);
-    this.session().assign(new EventDispatch(this.setup, route, data, options, settle));
+    const event = new EventDispatch(this.setup, route, data, options, settle);
+    if (!event.settled) this.session().assign(event);
   }
 
   private observable<Value>(subscribe: (subscriber: Subscriber<Value>) => TeardownLogic): Observable<Value> {

@@ -17,6 +17,8 @@ export class Link {
   greeting: Greeting | undefined = undefined;
   /** The server has asked for it to end: nothing more is sent on it, and it ends with its last reply. */
   leaving = false;
+  /** Listeners of the client's events know it. */
+  announced = false;
   /** The last reply that a deserializer still works on: those behind it wait. */
   backlog: Promise<void> | undefined = undefined;
 

@@ -2,7 +2,9 @@ import { BaseRpcContext } from '@nestjs/microservices';
 import type { Subscription } from 'rxjs';
 import type { CloseReason } from '../core/close-reason.js';
 import type { GevConnection } from '../core/connection.js';
+import { type GevCallEnd, GevCallEndedError } from '../core/errors.js';
 import { createCallController } from './call-controller.js';
+import { GevSocketRef } from './gev.socket-ref.js';
 
 /** The arguments of a {@link GevContext}: connection, pattern, the packet's metadata, why the connection closed. */
 export type GevContextArgs = [
@@ -27,31 +29,36 @@ export type GevContextArgs = [
  */
 export class GevContext extends BaseRpcContext<GevContextArgs> {
   private controller: AbortController | undefined;
-  private aborted = false;
+  private end: GevCallEnd | undefined;
   private released = false;
   private closing: Subscription | undefined;
 
   /**
    * Fires when nobody waits for the outcome any more: the client has cancelled the request, or its connection has
    * closed. It does not fire after the last reply to a request, nor once an event or message has been handled. Made when
-   * it is first asked for. Its listeners run in the async context in which they were added.
+   * it is first asked for. Its listeners run in the async context in which they were added. Its `reason` is a
+   * {@link GevCallEndedError}.
    */
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       const connection = this.getConnection();
       this.controller = createCallController((...failure) => connection.reportFailure(...failure));
-      if (this.aborted) this.controller.abort();
-      else if (!this.released) this.closing = connection.closed$.subscribe(() => this.abort());
+      if (this.end !== undefined) this.controller.abort(this.reasonOf(this.end));
+      else if (!this.released) {
+        this.closing = connection.closed$.subscribe((reason) =>
+          this.abort(reason === 'shutdown' ? 'shutdown' : 'lost'),
+        );
+      }
     }
     return this.controller.signal;
   }
 
   /** @internal */
-  abort(): void {
-    if (this.aborted) return;
-    this.aborted = true;
+  abort(end: GevCallEnd): void {
+    if (this.end !== undefined) return;
+    this.end = end;
     this.release();
-    this.controller?.abort();
+    this.controller?.abort(this.reasonOf(end));
   }
 
   /** @internal The call has ended: a connection that lives long is not to keep what it asked for. */
@@ -64,6 +71,11 @@ export class GevContext extends BaseRpcContext<GevContextArgs> {
   /** The connection that this call is about. */
   getConnection(): GevConnection {
     return this.args[0];
+  }
+
+  /** The connection under the names of Nest's `TcpContext.getSocketRef()`: `sendMessage()`, `end()`, `netSocket`… */
+  getSocketRef(): GevSocketRef {
+    return new GevSocketRef(this.getConnection());
   }
 
   /** `gev:connect`, `gev:message`, `gev:close`, or the pattern of the handler. */
@@ -79,5 +91,11 @@ export class GevContext extends BaseRpcContext<GevContextArgs> {
   /** Why the connection closed; undefined in every other handler than `@OnClose()`. */
   getReason(): CloseReason | undefined {
     return this.args[3];
+  }
+
+  private reasonOf(end: GevCallEnd): GevCallEndedError {
+    return new GevCallEndedError(end, {
+      cause: end === 'lost' ? this.getConnection().closeError : undefined,
+    });
   }
 }

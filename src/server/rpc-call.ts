@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { Subscription, type Observable } from 'rxjs';
+import type { GevCallEnd } from '../core/errors.js';
 import type { GevContext } from '../context/gev.context.js';
 import { promiseOf } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
@@ -54,24 +55,24 @@ export class RpcCall {
   }
 
   /** The client wants no more of it, or is gone: nothing is replied any more. A handler at work keeps its place. */
-  cancel(): void {
+  cancel(end: GevCallEnd = 'cancelled'): void {
     if (this.ended) return;
     if (this.running) this.owner.abandon();
     this.end();
     this.stream?.cancel();
-    this.context.abort();
+    this.context.abort(end);
   }
 
   /** Ends a stream in the midst of it with an error. One that has brought no value yet may still be a plain reply. */
   endStream(error: unknown): void {
-    if (this.stream?.begun) this.expire(error);
+    if (this.stream?.begun) this.expire(error, 'lost');
   }
 
   /** Ends it with an error for the caller. */
-  expire(error: unknown): void {
+  expire(error: unknown, end: GevCallEnd = 'shutdown'): void {
     if (this.ended) return;
     this.owner.reply(this.id, 'error', error);
-    this.cancel();
+    this.cancel(end);
   }
 
   private settle(value: unknown): void {

@@ -106,7 +106,8 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   /** The connection has closed. */
   close(): void {
     this.line.drop();
-    this.calls.forEach((call) => call.cancel());
+    const end = this.connection.closeReason === 'shutdown' ? 'shutdown' : 'lost';
+    this.calls.forEach((call) => call.cancel(end));
   }
 
   // --- for its calls ---
@@ -209,7 +210,7 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   }
 
   onNoRoom(): void {
-    this.line.awaitRoom();
+    this.line.seek();
   }
 
   onDropped(count: number): void {

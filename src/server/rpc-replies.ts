@@ -1,5 +1,5 @@
 import type { GevConnection } from '../core/connection.js';
-import { codeOf } from '../core/errors.js';
+import { codeOf, GevFrameTooLongError } from '../core/errors.js';
 import type { GevSerializer } from '../core/options.js';
 import { FixedText } from '../native/fixed-text.js';
 import type { FramePiece } from '../native/outbound.js';
@@ -39,8 +39,7 @@ export interface Replies {
 }
 
 /** What the caller is told instead of a reply that cannot be made JSON. */
-const UNSERIALIZABLE =
-  '{"err":{"status":"error","message":"The reply could not be serialized"},"isDisposed":true,"id":';
+const UNSERIALIZABLE = 'The reply could not be serialized';
 
 const GO_AWAY_TEXT = JSON.stringify(GO_AWAY);
 
@@ -171,6 +170,10 @@ function jsonOf(key: string, value: unknown): string | undefined {
   return text === '{}' ? undefined : text.slice(key.length + '{"":'.length, -1);
 }
 
+function tooLongReply({ length, limit }: GevFrameTooLongError): string {
+  return `The reply has ${length} bytes, more than maxFrameLength of the server (${limit} bytes)`;
+}
+
 /** Sends what nobody waits for: a connection that closes meanwhile needs it no more. */
 function notify({ connection }: ReplyTarget, text: string): void {
   connection.sendFrame([text], () => undefined);
@@ -180,16 +183,18 @@ function sendUnserializable(target: ReplyTarget, id: unknown, error: unknown): v
   const { connection } = target;
   target.reportUnsendable(id, error);
   if (codeOf(error) === 'ERR_GEV_CONNECTION_CLOSED') return;
-  let idJson: string;
+  const message = error instanceof GevFrameTooLongError ? tooLongReply(error) : UNSERIALIZABLE;
+  let reply: string;
   try {
-    idJson = JSON.stringify(id);
+    reply = JSON.stringify({ err: { status: 'error', message }, isDisposed: true, id });
   } catch {
     connection.refuseInput(); // nested too deeply to be repeated: no answer would find its caller
     return;
   }
   try {
-    connection.sendFrame([UNSERIALIZABLE, idJson, '}']);
-  } catch {
-    // Closed meanwhile: nobody is left to be told.
+    connection.sendFrame([reply]);
+  } catch (unsent) {
+    // Closed meanwhile: nobody is left to be told. But where not even this fits a frame, the caller must not wait.
+    if (unsent instanceof GevFrameTooLongError) connection.refuseInput();
   }
 }

@@ -25,7 +25,7 @@ describe('the signal of a context', () => {
     for (const first of [true, false]) {
       const { closed$, context } = make();
       if (first) expect(context.signal.aborted).toBe(false);
-      context.abort();
+      context.abort('cancelled');
       expect(context.signal.aborted).toBe(true);
       expect(closed$.observed).toBe(false);
     }
