@@ -39,6 +39,7 @@ export {
   GevConnectError,
   GevConnectionClosedError,
   GevConnectionError,
+  GevFrameTooLongError,
   GevProtocolError,
   GevDuplicateTimerError,
   GevError,

@@ -182,8 +182,9 @@ export class ConnectionScope implements LineOwner<Buffer> {
     return this.connection.receives;
   }
 
+  /** What handlers return would only add to output that the peer has yet to read. */
   hasRoom(): boolean {
-    return this.active <= (this.events.concurrency - 1) * this.lanes.length;
+    return !this.connection.congested && this.active <= (this.events.concurrency - 1) * this.lanes.length;
   }
 
   start(message: Buffer): void {

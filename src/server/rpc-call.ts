@@ -32,6 +32,7 @@ export class RpcCall {
     private readonly owner: RpcConnection,
     readonly id: unknown,
     private readonly context: GevContext,
+    private readonly plainId: boolean,
   ) {}
 
   run(handler: NestHandler, data: unknown): void {
@@ -86,7 +87,7 @@ export class RpcCall {
       this.stream.start(value);
       return;
     }
-    this.owner.reply(this.id, 'last', value);
+    this.owner.reply(this.id, 'last', value, this.plainId);
     this.end();
   }
 
