@@ -40,6 +40,7 @@ export {
   GevConnectError,
   GevConnectionClosedError,
   GevConnectionError,
+  GevFrameTooLongError,
   GevProtocolError,
   GevDuplicateTimerError,
   GevError,

@@ -1,9 +1,9 @@
 // One well-behaved client, a ping every few milliseconds, beside peers that pipeline. It stands in for gev_load: options on
 // the command line, a report on stdout.
-import { connect } from 'node:net';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { caller, dial, frame, quantile } from './json-caller.mjs';
 
 const text = { type: 'string' };
 const names = ['port', 'seconds', 'peers', 'pipelined', 'handler-ms', 'again', 'cpu', 'server-pid'];
@@ -11,20 +11,9 @@ const { values } = parseArgs({ options: Object.fromEntries(names.map((name) => [
 const number = (name) => Number(values[name] ?? 0);
 const HASH = 0x23;
 
-const frame = (packet) => {
-  const json = JSON.stringify(packet);
-  return `${json.length}#${json}`;
-};
-
-async function dial() {
-  const socket = connect({ host: '127.0.0.1', port: number('port'), noDelay: true });
-  await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
-  return socket;
-}
-
 /** Pipelines; with --again it sends as many requests as were answered, for ever. */
 async function pipeline() {
-  const socket = await dial();
+  const socket = await dial(number('port'));
   const request = frame({ pattern: 'work', data: number('handler-ms'), id: '1' });
   const count = number('pipelined');
   let answered = 0;
@@ -37,32 +26,10 @@ async function pipeline() {
   return () => socket.write(request.repeat(count));
 }
 
-/** Sends one request and resolves with its reply. */
-function caller(socket) {
-  let buffer = '';
-  let settle;
-  socket.on('data', (chunk) => {
-    buffer += chunk;
-    const hash = buffer.indexOf('#');
-    if (hash < 0 || buffer.length < hash + 1 + Number(buffer.slice(0, hash))) return;
-    const reply = JSON.parse(buffer.slice(hash + 1));
-    buffer = '';
-    settle(reply.response);
-  });
-  return (pattern, data) =>
-    new Promise((resolve) => {
-      settle = resolve;
-      socket.write(frame({ pattern, data, id: '7' }));
-    });
-}
-
 /** What has not come by then has waited so long at least. */
 const PATIENCE_MS = 8_000;
 
-const quantile = (sorted, share) =>
-  sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? 0;
-
-const call = caller(await dial());
+const call = caller(await dial(number('port')));
 await call('work', 0);
 const starts = await Promise.all(Array.from({ length: number('peers') }, pipeline));
 await sleep(200);

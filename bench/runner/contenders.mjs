@@ -122,6 +122,37 @@ export const fairlyLoaded = (server) => ({
   generator: { command: [process.execPath, clientScript('fairness.mjs')] },
 });
 
+/** What the servers of the memory workload may hold, in MiB: output for all peers, and incomplete frames of a loop. */
+export const memoryBudgets = { totalSendMiB: 256, partialMiB: 128 };
+
+const MiB = 1024 * 1024;
+const memoryGev = (id, label, loops) => ({
+  id,
+  label,
+  command: [process.execPath, '--max-old-space-size=128', serverScript('memory.mjs')],
+  env: {
+    TRANSPORT: 'gev',
+    LOOPS: loops,
+    MAX_TOTAL_SEND_BUFFER: String(memoryBudgets.totalSendMiB * MiB),
+    MAX_PARTIAL_BYTES: String(memoryBudgets.partialMiB * MiB),
+  },
+});
+
+export const memoryGevInline = memoryGev('memory-gev-inline', 'nestjs-gev inline', '0');
+export const memoryGevThreaded = memoryGev('memory-gev-threaded', 'nestjs-gev threaded', '1');
+export const memoryGevTwoLoops = memoryGev('memory-gev-two', 'nestjs-gev, two threads', '2');
+
+/**
+ * A server of the memory workload, with its load.
+ *
+ * @param {Contender} server
+ * @returns {Contender}
+ */
+export const takenFrom = (server) => ({
+  ...server,
+  generator: { command: [process.execPath, clientScript('memory.mjs')] },
+});
+
 const fleet = (id, label, env) => ({ id, label, command: node('fleet.mjs'), env });
 
 export const fleetTcp = fleet('fleet-tcp', 'Nest TCP', { TRANSPORT: 'tcp' });

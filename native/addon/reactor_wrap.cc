@@ -155,6 +155,8 @@ void ReactorWrap::Configure(const Napi::Object& options) {
   connection.close_timeout = DurationOf(options, "closeTimeout");
   connection.half_close_timeout = DurationOf(options, "halfCloseTimeout");
   connection.incomplete_frame_timeout = DurationOf(options, "incompleteFrameTimeout");
+  options_.loop.max_partial_bytes = SizeOf(options, "maxPartialBytes");
+  options_.max_total_output = SizeOf(options, "maxTotalSendBuffer");
   connection.start_paused = FlagOf(options, "startPaused");
   const auto patterns = options.Get("patterns").As<Napi::Array>();
   for (std::uint32_t i = 0; i < patterns.Length(); ++i) {
@@ -342,21 +344,20 @@ ReactorWrap::Outcome ReactorWrap::DeliverPart(std::uint32_t loop) {
   const std::int32_t slab = deliveries_[loop].slab;
   const std::uint32_t first = deliveries_[loop].next;
   const std::uint32_t end = std::min(first + events_a_call_, deliveries_[loop].end);
-  deliveries_[loop].next = end;
   control_[0] = 1;
-  const bool queues = CallBatch(loop, slab, first, end);
+  const Reading reading = CallBatch(loop, slab, first, end);
   control_[0] = 0;
   if (!IsRunning()) return Outcome::kStopped;
-  const Outcome outcome = queues ? Outcome::kQueues : Outcome::kStarts;
-  if (end < deliveries_[loop].end) return outcome;
+  const Outcome outcome = reading.queues ? Outcome::kQueues : Outcome::kStarts;
+  deliveries_[loop].next = reading.next;
+  if (reading.next < deliveries_[loop].end) return outcome;
   deliveries_[loop] = {};
   if (bridges_[loop]->inbound().Release(slab)) group_->loop(loop).Wake();
   return outcome;
 }
 
-// True: JavaScript only queued messages.
-bool ReactorWrap::CallBatch(std::uint32_t loop, std::int32_t slab, std::uint32_t first,
-                            std::uint32_t end) {
+ReactorWrap::Reading ReactorWrap::CallBatch(std::uint32_t loop, std::int32_t slab,
+                                            std::uint32_t first, std::uint32_t end) {
   const napi_env env = Env();
   const Napi::HandleScope scope(env);
   std::array<napi_value, 5> arguments{};
@@ -375,9 +376,11 @@ bool ReactorWrap::CallBatch(std::uint32_t loop, std::int32_t slab, std::uint32_t
     napi_get_and_clear_last_exception(env, &error);
     napi_fatal_exception(env, error);
   }
-  bool queues = false;
-  if (status == napi_ok && result != nullptr) napi_get_value_bool(env, result, &queues);
-  return queues;
+  std::int32_t next = 0;
+  if (status != napi_ok || napi_get_value_int32(env, result, &next) != napi_ok) return {end, false};
+  const bool queues = next < 0;
+  // Not where it began: that would go on for ever.
+  return {std::clamp(static_cast<std::uint32_t>(queues ? ~next : next), first + 1, end), queues};
 }
 
 // --- records: JavaScript → loop

@@ -84,9 +84,15 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   /// the reactor.
   enum class Outcome : std::uint8_t { kStarts, kQueues, kStopped };
 
+  /// How far JavaScript has read a slab, and whether it only queues messages from now on.
+  struct Reading {
+    std::uint32_t next;
+    bool queues;
+  };
+
   bool HasEvents(std::uint32_t loop);
   Outcome DeliverPart(std::uint32_t loop);
-  bool CallBatch(std::uint32_t loop, std::int32_t slab, std::uint32_t first, std::uint32_t end);
+  Reading CallBatch(std::uint32_t loop, std::int32_t slab, std::uint32_t first, std::uint32_t end);
   /// Drops every reference to a JavaScript object, its own included. The callback leads back to the
   /// object through what it closes over: as long as it is referenced, nothing of either is ever
   /// collected. Idempotent; not within a batch, which uses the memory they keep.

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -66,9 +67,9 @@ void LoopBridge::EndEvents() {
 }
 
 bool LoopBridge::Emit(EventKind kind, const Connection& connection, std::uint32_t a,
-                      std::uint32_t b) {
+                      std::uint32_t b, std::uint32_t c) {
   if (!inbound_.Reserve(0)) return false;
-  inbound_.Append({kind, connection.slot(), connection.generation(), 0, 0, a, b, 0});
+  inbound_.Append({kind, connection.slot(), connection.generation(), 0, 0, a, b, c});
   return true;
 }
 
@@ -103,12 +104,8 @@ bool LoopBridge::OnFlushed(Connection& connection) {
 }
 
 bool LoopBridge::OnClose(Connection& connection, reactor::CloseReason reason, int error) {
-  if (!Emit(EventKind::kClose, connection, static_cast<std::uint32_t>(reason),
-            static_cast<std::uint32_t>(error))) {
-    return false;
-  }
-  SlotOf(connection).partial.Clear();
-  return true;
+  return Emit(EventKind::kClose, connection, static_cast<std::uint32_t>(reason),
+              static_cast<std::uint32_t>(error), SlotOf(connection).too_long);
 }
 
 bool LoopBridge::OnDialFailed(reactor::DialToken token, int error) {
@@ -172,8 +169,21 @@ ReadVerdict LoopBridge::CommitRead(Connection& connection, std::size_t count) {
   if (verdict == ReadVerdict::kInvalidFrame || verdict == ReadVerdict::kFrameTooLong) {
     slot.partial.Clear();
   }
-  connection.SetFrameIncomplete(verdict == ReadVerdict::kContinue && !slot.partial.empty());
+  const std::size_t kept = slot.partial.size();
+  // Of a frame that began before there is more than what came now.
+  connection.SetKeptInput({.bytes = kept,
+                           .incomplete = verdict == ReadVerdict::kContinue && kept > 0,
+                           .begun = count == 0 || kept <= count});
   return verdict;
+}
+
+void LoopBridge::DropInput(Connection& connection) noexcept { SlotOf(connection).partial.Clear(); }
+
+ReadVerdict LoopBridge::Refuse(Slot& slot, const FrameResult& frame) noexcept {
+  if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kInvalidFrame;
+  slot.too_long = static_cast<std::uint32_t>(
+      std::min<std::size_t>(frame.payload_length, std::numeric_limits<std::uint32_t>::max()));
+  return ReadVerdict::kFrameTooLong;
 }
 
 // The bytes lie in the open slab already: descriptors point at the frames where they are.
@@ -186,9 +196,11 @@ ReadVerdict LoopBridge::ParseSlab(Connection& connection, std::size_t available)
       return ParsePartial(connection, frames);
     }
     const FrameResult frame = framer_.Next(input, slot.frame);
-    if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kInvalidFrame;
-    if (frame.status == FrameResult::Status::kTooLong) return ReadVerdict::kFrameTooLong;
     if (frame.status == FrameResult::Status::kIncomplete) break;
+    if (frame.status == FrameResult::Status::kInvalid ||
+        frame.status == FrameResult::Status::kTooLong) {
+      return Refuse(slot, frame);
+    }
     if (frame.status == FrameResult::Status::kSkipped) {
       inbound_.TakeData(frame.consumed);
       input = input.subspan(frame.consumed);
@@ -212,9 +224,11 @@ ReadVerdict LoopBridge::ParsePartial(Connection& connection, std::size_t frames)
     if (frames == kFramesATurn) return ReadVerdict::kLater;
     const std::span<const std::byte> input = slot.partial.bytes();
     const FrameResult frame = framer_.Next(input, slot.frame);
-    if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kInvalidFrame;
-    if (frame.status == FrameResult::Status::kTooLong) return ReadVerdict::kFrameTooLong;
     if (frame.status == FrameResult::Status::kIncomplete) break;
+    if (frame.status == FrameResult::Status::kInvalid ||
+        frame.status == FrameResult::Status::kTooLong) {
+      return Refuse(slot, frame);
+    }
     if (frame.status == FrameResult::Status::kSkipped) {
       slot.partial.Consume(frame.consumed);
       continue;
@@ -341,7 +355,6 @@ void LoopBridge::Apply(const RecordView& record) {
       connection->ShutdownWrite();
       break;
     case Operation::kRefuseInput:
-      SlotOf(*connection).partial.Clear();
       connection->RefuseInput(0);
       break;
     case Operation::kAbort:

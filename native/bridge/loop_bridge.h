@@ -50,6 +50,7 @@ class LoopBridge final : public reactor::LoopHandler {
   bool OnOpen(reactor::Connection& connection) override;
   std::span<std::byte> PrepareRead(reactor::Connection& connection) override;
   reactor::ReadVerdict CommitRead(reactor::Connection& connection, std::size_t count) override;
+  void DropInput(reactor::Connection& connection) noexcept override;
   bool OnEnd(reactor::Connection& connection) override;
   bool OnDrain(reactor::Connection& connection) override;
   bool OnFlushed(reactor::Connection& connection) override;
@@ -69,7 +70,8 @@ class LoopBridge final : public reactor::LoopHandler {
     std::int32_t last_part = kNone;
     std::int32_t flags = 0;
     protocol::FrameState frame;
-    FrameBuffer partial;  // begins with the frame that is not complete
+    FrameBuffer partial;         // begins with the frame that is not complete
+    std::uint32_t too_long = 0;  // bytes, at least, of a frame that was refused for its length
   };
   struct Part {
     std::span<const std::byte> bytes;
@@ -78,7 +80,7 @@ class LoopBridge final : public reactor::LoopHandler {
 
   Slot& SlotOf(const reactor::Connection& connection) { return slots_[connection.slot()]; }
   bool Emit(EventKind kind, const reactor::Connection& connection, std::uint32_t a = 0,
-            std::uint32_t b = 0);
+            std::uint32_t b = 0, std::uint32_t c = 0);
 
   void Execute(std::span<const std::byte> records);
   void Multicast(const RecordView& record);
@@ -90,6 +92,7 @@ class LoopBridge final : public reactor::LoopHandler {
   void Flush(reactor::Connection& connection);
   void FlushAll();
 
+  static reactor::ReadVerdict Refuse(Slot& slot, const protocol::FrameResult& frame) noexcept;
   reactor::ReadVerdict ParseSlab(reactor::Connection& connection, std::size_t available);
   reactor::ReadVerdict ParsePartial(reactor::Connection& connection, std::size_t frames = 0);
   /// Writes a message's descriptor; its bytes are in the open slab at `offset`.

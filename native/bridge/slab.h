@@ -40,7 +40,7 @@ enum class EventKind : std::int32_t {
   kEnd = 4,       // nothing more is received: the peer sent FIN, or what is no frame
   kDrain = 5,     // output is at or below the low-water mark
   kFlushed = 6,   // a, b: low and high half of the bytes the kernel took so far
-  kClose = 7,     // a: CloseReason, b: errno
+  kClose = 7,     // a: CloseReason, b: errno; c: bytes, at least, of the frame that was too long
   kTimer = 8,     // slot: timer id, a: ticks skipped before this one
   kQuiesced = 9,  // nothing is accepted any more; without kReadOn: nor read
   kFailure = 10,  // a: LoopFailure, b: errno

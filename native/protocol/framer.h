@@ -22,7 +22,7 @@ struct FrameResult {
   Status status = Status::kIncomplete;
   std::size_t consumed = 0;        // kFrame: bytes with the envelope; kSkipped: bytes to drop
   std::size_t payload_offset = 0;  // kFrame: where the payload begins …
-  std::size_t payload_length = 0;  // … and how long it is
+  std::size_t payload_length = 0;  // … and how long it is; kTooLong: it has so many bytes at least
   bool ascii = false;              // kFrame: known to hold nothing but ASCII
 };
 

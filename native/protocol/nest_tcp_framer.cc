@@ -8,8 +8,11 @@ namespace {
 constexpr std::size_t kMaxDigits = 10;
 constexpr std::size_t kMaxWhiteSpace = 16;
 constexpr FrameResult kInvalid{.status = FrameResult::Status::kInvalid};
-constexpr FrameResult kTooLong{.status = FrameResult::Status::kTooLong};
 constexpr FrameResult kIncomplete{.status = FrameResult::Status::kIncomplete};
+
+constexpr FrameResult TooLong(std::size_t bytes) noexcept {
+  return {.status = FrameResult::Status::kTooLong, .payload_length = bytes};
+}
 
 bool IsWhiteSpace(std::byte byte) noexcept {
   return byte == std::byte{' '} || byte == std::byte{'\n'} || byte == std::byte{'\r'} ||
@@ -39,13 +42,13 @@ FrameResult NestTcpFramer::Next(std::span<const std::byte> input,
     length = length * 10 + digit;
   }
   if (input[digits] != std::byte{'#'} || digits == 0) return kInvalid;
-  if (length > max_frame_length_) return kTooLong;
+  if (length > max_frame_length_) return TooLong(length);
 
   const std::size_t header = digits + 1;
   const std::span<const std::byte> text = input.subspan(header);
   if (text.size() < length) return kIncomplete;  // a code unit takes a byte at least
   const TextMeasure measure = MeasureUtf8(text, length, {state.scanned, state.count, state.ascii});
-  if (measure.bytes > max_frame_length_) return kTooLong;
+  if (measure.bytes > max_frame_length_) return TooLong(measure.bytes);
   if (measure.units > length) return kInvalid;
   state = {measure.bytes, measure.units, measure.ascii, state.skipped};
   if (measure.units < length) return kIncomplete;

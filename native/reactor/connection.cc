@@ -17,9 +17,10 @@ constexpr std::size_t kFinalReadBudget = 1024 * 1024;  // bytes read at most whe
 constexpr std::size_t kComposeLimit = 8 * 1024;        // below this one copy beats an iovec
 constexpr std::size_t kVectorLimit = 64;               // parts a sendmsg
 constexpr Nanoseconds kRetryDelay = FromMilliseconds(10);
+constexpr std::uint64_t kMinimumPace = 1024;  // bytes a second of a frame that takes long
 // Between FIN and the first look whether it is acknowledged, and between two looks. A peer that
 // answers with its own FIN does so within the first.
-constexpr Nanoseconds kAcknowledgeDelay = FromMilliseconds(100);
+constexpr Nanoseconds kAcknowledgeDelay = FromMilliseconds(50);
 
 /// The arrows of the picture in the header, and those of the slot.
 [[maybe_unused]] bool IsTransition(Connection::State from, Connection::State to) noexcept {
@@ -48,6 +49,7 @@ void Connection::Open(EventLoop& loop, std::uint32_t slot, Descriptor socket,
   loop_ = &loop;
   slot_ = slot;
   socket_ = std::move(socket);
+  output_.UseMemory(&loop.ring_memory());
   remote_ = remote;
   dial_ = dial;
   // Of a Unix socket a receive call stops at descriptors, which nobody wants and the kernel closes.
@@ -71,7 +73,9 @@ void Connection::MarkFree() noexcept {
   pending_ = 0;
   scheduled_ = readable_ = hangup_ = fresh_edge_ = paused_ = over_high_water_ = unparsed_ = false;
   end_seen_ = fin_wanted_ = fin_sent_ = wants_drain_ = final_read_ = reading_ended_ = false;
-  frame_incomplete_ = idle_asked_ = end_awaited_ = refused_ = leaving_ = false;
+  idle_asked_ = end_awaited_ = refused_ = leaving_ = false;
+  assert(counted_output_ == 0 && output_rank_ == 0);
+  assert(kept_input_ == 0 && !frame_incomplete_ && !partial_link_.linked);
   writable_ = true;
   error_ = 0;
   bytes_written_.store(0, std::memory_order_release);
@@ -151,7 +155,7 @@ bool Connection::Read() {
   LoopHandler& handler = loop_->handler();
   std::size_t budget = loop_->ReadShare();
   // The handler may close or pause: look again each time.
-  while (budget > 0 && state_ == State::kOpen && MayRead()) {
+  while (budget > 0 && state_ == State::kOpen && !refused_ && MayRead()) {
     std::size_t count = 0;
     if (!unparsed_) {
       const std::span<std::byte> room = handler.PrepareRead(*this);
@@ -259,7 +263,7 @@ std::size_t Connection::Receive(std::span<std::byte> room) noexcept {
 
 void Connection::OnEndOfInput() noexcept {
   const bool first = !std::exchange(end_seen_, true);  // later edges tell of it again
-  frame_incomplete_ = false;
+  DropInput();                                         // an incomplete frame
   if (state_ == State::kFinSent) {
     Finish(reason_, 0);
   } else if (state_ == State::kOpen && first && !refused_) {
@@ -292,11 +296,24 @@ void Connection::Resume() noexcept {
   assert(IsConsistent());
 }
 
-void Connection::SetFrameIncomplete(bool incomplete) noexcept {
-  frame_incomplete_ = incomplete && state_ == State::kOpen;
-  if (!frame_incomplete_ || loop_->options().connection.incomplete_frame_timeout == 0) return;
-  frame_started_ = loop_->now();  // progress restarts the clock: it measures silence
-  ArmTimer();
+void Connection::SetKeptInput(const KeptInput& kept) noexcept {
+  if (kept.bytes == 0 && kept_input_ == 0) return;
+  if (state_ != State::kOpen || refused_) return;
+  loop_->partial_frames().Update(*this, std::exchange(kept_input_, kept.bytes), kept);
+  frame_incomplete_ = kept.incomplete;
+  if (frame_incomplete_ && loop_->options().connection.incomplete_frame_timeout != 0) {
+    frame_progress_ = loop_->now();
+    if (kept.begun) StartPace(frame_progress_, kept.bytes);
+    ArmTimer();
+  }
+  loop_->ShedPartialFrames();
+}
+
+void Connection::DropInput() noexcept {
+  unparsed_ = frame_incomplete_ = false;
+  if (kept_input_ == 0) return;
+  loop_->partial_frames().Update(*this, std::exchange(kept_input_, 0), {});
+  loop_->handler().DropInput(*this);
 }
 
 void Connection::BeginFinalRead() noexcept {
@@ -360,8 +377,10 @@ void Connection::Send(std::span<const std::span<const std::byte>> parts) {
       output_.Append(part.subspan(written));
       skip -= written;
     }
+    CountOutput();
   }
   AfterOutput();
+  if (!output_.empty() && loop_->waiting_output().exceeded()) loop_->waiting_output().Shed();
   assert(IsConsistent());
 }
 
@@ -418,6 +437,7 @@ void Connection::FlushOutput() noexcept {
     if (state_ == State::kClosed) return;
     output_.Consume(written);
   }
+  CountOutput();
   AfterOutput();
 }
 
@@ -439,6 +459,10 @@ void Connection::CountWritten(std::size_t count) noexcept {
     if (bytes_written() >= flush_target_) flush_target_ = 0;
     Raise(kFlushedEvent);
   }
+}
+
+void Connection::CountOutput() noexcept {
+  loop_->waiting_output().Update(*this, std::exchange(counted_output_, output_.size()));
 }
 
 void Connection::AfterOutput() noexcept {
@@ -488,7 +512,7 @@ void Connection::Close(CloseReason reason) noexcept {
   if (state_ != State::kOpen) return;
   Enter(State::kFlushing);
   reason_ = reason;
-  unparsed_ = frame_incomplete_ = false;
+  DropInput();
   pending_ &= static_cast<std::uint8_t>(~(kEndEvent | kIdleEvent));
   // The peer that sends no frames has its time from the first of them on.
   if (!refused_) close_deadline_ = MonotonicNow() + loop_->options().connection.close_timeout;
@@ -510,7 +534,7 @@ void Connection::RefuseInput(int error) noexcept {
   }
   refused_ = true;
   error_ = error;
-  unparsed_ = frame_incomplete_ = false;
+  DropInput();
   const Nanoseconds deadline = MonotonicNow() + loop_->options().connection.close_timeout;
   close_deadline_ = close_deadline_ == 0 ? deadline : std::min(close_deadline_, deadline);
   ArmTimer();
@@ -568,9 +592,13 @@ void Connection::Finish(CloseReason reason, int error) noexcept {
   Enter(State::kClosed);
   reason_ = refused_ ? CloseReason::kProtocol : reason;
   if (!refused_) error_ = error;
-  unparsed_ = readable_ = false;
+  DropInput();
+  readable_ = false;
   loop_->wheel().Cancel(timer_);
-  output_.Clear();
+  if (!output_.empty()) {
+    output_.Clear();
+    CountOutput();
+  }
   socket_.Reset();  // leaves the poller by itself
   pending_ &= kOpenEvent | kFlushedEvent;
   if (final_read_) FinishFinalRead();
@@ -596,7 +624,8 @@ void Connection::ArmTimer() noexcept {
     }
     if (admit_by_ != 0) deadline = std::min(deadline, admit_by_);
     if (frame_incomplete_ && limits.incomplete_frame_timeout != 0) {
-      deadline = std::min(deadline, frame_started_ + limits.incomplete_frame_timeout);
+      deadline = std::min(deadline,
+                          std::min(frame_progress_, pace_since_) + limits.incomplete_frame_timeout);
     }
   }
   if (retry_at_ != 0) deadline = std::min(deadline, retry_at_);
@@ -606,7 +635,6 @@ void Connection::ArmTimer() noexcept {
 }
 
 void Connection::OnDeadline() {
-  const ConnectionOptions& limits = loop_->options().connection;
   const Nanoseconds now = loop_->now();
   if (close_deadline_ != 0 && now >= close_deadline_) {
     Finish(state_ == State::kOpen ? CloseReason::kPeer : reason_, 0);
@@ -618,14 +646,16 @@ void Connection::OnDeadline() {
     // Nor is what the application does not read a stalled frame; but whoever sends nothing more
     // meanwhile is idle.
     const bool unread = (readable_ || unparsed_) && !over_high_water_;
-    if (unread) frame_started_ = now;
+    if (unread) {
+      frame_progress_ = now;
+      StartPace(now, 0);
+    }
     if ((unread && !paused_) || OwesOutput()) last_activity_ = now;
     if (admit_by_ != 0 && now >= admit_by_) {
       Finish(CloseReason::kHandshake, 0);
       return;
     }
-    if (frame_incomplete_ && limits.incomplete_frame_timeout != 0 &&
-        now >= frame_started_ + limits.incomplete_frame_timeout) {
+    if (frame_incomplete_ && IsFrameTooSlow(now)) {
       Finish(CloseReason::kProtocol, ETIMEDOUT);
       return;
     }
@@ -650,6 +680,24 @@ void Connection::OnDeadline() {
 
 bool Connection::IsIdle(Nanoseconds now) const noexcept {
   return idle_timeout_ != 0 && now >= last_activity_ + idle_timeout_ && !OwesOutput();
+}
+
+/// How fast a frame comes is judged anew; `received` bytes of it count already.
+void Connection::StartPace(Nanoseconds now, std::size_t received) noexcept {
+  pace_since_ = now;
+  pace_from_ = bytes_received_ - std::min<std::uint64_t>(received, bytes_received_);
+}
+
+// Silence for a time-out is the end of it, and so is less than the minimum pace over one.
+bool Connection::IsFrameTooSlow(Nanoseconds now) noexcept {
+  const Nanoseconds timeout = loop_->options().connection.incomplete_frame_timeout;
+  if (timeout == 0) return false;
+  if (now >= frame_progress_ + timeout) return true;
+  if (now < pace_since_ + timeout) return false;
+  const std::uint64_t milliseconds = (now - pace_since_) / kNanosecondsPerMillisecond;
+  if ((bytes_received_ - pace_from_) * 1000 < kMinimumPace * milliseconds) return true;
+  StartPace(now, 0);
+  return false;
 }
 
 void Connection::SetIdleTimeout(Nanoseconds timeout) noexcept {

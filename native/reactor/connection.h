@@ -8,8 +8,10 @@
 
 #include "reactor/clock.h"
 #include "reactor/close_reason.h"
+#include "reactor/connection_list.h"
 #include "reactor/endpoint.h"
 #include "reactor/loop_handler.h"
+#include "reactor/partial_frames.h"
 #include "reactor/poller/ready.h"
 #include "reactor/ring_buffer.h"
 #include "reactor/socket.h"
@@ -26,7 +28,8 @@ struct ConnectionOptions {
   std::size_t max_send_buffer = 64 * 1024 * 1024;  // bytes of waiting output: close
   Nanoseconds idle_timeout = 0;                    // 0: never
   bool idle_on_received = false;                   // what is sent is no activity
-  Nanoseconds incomplete_frame_timeout = 0;        // 0: never
+  /// Silence within a frame; one that takes longer in all must come at kMinimumPace. 0: never
+  Nanoseconds incomplete_frame_timeout = 0;
   Nanoseconds close_timeout = FromMilliseconds(5000);
   Nanoseconds half_close_timeout = FromMilliseconds(30000);
   bool start_paused = false;          // read nothing until Resume(), which admits
@@ -105,9 +108,10 @@ class Connection final : public TimerTarget {
   /// The handler's later answer to OnIdle(): the idle time begins anew.
   void RestartIdle() noexcept;
 
-  /// The handler's word that a frame has begun and is not complete (or is): starts and stops the
-  /// incomplete-frame clock.
-  void SetFrameIncomplete(bool incomplete) noexcept;
+  /// The handler's word of what it keeps of the input, after each CommitRead() in which that
+  /// changed. Starts and stops the clock of incomplete frames, and counts towards their budget:
+  /// above it the oldest is given up, which may be this one.
+  void SetKeptInput(const KeptInput& kept) noexcept;
 
   // --- called by the EventLoop only ---------------------------------------
 
@@ -128,6 +132,8 @@ class Connection final : public TimerTarget {
  private:
   friend class ConnectionTable;
   friend class EventLoop;
+  friend class PartialFrames;
+  friend class WaitingOutput;
 
   enum Pending : std::uint8_t {
     kOpenEvent = 1,
@@ -142,6 +148,8 @@ class Connection final : public TimerTarget {
   [[nodiscard]] bool MayRead() const noexcept;
   bool Read();  // false: the handler had no room
   void Discard() noexcept;
+  /// Nothing of what the handler keeps will be delivered.
+  void DropInput() noexcept;
   void LookForEnd() noexcept;
   void AwaitEnd() noexcept;
   std::size_t Receive(std::span<std::byte> room) noexcept;
@@ -153,6 +161,7 @@ class Connection final : public TimerTarget {
   void FlushOutput() noexcept;
   void OnSendFailure(int error) noexcept;
   void CountWritten(std::size_t count) noexcept;
+  void CountOutput() noexcept;
   void AfterOutput() noexcept;
   void OnOutputEmpty() noexcept;
   void LookForAcknowledgement() noexcept;
@@ -164,6 +173,8 @@ class Connection final : public TimerTarget {
   void Touch() noexcept;
   void ArmTimer() noexcept;
   [[nodiscard]] bool IsIdle(Nanoseconds now) const noexcept;
+  void StartPace(Nanoseconds now, std::size_t received) noexcept;
+  [[nodiscard]] bool IsFrameTooSlow(Nanoseconds now) noexcept;
   /// Output waits that is to be written before the connection may leave.
   [[nodiscard]] bool OwesOutput() const noexcept { return leaving_ && !output_.empty(); }
   /// The peer has ended its side, or the connection is broken, and nobody reads to find out which.
@@ -208,15 +219,22 @@ class Connection final : public TimerTarget {
   std::uint64_t flush_target_ = 0;
   std::uint64_t bytes_received_ = 0;
   std::uint64_t final_read_left_ = 0;
-  Nanoseconds last_activity_ = 0;  // kept up while there is an idle timeout
-  Nanoseconds idle_timeout_ = 0;   // 0: never
-  Nanoseconds admit_by_ = 0;       // 0: no limit, or admitted
-  Nanoseconds frame_started_ = 0;
+  Nanoseconds last_activity_ = 0;   // kept up while there is an idle timeout
+  Nanoseconds idle_timeout_ = 0;    // 0: never
+  Nanoseconds admit_by_ = 0;        // 0: no limit, or admitted
+  std::size_t kept_input_ = 0;      // bytes the handler keeps
+  Nanoseconds frame_progress_ = 0;  // when an incomplete frame's last bytes came
+  Nanoseconds pace_since_ = 0;      // how fast it comes is judged from here on …
+  std::uint64_t pace_from_ = 0;     // … and this count of received bytes
   Nanoseconds close_deadline_ = 0;  // 0: none
   Nanoseconds retry_at_ = 0;        // 0: none
   Nanoseconds acknowledge_by_ = 0;  // when to look for the peer's acknowledgement; 0: not
   TimerNode timer_;
+  ConnectionLink partial_link_;
   RingBuffer output_;
+  std::size_t counted_output_ = 0;  // bytes of it, as its loop knows
+  ConnectionLink output_link_;
+  std::uint8_t output_rank_ = 0;
   DialToken dial_ = 0;
   Endpoint remote_;
 };

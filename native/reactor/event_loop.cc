@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
 #include <limits>
 #include <utility>
 
@@ -34,7 +35,10 @@ EventLoop::EventLoop(LoopOptions options, LoopHandler& handler)
       wheel_(TickAt(now_)),
       timers_(*this),
       connector_(*this),
-      short_reads_tell_the_end_(SocketOps::ShortReadsTellTheEnd()) {}
+      short_reads_tell_the_end_(SocketOps::ShortReadsTellTheEnd()),
+      partial_frames_(options_.max_partial_bytes),
+      waiting_output_(options_.output_budget,
+                      [this] { Post([this] { waiting_output_.Shed(); }); }) {}
 
 EventLoop::~EventLoop() {
   // Timers live in the connections: leave the wheel before either goes.
@@ -253,6 +257,10 @@ void EventLoop::CloseAll(CloseReason reason) {
 void EventLoop::AbortAll(CloseReason reason) {
   connector_.CancelAll();
   table_.ForEach([reason](Connection& connection) { connection.Abort(reason); });
+}
+
+void EventLoop::ShedPartialFrames() noexcept {
+  while (Connection* const oldest = partial_frames_.Excess()) oldest->RefuseInput(ENOBUFS);
 }
 
 void EventLoop::OnConnectionClosed() noexcept {

@@ -18,16 +18,23 @@
 #include "reactor/connection_table.h"
 #include "reactor/connector.h"
 #include "reactor/loop_handler.h"
+#include "reactor/output_budget.h"
+#include "reactor/partial_frames.h"
 #include "reactor/poller.h"
+#include "reactor/ring_memory.h"
 #include "reactor/thread_check.h"
 #include "reactor/timer_queue.h"
 #include "reactor/timer_wheel.h"
+#include "reactor/waiting_output.h"
 
 namespace reactor {
 
 struct LoopOptions {
   ConnectionOptions connection;
   SocketOptions socket;
+  std::size_t max_partial_bytes = 128 * 1024 * 1024;  // of input that cannot be delivered yet
+  /// Shared by the loops of a group; null: what waits for peers has no limit in all.
+  OutputBudget* output_budget = nullptr;
   /// Called on the loop's thread for each connection that ended; may be empty.
   std::function<void()> on_closed;
   /// Likewise for each that was dialled, before it opens.
@@ -130,6 +137,11 @@ class EventLoop {
   [[nodiscard]] bool short_reads_tell_the_end() const noexcept { return short_reads_tell_the_end_; }
   void CountReceived(std::size_t bytes) noexcept { received_ += bytes; }
   void OnFinalReadDone() noexcept { --final_reads_; }
+  [[nodiscard]] RingMemory& ring_memory() noexcept { return ring_memory_; }
+  [[nodiscard]] WaitingOutput& waiting_output() noexcept { return waiting_output_; }
+  [[nodiscard]] PartialFrames& partial_frames() noexcept { return partial_frames_; }
+  /// Gives up incomplete frames, the oldest first, until their budget holds.
+  void ShedPartialFrames() noexcept;
   /// Told to the handler at the end of a turn: a failure may come from a task, outside its events.
   void ReportFailure(LoopFailure failure, int error);
   void CountShed() noexcept { shed_.fetch_add(1, std::memory_order_relaxed); }
@@ -154,6 +166,7 @@ class EventLoop {
   Nanoseconds now_;
   TimerWheel wheel_;
   TimerQueue timers_;
+  RingMemory ring_memory_;  // before the connections, whose rings give it back
   ConnectionTable table_;
   std::unique_ptr<Acceptor> acceptor_;
   Connector connector_;
@@ -163,6 +176,8 @@ class EventLoop {
   std::vector<std::byte> scratch_;
   std::size_t received_ = 0;  // bytes in this turn
   std::size_t final_reads_ = 0;
+  PartialFrames partial_frames_;
+  WaitingOutput waiting_output_;
   bool quiescing_ = false;
   bool reads_on_ = false;  // while quiescing, and afterwards
   bool quiesced_ = false;

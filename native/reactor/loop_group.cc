@@ -12,10 +12,12 @@ namespace reactor {
 LoopGroup::LoopGroup(GroupOptions options, std::span<LoopHandler* const> handlers)
     : options_(std::move(options)),
       balancer_(options_.load_balance),
+      output_budget_(options_.max_total_output),
       assigned_(handlers.size()),
       counts_(handlers.size()) {
   for (std::size_t i = 0; i < handlers.size(); ++i) {
     LoopOptions loop = options_.loop;
+    loop.output_budget = &output_budget_;
     loop.on_dialled = [this, i] { OnDialled(i); };
     loop.on_closed = [this, i] { OnClosed(i); };
     loops_.push_back(std::make_unique<EventLoop>(std::move(loop), *handlers[i]));

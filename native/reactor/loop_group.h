@@ -23,6 +23,8 @@ struct GroupOptions {
   std::size_t max_connections = 0;
   ListenOptions listen;
   LoopOptions loop;
+  /// Bytes that may wait for peers on all loops; above it those with most are hung up on.
+  std::size_t max_total_output = 1024 * 1024 * 1024;
 };
 
 /// The loops of one server or client: builds them, gives each a thread, spreads accepted
@@ -59,6 +61,8 @@ class LoopGroup {
   [[nodiscard]] std::uint64_t accepted() const noexcept {
     return accepted_.load(std::memory_order_relaxed);
   }
+  /// Bytes that wait for peers on all loops, as they have reported.
+  [[nodiscard]] std::size_t waiting_output() const noexcept { return output_budget_.waiting(); }
   /// Connections closed at accept: over max_connections, or for lack of descriptors.
   [[nodiscard]] std::uint64_t refused() const noexcept;
 
@@ -69,6 +73,7 @@ class LoopGroup {
 
   GroupOptions options_;
   LoadBalancer balancer_;
+  OutputBudget output_budget_;
   std::vector<std::atomic<std::size_t>> assigned_;
   std::vector<std::size_t> counts_;  // scratch of the accepting thread
   std::atomic<std::size_t> open_{0};

@@ -52,6 +52,9 @@ class LoopHandler {
   /// `count` (>= 0) bytes were written to the start of the span PrepareRead() gave. With 0 it is
   /// asked to go on with what it kept when it last said kNoRoom.
   virtual ReadVerdict CommitRead(Connection& connection, std::size_t count) = 0;
+  /// What it keeps of that connection's input is wanted no more. Also outside of BeginEvents() and
+  /// EndEvents(), and within CommitRead() by way of Connection::SetKeptInput().
+  virtual void DropInput(Connection& connection) noexcept = 0;
   /// Nothing more is received: the peer sent FIN, or what is no frame. Nothing was kept back. Twice
   /// where it sent FIN and the other side refuses what it sent before.
   virtual bool OnEnd(Connection& connection) = 0;

@@ -28,9 +28,7 @@ std::array<std::span<const std::byte>, 2> RingBuffer::Peek() const noexcept {
 void RingBuffer::Consume(std::size_t count) noexcept {
   size_ -= count;
   if (size_ == 0) {
-    // One minimal buffer is kept for the next short stall; a burst's memory goes back at once.
-    head_ = 0;
-    if (capacity_ > kMinimumCapacity) Clear();
+    Clear();
     return;
   }
   head_ = (head_ + count) & (capacity_ - 1);
@@ -41,21 +39,29 @@ void RingBuffer::Consume(std::size_t count) noexcept {
 }
 
 void RingBuffer::Clear() noexcept {
-  data_.reset();
+  Release();
   capacity_ = head_ = size_ = 0;
 }
 
 void RingBuffer::Reallocate(std::size_t capacity) {
-  auto data = std::make_unique_for_overwrite<std::byte[]>(capacity);
+  RingMemory::Block data = memory_ != nullptr
+                               ? memory_->Take(capacity)
+                               : std::make_unique_for_overwrite<std::byte[]>(capacity);
   std::size_t offset = 0;
   for (const auto part : Peek()) {
     if (part.empty()) continue;
     std::memcpy(data.get() + offset, part.data(), part.size());
     offset += part.size();
   }
+  Release();
   data_ = std::move(data);
   capacity_ = capacity;
   head_ = 0;
+}
+
+void RingBuffer::Release() noexcept {
+  if (memory_ != nullptr && data_) memory_->Give(std::move(data_), capacity_);
+  data_.reset();
 }
 
 }  // namespace reactor

@@ -5,13 +5,18 @@
 #include <memory>
 #include <span>
 
+#include "reactor/ring_memory.h"
+
 namespace reactor {
 
 /// Growable byte queue over one circular allocation. Empty it owns no memory; it doubles when
-/// full (amortised O(1) per byte) and gives the memory back after a burst.
+/// full (amortised O(1) per byte) and gives the memory back as a burst drains.
 /// Not thread-safe: belongs to one connection and so to one loop.
 class RingBuffer {
  public:
+  /// Takes its memory from there, which must outlive it. Only while it is empty; null: the heap.
+  void UseMemory(RingMemory* memory) noexcept { memory_ = memory; }
+
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   /// Bytes allocated.
@@ -33,8 +38,10 @@ class RingBuffer {
   static constexpr std::size_t kMinimumCapacity = 4096;
 
   void Reallocate(std::size_t capacity);
+  void Release() noexcept;
 
-  std::unique_ptr<std::byte[]> data_;
+  RingMemory* memory_ = nullptr;
+  RingMemory::Block data_;
   std::size_t capacity_ = 0;  // a power of two, or 0
   std::size_t head_ = 0;      // index of the first byte
   std::size_t size_ = 0;

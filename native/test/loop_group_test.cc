@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -88,6 +89,31 @@ GroupOptions With(LoadBalance policy) {
 }
 
 using Counts = std::vector<std::size_t>;
+
+TEST(LoopGroupTest, M3_TheConnectionWithMostIsClosedOnWhateverLoopItIs) {
+  GroupOptions options;
+  options.max_total_output = 8 << 20;
+  options.loop.socket.send_buffer = 64 << 10;
+  Server server(2, options);
+  server.ConnectInTurn(3);  // loops 0, 1, 0
+  const auto send = [&](std::size_t loop, std::size_t index, std::size_t bytes) {
+    RecordingHandler& handler = server.handler(loop);
+    const auto record = handler.record(index);
+    handler.Do(server.group().loop(loop), [&server, loop, record, bytes] {
+      reactor::Connection* const connection =
+          server.group().loop(loop).Find(record.slot, record.generation);
+      if (connection != nullptr) test::SendText(*connection, std::string(bytes, 'x'));
+    });
+  };
+  send(0, 0, 6 << 20);
+  ASSERT_TRUE(WaitUntil([&] { return server.group().waiting_output() > (5U << 20U); }));
+  send(1, 0, 4 << 20);
+  ASSERT_TRUE(WaitUntil([&] { return server.handler(0).closed() == 1; }));
+  const auto record = server.handler(0).record(0);
+  EXPECT_EQ(record.reason, CloseReason::kBackpressure);
+  EXPECT_EQ(record.error, ENOBUFS);
+  EXPECT_EQ(server.handler(1).closed(), 0);
+}
 
 TEST(LoopGroupTest, S6_RoundRobinSpreadsNineOverFourLoopsExactly) {
   Server server(4, With(LoadBalance::kRoundRobin));

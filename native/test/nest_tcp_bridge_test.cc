@@ -206,15 +206,18 @@ TEST(NestTcpBridgeTest, R4_EndsAConnectionWhoseFrameStaysIncomplete) {
   }
 }
 
-TEST(NestTcpBridgeTest, R4_KeepsAConnectionWhoseFrameTrickles) {
+TEST(NestTcpBridgeTest, R4_KeepsAConnectionWhoseLongFrameComesSlowly) {
   constexpr std::uint64_t kTimeout = 1000;
+  const std::string text(64 * 1024, 'x');
   Server server(kLimit, kTimeout);
-  std::thread client([&server] {
+  std::thread client([&] {
     const ClientSocket socket(server.address());
-    const std::string stream = "16#0123456789abcdef";
-    for (const char& byte : stream) {  // takes longer, in all, than a frame may stay silent
-      ASSERT_TRUE(socket.Write({&byte, 1}));
-      std::this_thread::sleep_for(std::chrono::milliseconds(2 * kTimeout / stream.size()));
+    const std::string stream = std::to_string(text.size()) + "#" + text;
+    constexpr std::size_t kPieces = 16;
+    const std::size_t size = stream.size() / kPieces + 1;
+    for (std::size_t at = 0; at < stream.size(); at += size) {  // longer, in all, than a time-out
+      ASSERT_TRUE(socket.Write(stream.substr(at, size)));
+      std::this_thread::sleep_for(std::chrono::milliseconds(2 * kTimeout / kPieces));
     }
     socket.ShutdownWrite();
     std::string rest;
@@ -222,7 +225,7 @@ TEST(NestTcpBridgeTest, R4_KeepsAConnectionWhoseFrameTrickles) {
   });
   EXPECT_TRUE(server.ReadUntil([&] { return !server.closes.empty(); }));
   client.join();
-  EXPECT_EQ(server.frames, std::vector<std::string>{"0123456789abcdef"});
+  EXPECT_EQ(server.frames, std::vector<std::string>{text});
   EXPECT_EQ(server.closes, std::vector<CloseReason>{CloseReason::kPeer});
 }
 

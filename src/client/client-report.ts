@@ -1,6 +1,6 @@
 import { type GevConnectionLostError, GevInvalidReplyError } from '../core/client-errors.js';
+import { GevBackpressureError, type GevError, GevHandlerError, GevProtocolError } from '../core/errors.js';
 import type { GevConnection } from '../core/connection.js';
-import { type GevError, GevHandlerError, GevProtocolError } from '../core/errors.js';
 import { Listeners } from '../core/listeners.js';
 import type { GevLogger } from '../core/options.js';
 import { ErrorLog } from '../core/error-log.js';
@@ -35,7 +35,8 @@ export class ClientReport {
 
   disconnected({ endpoint }: Link, error: GevConnectionLostError): void {
     const cause = error.cause as GevError | undefined;
-    const why = cause instanceof GevProtocolError ? cause.message : cause?.code;
+    const told = cause instanceof GevProtocolError || cause instanceof GevBackpressureError;
+    const why = told ? cause.message : cause?.code;
     this.log.report('lost', 'warn', `Lost the connection to ${endpoint.name} (${error.reason})`, why);
     this.listeners.emit('disconnect', endpoint.target, error);
   }

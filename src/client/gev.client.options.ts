@@ -90,7 +90,10 @@ export interface GevClientOptions {
   /** Nest's: makes a reply of the JSON value that was received. */
   readonly deserializer?: GevDeserializer;
 
-  /** A longer reply, in bytes, ends the connection, reason `protocol`. Default: 4 MiB. */
+  /**
+   * A longer reply, in bytes, ends the connection, reason `protocol`; a longer request fails by itself with a
+   * {@link GevFrameTooLongError}. Default: 64 MiB.
+   */
   readonly maxFrameLength?: number;
   /** Nest's name for `maxFrameLength`. */
   readonly maxBufferSize?: number;

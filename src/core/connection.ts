@@ -10,6 +10,7 @@ import {
   GevBackpressureError,
   GevConnectionClosedError,
   GevConnectionError,
+  GevFrameTooLongError,
   GevHandlerError,
   GevProtocolError,
   type GevError,
@@ -101,6 +102,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   private congestedFrom = 0;
   private reason: CloseReason | undefined;
   private errno = 0;
+  private tooLong = 0;
   private error: GevError | undefined;
   private bag: Data | undefined;
   private flushes: PendingFlush[] | undefined;
@@ -213,7 +215,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    * @returns false when output is above `highWaterMark`: stop until {@link GevConnection.drain$}. The data is sent all
    * the same.
    * @throws GevConnectionClosedError once closing or closed, unless there is a callback to tell; GevHandlerError for what
-   * is neither bytes nor text
+   * is neither bytes nor text; with `nestJson()` GevFrameTooLongError above `maxFrameLength`
    */
   send(data: GevData, callback?: SendCallback): boolean {
     return this.transmit(
@@ -258,12 +260,15 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    *
    * @internal
    * @param settle as the callback of `send()`; must not throw
+   * @throws GevFrameTooLongError
    */
   sendFrame(pieces: readonly FramePiece[], settle?: SendCallback): boolean {
     if (!this.canSend) return this.refuse(settle);
     const { identity, owner } = this;
     const flags = settle === undefined ? 0 : SendFlag.NotifyFlushed;
-    this.sent += owner.outbound.sendFrame(identity.slot, identity.generation, pieces, flags);
+    const sent = owner.outbound.sendFrame(identity.slot, identity.generation, pieces, flags);
+    if (sent < 0) throw new GevFrameTooLongError(-sent, owner.limits.maxFrameLength);
+    this.sent += sent;
     this.sentMessages++;
     const below = this.sent - this.written <= owner.highWaterMark || this.checkOutput(settle);
     if (settle !== undefined && !this.aborted) {
@@ -441,10 +446,11 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   }
 
   /** @internal Tells whoever waits for something of it. */
-  handleClose(reason: CloseReason, errno: number): void {
+  handleClose(reason: CloseReason, errno: number, tooLong: number): void {
     this.currentState = 'closed';
     this.reason = reason;
     this.errno = errno;
+    this.tooLong = tooLong;
     if (errno !== 0) this.error = undefined; // what was to end it came too late
     const lost = this.flushes;
     this.flushes = undefined;
@@ -468,8 +474,19 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   }
 
   private makeCloseError(): GevError {
-    const { errno } = this;
-    if (this.reason === 'protocol') return new GevProtocolError(errno);
+    const { errno, tooLong } = this;
+    const { maxFrameLength, maxPartialBytes, maxTotalSendBuffer } = this.owner.limits;
+    if (this.reason === 'protocol') {
+      return tooLong > 0
+        ? new GevProtocolError(errno, maxFrameLength, tooLong)
+        : new GevProtocolError(errno, maxPartialBytes);
+    }
+    if (this.reason === 'backpressure') {
+      return new GevBackpressureError(
+        `More than maxTotalSendBuffer (${maxTotalSendBuffer} bytes) waited for all peers, and most of it for this one`,
+        { errno },
+      );
+    }
     return new GevConnectionError(systemErrorName(errno), undefined, { errno });
   }
 

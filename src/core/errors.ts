@@ -226,22 +226,54 @@ export class GevConnectionError extends GevError {
   }
 }
 
-const PROTOCOL_MESSAGES = new Map<number, string>([
-  [constants.errno.EMSGSIZE, 'A frame was longer than maxFrameLength: raise it if such frames are meant'],
-  [constants.errno.ETIMEDOUT, 'A frame had begun and was not complete within incompleteFrameTimeout'],
-]);
-
 /**
  * The peer sent what is no frame, one that is too long, or one that never ended: see the message. `errno` is `EBADMSG`,
- * `EMSGSIZE` or `ETIMEDOUT`.
+ * `EMSGSIZE`, `ETIMEDOUT`, or `ENOBUFS` where the frame was given up for `maxPartialBytes`.
  *
  * @publicApi
  */
 export class GevProtocolError extends GevError {
-  constructor(errno: number) {
-    super('ERR_GEV_PROTOCOL', PROTOCOL_MESSAGES.get(errno) ?? 'What came is no frame of the codec', {
-      errno,
-    });
+  constructor(
+    errno: number,
+    /** The limit in question, `maxFrameLength` or `maxPartialBytes`, in bytes. */
+    readonly limit?: number,
+    /** Bytes, at least, of a frame that was too long. */
+    readonly length?: number,
+  ) {
+    super('ERR_GEV_PROTOCOL', protocolMessage(errno, limit, length), { errno });
+  }
+}
+
+function protocolMessage(errno: number, limit?: number, length?: number): string {
+  const { EMSGSIZE, ETIMEDOUT, ENOBUFS } = constants.errno;
+  switch (errno) {
+    case EMSGSIZE:
+      return `A frame of ${length} bytes or more is longer than maxFrameLength (${limit} bytes): raise it if such frames are meant`;
+    case ETIMEDOUT:
+      return 'A frame had begun and was silent for incompleteFrameTimeout, or came at less than 1 KiB/s for as long';
+    case ENOBUFS:
+      return `Incomplete frames took more than maxPartialBytes (${limit} bytes) on one loop, and this one was the oldest of them`;
+    default:
+      return 'What came is no frame of the codec';
+  }
+}
+
+/**
+ * What was to be sent is longer than `maxFrameLength`: nothing of it was, and the connection goes on.
+ *
+ * @publicApi
+ */
+export class GevFrameTooLongError extends GevError {
+  constructor(
+    /** Bytes of the frame's content. */
+    readonly length: number,
+    /** `maxFrameLength` of this side. */
+    readonly limit: number,
+  ) {
+    super(
+      'ERR_GEV_FRAME_TOO_LONG',
+      `${length} bytes are more than a frame may have, maxFrameLength (${limit} bytes): send less at a time, or raise it on both sides`,
+    );
   }
 }
 

@@ -8,7 +8,7 @@ import {
 import { CONTROL_OPEN_SLAB, SLAB_SIZE } from '../native/layout.js';
 import { FRAMINGS } from '../protocol/codec.js';
 import { GevNativeError } from './errors.js';
-import type { AcceptOptions, GevLoadBalance, ReactorOptions } from './options.js';
+import type { CompleteReactorOptions, GevLoadBalance } from './options.js';
 import type { LoopMemory } from './reactor-loop.js';
 
 const INBOUND_SLABS = 4;
@@ -26,7 +26,7 @@ const LOAD_BALANCES: readonly GevLoadBalance[] = [
  * @throws GevNativeError when the addon is missing
  */
 export function createNativeReactor(
-  options: ReactorOptions & AcceptOptions,
+  options: CompleteReactorOptions,
   onBatch: BatchListener,
 ): { readonly native: NativeReactor; readonly memory: readonly LoopMemory[] } {
   const loopCount = Math.max(options.loops, 1);
@@ -56,7 +56,7 @@ function slabs(count: number): ArrayBuffer[] {
   return Array.from({ length: count }, () => new ArrayBuffer(SLAB_SIZE));
 }
 
-function toNative(options: ReactorOptions & AcceptOptions): NativeReactorOptions {
+function toNative(options: CompleteReactorOptions): NativeReactorOptions {
   const keepAlive = options.keepAlive || { delay: 0, interval: 0, count: 0 };
   return {
     loops: options.loops,
@@ -84,6 +84,8 @@ function toNative(options: ReactorOptions & AcceptOptions): NativeReactorOptions
     incompleteFrameTimeout: options.incompleteFrameTimeout,
     framing: FRAMINGS.indexOf(options.codec.framing),
     maxFrameLength: options.maxFrameLength,
+    maxPartialBytes: options.maxPartialBytes,
+    maxTotalSendBuffer: options.maxTotalSendBuffer,
     startPaused: options.gateConnections,
     patterns: options.patterns ?? [],
   };

@@ -105,18 +105,24 @@ export interface GevServerOptions {
   readonly maxInFlight?: number;
   /**
    * The longest frame taken, in bytes of its content; a longer one ends the connection, reason `protocol`.
-   * `maxBufferSize`, Nest's name for it, is accepted too. Default: 4 MiB.
+   * A reply that is longer is not sent: its caller is answered with an error, and `send()` throws a
+   * {@link GevFrameTooLongError}. `maxBufferSize`, Nest's name for it, is accepted too. Default: 64 MiB.
    */
   readonly maxFrameLength?: number;
   /** Nest's name for {@link maxFrameLength}. */
   readonly maxBufferSize?: number;
   /**
-   * A frame that has begun and of which nothing more arrives for so long ends the connection, reason `protocol`.
-   * `incompleteMessageTimeout`, Nest's name for it, is accepted too. Default: 30000; 0: never.
+   * A frame that has begun and of which nothing more arrives for so long ends the connection, reason `protocol`. So does one
+   * that takes longer in all and comes at less than 1 KiB/s. `incompleteMessageTimeout`, Nest's name for it, is accepted too. Default: 30000; 0: never.
    */
   readonly incompleteFrameTimeout?: number;
   /** Nest's name for {@link incompleteFrameTimeout}. */
   readonly incompleteMessageTimeout?: number;
+  /**
+   * Bytes of incomplete frames that one loop keeps, of all its connections. Above it the connection with the oldest of them
+   * closes, reason `protocol`. Not less than `maxFrameLength`. Default: 128 MiB, or `maxFrameLength` where that is more.
+   */
+  readonly maxPartialBytes?: number;
   /** Nest's: what becomes of a reply before it is sent, with `nestJson()`. Default: nothing. */
   readonly serializer?: GevSerializer;
   /** Nest's: what becomes of a packet before it is looked at, with `nestJson()`. Default: Nest's own. */
@@ -149,6 +155,12 @@ export interface GevServerOptions {
   readonly maxSendBuffer?: number;
   /** Nest's name for {@link maxSendBuffer}. */
   readonly maxSendBufferSize?: number;
+  /**
+   * Output waiting for all peers above this closes the connection with most of it, reason `backpressure`. The loops tell each
+   * other in steps of 64 KiB, so it is exact to that times their number.
+   * Default: 1 GiB, or a quarter of the memory that the process may use where that is less.
+   */
+  readonly maxTotalSendBuffer?: number;
   /** What becomes of the values of Observables while output is above `highWaterMark`. Default: `'buffer'`. */
   readonly overflow?: GevOverflow;
   /** How many values of one Observable `overflow: 'drop-oldest'` keeps. Default: 1024. */
@@ -215,6 +227,9 @@ export type AcceptOptions = Pick<
   | 'handshakeTimeout'
 >;
 
+/** What bounds all connections together. */
+export type Budgets = Pick<ResolvedGevServerOptions, 'maxPartialBytes' | 'maxTotalSendBuffer'>;
+
 /** What a reactor works from. One that only dials needs no {@link AcceptOptions}. */
 export type ReactorOptions = Omit<
   ResolvedGevServerOptions,
@@ -229,8 +244,10 @@ export type ReactorOptions = Omit<
   | 'streamDrainTimeout'
   | 'maxConnectionAge'
   | 'logger'
+  | keyof Budgets
 > &
-  Partial<AcceptOptions> & {
+  Partial<AcceptOptions> &
+  Partial<Budgets> & {
     /**
      * Read on while output waits above `highWaterMark`. A client must: while it waited for its server to read, the server
      * might wait for it. Default: false.
@@ -239,6 +256,9 @@ export type ReactorOptions = Omit<
     /** JSON texts of the patterns that are handled: what peers invent beside them takes no room from them. */
     readonly patterns?: readonly string[];
   };
+
+/** {@link ReactorOptions} with every default filled in. */
+export type CompleteReactorOptions = ReactorOptions & AcceptOptions & Budgets;
 
 /** {@link GevServerOptions} with every default filled in. */
 export interface ResolvedGevServerOptions {
@@ -256,6 +276,7 @@ export interface ResolvedGevServerOptions {
   readonly maxInFlight: number;
   readonly maxFrameLength: number;
   readonly incompleteFrameTimeout: number;
+  readonly maxPartialBytes: number;
   readonly serializer: GevSerializer | undefined;
   readonly deserializer: GevDeserializer | undefined;
   readonly noDelay: boolean;
@@ -266,6 +287,7 @@ export interface ResolvedGevServerOptions {
   readonly highWaterMark: number;
   readonly lowWaterMark: number;
   readonly maxSendBuffer: number;
+  readonly maxTotalSendBuffer: number;
   readonly overflow: GevOverflow;
   readonly overflowLimit: number;
   readonly idleTimeout: number;

@@ -1,11 +1,13 @@
+import { constants } from 'node:os';
 import type { NativeReactor } from '../native/binding.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import { Inbound, type InboundListener } from '../native/inbound.js';
 import { type FlushScheduler, Outbound } from '../native/outbound.js';
+import type { Pace } from '../native/pace.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 import { GevConnection } from './connection.js';
 import { GevError } from './errors.js';
-import type { ReactorOptions } from './options.js';
+import type { CompleteReactorOptions } from './options.js';
 import type { ReactorHandler } from './reactor.js';
 import { systemErrorName } from './system-error.js';
 
@@ -30,12 +32,20 @@ export interface ReactorLoopOwner {
   onDialFailed(token: number, errno: number): void;
   onTimer(id: number, skipped: number): void;
   onConnectionClosed(): void;
+  /** One that closed was given up for a budget of all. */
+  onShed(reason: CloseReason): void;
   onRefusedSend(): void;
   /** Something worth a log line. Does not throw. */
   reportError(error: GevError): void;
   /** As {@link ReactorLoopOwner.reportError}, of what a function of the application threw. */
   reportFailure(culprit: string, error: unknown, connection?: GevConnection<object>): void;
 }
+
+/** For messages of errors; in bytes. */
+export type ReactorLimits = Pick<
+  CompleteReactorOptions,
+  'maxFrameLength' | 'maxPartialBytes' | 'maxTotalSendBuffer'
+>;
 
 /** The memory one loop shares with JavaScript. */
 export interface LoopMemory {
@@ -50,6 +60,7 @@ export class ReactorLoop implements InboundListener {
   readonly gated: boolean;
   readonly highWaterMark: number;
   readonly maxSendBuffer: number;
+  readonly limits: ReactorLimits;
   /** What is sent to a connection is the content of a frame. */
   readonly framesText: boolean;
   abandoned = false;
@@ -63,22 +74,25 @@ export class ReactorLoop implements InboundListener {
     private readonly owner: ReactorLoopOwner,
     private readonly reactor: NativeReactor,
     memory: LoopMemory,
-    options: ReactorOptions,
+    options: CompleteReactorOptions,
     scheduleFlush: FlushScheduler,
+    pace: Pace,
   ) {
     this.handler = owner.handler;
     this.gated = options.gateConnections ?? false;
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
+    this.limits = options;
     this.framesText = options.codec.framing === 'nest-json';
     const delivery = this.framesText ? 'text' : options.codec.copy === false ? 'borrowed' : 'copied';
-    this.inbound = new Inbound(reactor, index, memory.inbound, this, delivery);
-    this.outbound = new Outbound(reactor, index, memory.outbound, memory.control, scheduleFlush);
+    this.inbound = new Inbound(reactor, index, memory.inbound, this, delivery, pace, !this.handler.turns);
+    const longest = this.framesText ? options.maxFrameLength : Infinity;
+    this.outbound = new Outbound(reactor, index, memory.outbound, memory.control, scheduleFlush, longest);
   }
 
-  /** Reads some of a slab's events. */
-  read(slab: number, from: number, to: number): void {
-    this.inbound.read(slab, from, to);
+  /** Reads some of a slab's events, as many as there is time for. Returns where it stopped. */
+  read(slab: number, from: number, to: number): number {
+    return this.inbound.read(slab, from, to);
   }
 
   bytesWritten(slot: number, generation: number): number {
@@ -169,11 +183,13 @@ export class ReactorLoop implements InboundListener {
     this.slots[slot]?.handleIdle();
   }
 
-  onClose(slot: number, _generation: number, reason: number, errno: number): void {
+  onClose(slot: number, _generation: number, reasonCode: number, errno: number, tooLong: number): void {
     const connection = this.slots[slot];
     if (connection === undefined) return;
     this.free(slot);
-    this.finish(connection, CLOSE_REASONS[reason] ?? 'error', errno);
+    const reason = CLOSE_REASONS[reasonCode] ?? 'error';
+    if (errno === constants.errno.ENOBUFS) this.owner.onShed(reason);
+    this.finish(connection, reason, errno, tooLong);
   }
 
   onDialFailed(token: number, errno: number): void {
@@ -213,9 +229,9 @@ export class ReactorLoop implements InboundListener {
     this.quiesced?.();
   }
 
-  private finish(connection: GevConnection, reason: CloseReason, errno: number): void {
+  private finish(connection: GevConnection, reason: CloseReason, errno: number, tooLong = 0): void {
     this.owner.open.delete(connection.id);
-    connection.handleClose(reason, errno);
+    connection.handleClose(reason, errno, tooLong);
     try {
       this.handler.onClose(connection);
     } catch (error) {

@@ -4,13 +4,16 @@ import type { NativeAddress, NativeReactor } from '../native/binding.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import { Operation, READ_ON } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
+import { Pace } from '../native/pace.js';
 import type { GevAddress } from './address.js';
-import { closeReasonCode } from './close-reason.js';
+import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
+import { type CloseReason, closeReasonCode } from './close-reason.js';
 import { assertData, type GevConnection, type GevData, nameOf } from './connection.js';
 import { DEFAULT_BACKLOG, DEFAULT_HOST, DEFAULT_PORT } from './constants.js';
 import {
   GevAlreadyListeningError,
   type GevError,
+  GevFrameTooLongError,
   GevHandlerError,
   GevListenError,
   GevNativeError,
@@ -18,7 +21,7 @@ import {
   describe,
 } from './errors.js';
 import { createNativeReactor } from './native-reactor.js';
-import type { AcceptOptions, ReactorOptions } from './options.js';
+import type { AcceptOptions, CompleteReactorOptions, ReactorOptions } from './options.js';
 import { assertInterval } from './timer.js';
 import { assertDialable, connectError, type DialTarget, ReactorDials } from './reactor-dials.js';
 import { ReactorLoop, type ReactorLoopOwner } from './reactor-loop.js';
@@ -66,6 +69,10 @@ export interface ReactorStats {
   readonly refused: number;
   /** Calls of {@link GevConnection.trySend} that returned false. */
   readonly refusedSends: number;
+  /** Connections closed as incomplete frames took more than `maxPartialBytes`. */
+  readonly overPartialBytes: number;
+  /** Connections closed as more than `maxTotalSendBuffer` waited for all peers. */
+  readonly overTotalSendBuffer: number;
   readonly open: number;
   readonly loops: readonly { readonly connections: number }[];
 }
@@ -99,7 +106,7 @@ export class Reactor implements ReactorLoopOwner {
   /** @internal */
   closing = false;
   private readonly loops: ReactorLoop[] = [];
-  private readonly options: ReactorOptions & AcceptOptions;
+  private readonly options: CompleteReactorOptions;
   private readonly dials = new ReactorDials();
   private nextDialLoop = 0;
   private native: NativeReactor | undefined;
@@ -108,6 +115,8 @@ export class Reactor implements ReactorLoopOwner {
   private stopped = false;
   private flushScheduled = false;
   private refusedSends = 0;
+  private overPartialBytes = 0;
+  private overTotalSendBuffer = 0;
   private referenced = true;
   private quiescing: Promise<void> | undefined;
   private readonly whenEmptied = new Set<() => void>();
@@ -117,7 +126,12 @@ export class Reactor implements ReactorLoopOwner {
     /** @internal */
     readonly handler: ReactorHandler,
   ) {
-    this.options = { ...ACCEPT_DEFAULTS, ...options };
+    this.options = {
+      ...ACCEPT_DEFAULTS,
+      maxPartialBytes: defaultMaxPartialBytes(options.maxFrameLength),
+      maxTotalSendBuffer: defaultMaxTotalSendBuffer(),
+      ...options,
+    };
   }
 
   /** Open connections by id. */
@@ -223,7 +237,7 @@ export class Reactor implements ReactorLoopOwner {
    * out, and reported.
    *
    * @returns how many
-   * @throws GevHandlerError for what is neither bytes nor text
+   * @throws GevHandlerError for what is neither bytes nor text; GevFrameTooLongError
    */
   broadcast(data: GevData, filter?: (connection: GevConnection) => boolean): number {
     assertData(data);
@@ -313,6 +327,8 @@ export class Reactor implements ReactorLoopOwner {
       accepted: stats.accepted,
       refused: stats.refused,
       refusedSends: this.refusedSends,
+      overPartialBytes: this.overPartialBytes,
+      overTotalSendBuffer: this.overTotalSendBuffer,
       open: this.open.size,
       loops: stats.connections.map((connections) => ({ connections })),
     };
@@ -337,6 +353,12 @@ export class Reactor implements ReactorLoopOwner {
   onConnectionClosed(): void {
     if (this.open.size > 0) return;
     for (const emptied of [...this.whenEmptied]) emptied();
+  }
+
+  /** @internal */
+  onShed(reason: CloseReason): void {
+    if (reason === 'protocol') this.overPartialBytes++;
+    else if (reason === 'backpressure') this.overTotalSendBuffer++;
   }
 
   /** @internal */
@@ -382,6 +404,9 @@ export class Reactor implements ReactorLoopOwner {
   private encode(data: GevData): Uint8Array {
     if (this.options.codec.framing === 'raw') return typeof data === 'string' ? Buffer.from(data) : data;
     const text = typeof data === 'string' ? data : Buffer.from(data).toString();
+    const { maxFrameLength } = this.options;
+    const length = Buffer.byteLength(text);
+    if (length > maxFrameLength) throw new GevFrameTooLongError(length, maxFrameLength);
     return Buffer.from(`${text.length}#${text}`);
   }
 
@@ -436,15 +461,17 @@ export class Reactor implements ReactorLoopOwner {
 
   private createNative(): NativeReactor {
     const { options } = this;
+    const pace = new Pace();
     const { native, memory } = createNativeReactor(options, (loop, slab, from, to, lastTook) => {
       const { turns } = this.handler;
+      pace.begin(lastTook);
       turns?.beginEvents(lastTook);
-      this.loops[loop]!.read(slab, from, to);
-      return turns?.endEvents() ?? false;
+      const next = this.loops[loop]!.read(slab, from, to);
+      return turns?.endEvents() === true ? ~next : next;
     });
     const scheduleFlush = (): void => this.scheduleFlush();
     memory.forEach((each, index) => {
-      this.loops.push(new ReactorLoop(index, this, native, each, options, scheduleFlush));
+      this.loops.push(new ReactorLoop(index, this, native, each, options, scheduleFlush, pace));
     });
     return native;
   }

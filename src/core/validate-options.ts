@@ -18,6 +18,7 @@ import {
   DEFAULT_STREAM_DRAIN_TIMEOUT,
   MAX_DELAY,
 } from './constants.js';
+import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
 import { GevOptionsError } from './errors.js';
 import { resolveLiveness } from './liveness-options.js';
 import {
@@ -54,6 +55,7 @@ const LOAD_BALANCES: readonly GevLoadBalance[] = [
 ];
 const OVERFLOWS: readonly GevOverflow[] = ['buffer', 'drop-newest', 'drop-oldest', 'latest', 'close'];
 const IDLE_ON: readonly GevIdleOn[] = ['any', 'received'];
+const MAX_BUDGET = Number.MAX_SAFE_INTEGER;
 /** The longest frame: what fits a length of ten digits and V8's longest string. */
 export const MAX_FRAME_LENGTH = 512 * 1024 * 1024;
 
@@ -75,6 +77,7 @@ const KNOWN_OPTIONS = {
   maxBufferSize: true,
   incompleteFrameTimeout: true,
   incompleteMessageTimeout: true,
+  maxPartialBytes: true,
   serializer: true,
   deserializer: true,
   noDelay: true,
@@ -86,6 +89,7 @@ const KNOWN_OPTIONS = {
   lowWaterMark: true,
   maxSendBuffer: true,
   maxSendBufferSize: true,
+  maxTotalSendBuffer: true,
   overflow: true,
   overflowLimit: true,
   idleTimeout: true,
@@ -120,6 +124,11 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
   const maxSendBuffer = cap ?? Math.max(DEFAULT_MAX_SEND_BUFFER, highWaterMark);
   inOrder('lowWaterMark', lowWaterMark, 'highWaterMark', highWaterMark);
   inOrder('highWaterMark', highWaterMark, 'maxSendBuffer', maxSendBuffer);
+  const maxFrameLength =
+    aliased(options, 'maxFrameLength', 'maxBufferSize', 1, MAX_FRAME_LENGTH) ?? DEFAULT_MAX_FRAME_LENGTH;
+  const maxPartialBytes =
+    integer(options, 'maxPartialBytes', 1, MAX_BUDGET) ?? defaultMaxPartialBytes(maxFrameLength);
+  inOrder('maxFrameLength', maxFrameLength, 'maxPartialBytes', maxPartialBytes);
 
   return {
     host: text(options, 'host') ?? DEFAULT_HOST,
@@ -134,11 +143,11 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     codec,
     concurrency: integer(options, 'concurrency', 1, MAX_INT32) ?? codec.concurrency,
     maxInFlight: integer(options, 'maxInFlight', 1, MAX_INT32) ?? Infinity,
-    maxFrameLength:
-      aliased(options, 'maxFrameLength', 'maxBufferSize', 1, MAX_FRAME_LENGTH) ?? DEFAULT_MAX_FRAME_LENGTH,
+    maxFrameLength,
     incompleteFrameTimeout:
       aliased(options, 'incompleteFrameTimeout', 'incompleteMessageTimeout', 0, MAX_DELAY) ??
       DEFAULT_INCOMPLETE_FRAME_TIMEOUT,
+    maxPartialBytes,
     serializer: withMethod(options, 'serializer', 'serialize'),
     deserializer: withMethod(options, 'deserializer', 'deserialize'),
     noDelay: flag(options, 'noDelay') ?? true,
@@ -148,6 +157,7 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     highWaterMark,
     lowWaterMark,
     maxSendBuffer,
+    maxTotalSendBuffer: integer(options, 'maxTotalSendBuffer', 1, MAX_BUDGET) ?? defaultMaxTotalSendBuffer(),
     overflow: choice(options, 'overflow', OVERFLOWS) ?? 'buffer',
     overflowLimit: integer(options, 'overflowLimit', 1, MAX_INT32) ?? DEFAULT_OVERFLOW_LIMIT,
     idleTimeout: integer(options, 'idleTimeout', 0, MAX_DELAY) ?? 0,

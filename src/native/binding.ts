@@ -37,6 +37,9 @@ export interface NativeReactorOptions {
   /** Index into FRAMINGS. */
   readonly framing: number;
   readonly maxFrameLength: number;
+  /** Of each loop. */
+  readonly maxPartialBytes: number;
+  readonly maxTotalSendBuffer: number;
   /** Read nothing from a connection before it is resumed. */
   readonly startPaused: boolean;
   /** JSON texts of patterns that are handled; others are numbered as they come, up to a bound. */
@@ -59,8 +62,9 @@ export interface NativeStats {
 
 /**
  * Called for each inbound slab in turn, with a few of its descriptors at a time: those from `from` on and before `to`. The
- * slab goes back to its loop after the last of them. Returns whether messages are only queued from now on, until Node's
- * loop has gone round. `lastTook`: µs that the last such call took, with the promise jobs behind it.
+ * slab goes back to its loop after the last of them. Returns where it stopped, behind one of them at least; as ~n where
+ * messages are only queued from now on, until Node's loop has gone round. `lastTook`: µs that the last such call took, with
+ * the promise jobs behind it.
  */
 export type BatchListener = (
   loop: number,
@@ -68,7 +72,7 @@ export type BatchListener = (
   from: number,
   to: number,
   lastTook: number,
-) => boolean;
+) => number;
 
 /**
  * The loops of a server or client and the memory they share with JavaScript (native/addon/reactor_wrap.h). It keeps that

@@ -2,6 +2,7 @@ import { markAsUntransferable } from 'node:worker_threads';
 import type { NativeReactor } from './binding.js';
 import { FreshScope, inFreshScope } from './fresh-scope.js';
 import { DESCRIPTOR_WORDS, EventKind, INBOUND_DATA, SLAB_HEADER } from './layout.js';
+import type { Pace } from './pace.js';
 
 /**
  * What one loop's event stream says, in order. `Buffer`s are copies: the receiver may keep them. Each call is made in a
@@ -39,7 +40,8 @@ export interface InboundListener {
   onFlushed(slot: number, generation: number, bytesWritten: number): void;
   /** Its idle timeout has passed. */
   onIdle(slot: number, generation: number): void;
-  onClose(slot: number, generation: number, reason: number, errno: number): void;
+  /** `tooLong`: bytes, at least, of the frame that was refused for its length; else 0. */
+  onClose(slot: number, generation: number, reason: number, errno: number, tooLong: number): void;
   onDialFailed(token: number, errno: number): void;
   onTimer(id: number, skipped: number): void;
   onQuiesced(): void;
@@ -88,23 +90,29 @@ export class Inbound {
     slabs: readonly ArrayBuffer[],
     private readonly listener: InboundListener,
     private readonly delivery: Delivery,
+    private readonly pace: Pace,
+    /** Whether it is for `pace` to say how many messages come at a time. */
+    private readonly pacesMessages: boolean,
   ) {
     this.words = slabs.map((slab) => new Int32Array(slab));
     this.bytes = slabs.map((slab) => Buffer.from(slab));
     if (delivery === 'borrowed') for (const slab of slabs) markAsUntransferable(slab);
   }
 
-  /** Reads the descriptors from `from` on and before `to`. */
-  read(slab: number, from: number, to: number): void {
+  /** Reads descriptors from `from` on and before `to`, as many as there is time for. Returns where it stopped. */
+  read(slab: number, from: number, to: number): number {
     const words = this.words[slab]!;
     const bytes = this.bytes[slab]!;
     const first = (SLAB_HEADER >> 2) + from * DESCRIPTOR_WORDS;
     const end = (SLAB_HEADER >> 2) + to * DESCRIPTOR_WORDS;
-    if (this.delivery === 'text') this.readTexts(words, bytes, first, end);
-    else this.readMessages(words, bytes, first, end);
+    const stop =
+      this.delivery === 'text'
+        ? this.readTexts(words, bytes, first, end)
+        : this.readMessages(words, bytes, first, end);
+    return from + (stop - first) / DESCRIPTOR_WORDS;
   }
 
-  private readMessages(words: Int32Array, bytes: Buffer, first: number, end: number): void {
+  private readMessages(words: Int32Array, bytes: Buffer, first: number, end: number): number {
     const dataStart = this.dataStart(words, first, end);
     const dataEnd = this.dataEnd(words, first, end);
     let shift = 0;
@@ -139,11 +147,13 @@ export class Inbound {
       } catch (error) {
         this.uncaught(error);
       }
+      if (this.endsCall(words[word]!)) return word + DESCRIPTOR_WORDS;
     }
+    return end;
   }
 
   /** Text needs no copy: a string is one. ASCII frames of a batch are pieces of one string, made by one call. */
-  private readTexts(words: Int32Array, bytes: Buffer, first: number, end: number): void {
+  private readTexts(words: Int32Array, bytes: Buffer, first: number, end: number): number {
     const { listener } = this;
     const batchStart = this.dataStart(words, first, end);
     const dataEnd = this.dataEnd(words, first, end);
@@ -183,7 +193,15 @@ export class Inbound {
       } catch (error) {
         this.uncaught(error);
       }
+      if (this.endsCall(words[word]!)) return word + DESCRIPTOR_WORDS;
     }
+    return end;
+  }
+
+  private endsCall(kind: number): boolean {
+    if (kind !== EventKind.Message || this.pacesMessages) return this.pace.spend();
+    this.pace.pass();
+    return false;
   }
 
   // Not where they are called: in a loop, closures would cost every message.
@@ -231,7 +249,7 @@ export class Inbound {
         listener.onIdle(slot, generation);
         break;
       case EventKind.Close:
-        listener.onClose(slot, generation, a, b);
+        listener.onClose(slot, generation, a, b, words[word + 7]! >>> 0);
         break;
       case EventKind.DialFailed:
         listener.onDialFailed(slot, a);

@@ -55,6 +55,8 @@ export class Outbound {
     slabs: readonly ArrayBuffer[],
     private readonly control: Int32Array,
     private readonly scheduleFlush: FlushScheduler,
+    /** Bytes of a frame's content that may be sent. */
+    private readonly longestFrame: number,
   ) {
     this.words = slabs.map((slab) => new Int32Array(slab));
     this.bytes = slabs.map((slab) => Buffer.from(slab));
@@ -93,23 +95,28 @@ export class Outbound {
    * Sends `<length>#<text>`, the text in pieces so that nobody has to join them; the length is in UTF-16 code units. A
    * surrogate pair must lie in one piece, as in the pieces of JSON it does.
    *
-   * @returns the bytes of it all
+   * @returns the bytes of it all; those of the text alone, negative, when it is too long, and then nothing was sent
    */
   sendFrame(slot: number, generation: number, pieces: readonly FramePiece[], flags: number): number {
     let units = 0;
     for (let i = 0; i < pieces.length; i++) units += pieces[i]!.length;
     const most = MAX_FRAME_HEADER + 3 * units + FIXED_TEXT_EXCESS; // UTF-8 takes three bytes a unit at most
     if (most > MAX_PIECE) {
-      const data = Buffer.from(`${units}#${pieces.join('')}`);
+      if (units > this.longestFrame) return -Buffer.byteLength(pieces.join(''));
+      const header = `${units}#`;
+      const data = Buffer.from(`${header}${pieces.join('')}`);
+      if (data.length - header.length > this.longestFrame) return header.length - data.length;
       this.send(slot, generation, data, flags);
       return data.length;
     }
     const start = this.reserveSend(slot, generation, most);
-    let at = this.writeFrameHeader(units, start);
+    const text = this.writeFrameHeader(units, start);
+    let at = text;
     for (let i = 0; i < pieces.length; i++) {
       const piece = pieces[i]!;
       at = typeof piece === 'string' ? this.writePiece(piece, at) : piece.write(this.openView, at);
     }
+    if (at - text > this.longestFrame) return text - at;
     this.commitSend(slot, generation, start, at - start, flags);
     return at - start;
   }

@@ -44,6 +44,8 @@ const NO_STATS: ReturnType<Reactor['stats']> = {
   accepted: 0,
   refused: 0,
   refusedSends: 0,
+  overPartialBytes: 0,
+  overTotalSendBuffer: 0,
   open: 0,
   loops: [],
 };

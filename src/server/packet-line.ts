@@ -1,4 +1,3 @@
-import { take, type Subscription } from 'rxjs';
 import type { PlaceSeeker } from './admission.js';
 import type { RpcConnection } from './rpc-connection.js';
 import { WaitingLine } from './waiting-line.js';
@@ -27,7 +26,6 @@ export class WaitingPacket {
 export class PacketLine extends WaitingLine<WaitingPacket> implements PlaceSeeker {
   /** Ids of requests that wait here and that the client has cancelled. */
   private readonly cancelled = new Set<unknown>();
-  private relief: Subscription | undefined;
 
   constructor(
     private readonly rpc: RpcConnection,
@@ -59,9 +57,13 @@ export class PacketLine extends WaitingLine<WaitingPacket> implements PlaceSeeke
     return true;
   }
 
+  get holdsCancelled(): boolean {
+    return this.cancelled.size > 0;
+  }
+
   /** Whether a request whose turn has come was cancelled. */
   takeCancelled(id: unknown): boolean {
-    return this.cancelled.size > 0 && this.cancelled.delete(id);
+    return this.cancelled.delete(id);
   }
 
   /** Those who were cancelled have left, too. */
@@ -69,18 +71,8 @@ export class PacketLine extends WaitingLine<WaitingPacket> implements PlaceSeeke
     if (this.length === 0) this.cancelled.clear();
   }
 
-  awaitRoom(): void {
+  /** Packets wait, and there is no place among the calls in flight. */
+  seek(): void {
     if (this.seeking) this.rpc.admission.seek(this);
-    this.awaitRelief();
-  }
-
-  /** Replies to packets that wait would only add to output that the peer has yet to read. */
-  private awaitRelief(): void {
-    const { connection } = this.rpc;
-    if (this.relief !== undefined || !connection.congested) return;
-    this.relief = connection.drain$.pipe(take(1)).subscribe(() => {
-      this.relief = undefined;
-      this.goOn();
-    });
   }
 }

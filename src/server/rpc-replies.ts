@@ -1,5 +1,5 @@
 import type { GevConnection } from '../core/connection.js';
-import { codeOf } from '../core/errors.js';
+import { codeOf, GevFrameTooLongError } from '../core/errors.js';
 import type { GevSerializer } from '../core/options.js';
 import { FixedText } from '../native/fixed-text.js';
 import type { FramePiece } from '../native/outbound.js';
@@ -29,15 +29,17 @@ export interface ReplyTarget {
 
 /** Writes the replies to requests. Never throws: what cannot be sent is reported, and answered with an error. */
 export interface Replies {
-  /** Returns false when the reply could not be sent, and the request has had its answer by that. */
-  send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean;
+  /**
+   * Returns false when the reply could not be sent, and the request has had its answer by that. `plainId`: the id is known
+   * to be text that needs no escaping.
+   */
+  send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown, plainId?: boolean): boolean;
   /** Sends {@link GO_AWAY}, which is no reply. */
   goAway(target: ReplyTarget): void;
 }
 
 /** What the caller is told instead of a reply that cannot be made JSON. */
-const UNSERIALIZABLE =
-  '{"err":{"status":"error","message":"The reply could not be serialized"},"isDisposed":true,"id":';
+const UNSERIALIZABLE = 'The reply could not be serialized';
 
 const GO_AWAY_TEXT = JSON.stringify(GO_AWAY);
 
@@ -46,10 +48,11 @@ const PLAIN_ID = /^[\w-]+$/;
 
 /** Writes the envelope by hand, in the key order of Nest's own server. */
 export class PlainReplies implements Replies {
-  send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean {
+  send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown, plainId = false): boolean {
     try {
       const key = kind === 'error' ? 'err' : 'response';
-      target.connection.sendFrame(packet(kind, kind === 'end' ? undefined : jsonOf(key, value), id));
+      const json = kind === 'end' ? undefined : jsonOf(key, value);
+      target.connection.sendFrame(packet(kind, json, id, plainId));
       return true;
     } catch (error) {
       sendUnserializable(target, id, error);
@@ -131,9 +134,9 @@ const keysOfId = (quote: '"' | '') => ({
 const PLAIN = keysOfId('"');
 const JSON_ID = keysOfId('');
 
-function packet(kind: ReplyKind, json: string | undefined, id: unknown): FramePiece[] {
+function packet(kind: ReplyKind, json: string | undefined, id: unknown, plainId: boolean): FramePiece[] {
   if (kind === 'unhandled') return [`{"id":${JSON.stringify(id)},"status":"error","err":${json}}`];
-  const plain = typeof id === 'string' && PLAIN_ID.test(id);
+  const plain = typeof id === 'string' && (plainId || PLAIN_ID.test(id));
   const keys = plain ? PLAIN : JSON_ID;
   const idJson = plain ? id : JSON.stringify(id);
   // Nothing to say, as JSON.stringify leaves out what it cannot show.
@@ -167,6 +170,10 @@ function jsonOf(key: string, value: unknown): string | undefined {
   return text === '{}' ? undefined : text.slice(key.length + '{"":'.length, -1);
 }
 
+function tooLongReply({ length, limit }: GevFrameTooLongError): string {
+  return `The reply has ${length} bytes, more than maxFrameLength of the server (${limit} bytes)`;
+}
+
 /** Sends what nobody waits for: a connection that closes meanwhile needs it no more. */
 function notify({ connection }: ReplyTarget, text: string): void {
   connection.sendFrame([text], () => undefined);
@@ -176,16 +183,18 @@ function sendUnserializable(target: ReplyTarget, id: unknown, error: unknown): v
   const { connection } = target;
   target.reportUnsendable(id, error);
   if (codeOf(error) === 'ERR_GEV_CONNECTION_CLOSED') return;
-  let idJson: string;
+  const message = error instanceof GevFrameTooLongError ? tooLongReply(error) : UNSERIALIZABLE;
+  let reply: string;
   try {
-    idJson = JSON.stringify(id);
+    reply = JSON.stringify({ err: { status: 'error', message }, isDisposed: true, id });
   } catch {
     connection.refuseInput(); // nested too deeply to be repeated: no answer would find its caller
     return;
   }
   try {
-    connection.sendFrame([UNSERIALIZABLE, idJson, '}']);
-  } catch {
-    // Closed meanwhile: nobody is left to be told.
+    connection.sendFrame([reply]);
+  } catch (unsent) {
+    // Closed meanwhile: nobody is left to be told. But where not even this fits a frame, the caller must not wait.
+    if (unsent instanceof GevFrameTooLongError) connection.refuseInput();
   }
 }

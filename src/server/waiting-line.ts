@@ -1,9 +1,12 @@
+import { take, type Subscription } from 'rxjs';
+import type { GevConnection } from '../core/connection.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import { MessageQueue } from './message-queue.js';
 import type { Turns, TurnTaker } from './turns.js';
 
 /** Whose messages wait, and what is done with them. */
 export interface LineOwner<Message> {
+  readonly connection: Pick<GevConnection, 'congested' | 'drain$'>;
   /** A message more may be handled at once. */
   hasRoom(): boolean;
   /** What came is still wanted; if not, what waits is dropped when its turn comes. */
@@ -17,13 +20,14 @@ export interface LineOwner<Message> {
 }
 
 /**
- * Messages of one connection that wait for their handlers: for room, or for the connection's turn. While too many wait,
- * nothing more is read from the connection.
+ * Messages of one connection that wait for their handlers: for room, for the peer to read what it was sent, or for the
+ * connection's turn. While too many wait, nothing more is read from the connection.
  */
 export class WaitingLine<Message extends { readonly length: number }> implements TurnTaker {
   private readonly queue: MessageQueue<Message>;
   private paused = false;
   private starting = false;
+  private relief: Subscription | undefined;
 
   /** @param maxSize bytes (or code units) that may wait before reading pauses */
   constructor(
@@ -42,7 +46,7 @@ export class WaitingLine<Message extends { readonly length: number }> implements
   push(message: Message): void {
     this.queue.push(message);
     if (this.owner.hasRoom()) this.turns.join(this);
-    else this.owner.onNoRoom?.();
+    else this.awaitRoom();
     if (this.paused || !this.queue.full) return;
     this.paused = true;
     this.owner.pauseReading();
@@ -54,13 +58,13 @@ export class WaitingLine<Message extends { readonly length: number }> implements
     const { turns } = this;
     while (this.mayStart() && turns.idle && turns.mayStart()) this.startNext();
     if (this.mayStart()) turns.join(this);
-    else if (this.queue.length > 0) this.owner.onNoRoom?.();
+    else this.awaitRoom();
   }
 
   takeTurn(): boolean {
     if (this.mayStart()) this.startNext();
     if (this.mayStart()) return true;
-    if (this.queue.length > 0) this.owner.onNoRoom?.();
+    this.awaitRoom();
     return false;
   }
 
@@ -74,6 +78,22 @@ export class WaitingLine<Message extends { readonly length: number }> implements
     const { length } = this.queue;
     this.queue.clear();
     if (length > 0) this.owner.onDropped(length);
+  }
+
+  private awaitRoom(): void {
+    if (this.queue.length === 0) return;
+    this.owner.onNoRoom?.();
+    this.awaitRelief();
+  }
+
+  /** Output above the high-water mark: goes on at the low-water mark. */
+  private awaitRelief(): void {
+    const { connection } = this.owner;
+    if (this.relief !== undefined || !connection.congested) return;
+    this.relief = connection.drain$.pipe(take(1)).subscribe(() => {
+      this.relief = undefined;
+      this.goOn();
+    });
   }
 
   private mayStart(): boolean {

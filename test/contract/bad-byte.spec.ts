@@ -39,7 +39,7 @@ describe.each([0, 2])('what is no frame, behind valid ones, on %i loops', (loops
   describe.each(['now', 'later'])('to handlers that answer %s', (pattern) => {
     it.each([
       ['letters', 'oops', constants.errno.EBADMSG],
-      ['a frame that is too long', '4194305#{', constants.errno.EMSGSIZE],
+      ['a frame that is too long', '67108865#{', constants.errno.EMSGSIZE],
       ['a frame without JSON', '3#{a}', undefined],
     ])('N2: replies to valid frames before a bad byte arrive before the close: %s', async (_, bad, errno) => {
       for (const behind of ['', frame({ pattern, data: 'behind', id: 'behind' }), 'x'.repeat(300_000)]) {

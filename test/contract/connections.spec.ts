@@ -341,7 +341,7 @@ describe.each([0, 2])('connections on %i loops', (loops) => {
       {
         message: (data) => data,
         close() {
-          throw new Error('in close');
+          throw new RpcException('in close');
         },
       },
     );

@@ -221,14 +221,14 @@ describe.each([0, 2])("the cases of Nest's own tests on %i loops", (loops) => {
 
   it('R4: a peer that stalls amid a packet is dropped; one that goes on slowly is not', async () => {
     const { server, port } = await serveRpc({ loops, incompleteMessageTimeout: 300 }, Microservice);
-    const packet = frame({ pattern: { cmd: 'sum' }, data: [1, 2], id: 1 });
+    const packet = frame({ pattern: { cmd: 'sum' }, data: [1, 2], id: 1, padding: 'x'.repeat(32 * KiB) });
     const [stalled, digits, quiet, slow] = await Promise.all([1, 2, 3, 4].map(() => RpcPeer.connect(port)));
     stalled!.peer.write(packet.slice(0, -5));
     digits!.peer.write('1');
     const bytes = Buffer.from(packet);
     const started = performance.now();
-    for (let index = 0; index < bytes.length; index++) {
-      slow!.peer.write(bytes.subarray(index, index + 1));
+    for (let index = 0; index < bytes.length; index += KiB) {
+      slow!.peer.write(bytes.subarray(index, index + KiB));
       await pause(20);
     }
     expect(performance.now() - started).toBeGreaterThan(600);

@@ -364,9 +364,9 @@ describe('a connection that is lost', () => {
 
   it('says what was wrong with a frame', async () => {
     const { client, connection } = await connected();
-    connection.drop('protocol', new GevProtocolError(constants.errno.EMSGSIZE));
+    connection.drop('protocol', new GevProtocolError(constants.errno.EMSGSIZE, 1000, 1234));
     expect(client.lines).toEqual([
-      'Lost the connection to 127.0.0.1:1 (protocol): A frame was longer than maxFrameLength: raise it if such frames are meant',
+      'Lost the connection to 127.0.0.1:1 (protocol): A frame of 1234 bytes or more is longer than maxFrameLength (1000 bytes): raise it if such frames are meant',
     ]);
   });
 

@@ -27,7 +27,7 @@ describe('client options', () => {
       ejection: { failures: 5, duration: 5_000 },
       serializer: undefined,
       deserializer: undefined,
-      maxFrameLength: 4 * 1024 * 1024,
+      maxFrameLength: 64 * 1024 * 1024,
       incompleteFrameTimeout: 30_000,
       maxSendBuffer: 64 * 1024 * 1024,
       highWaterMark: 1024 * 1024,

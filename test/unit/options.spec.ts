@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { availableParallelism } from 'node:os';
+import { defaultMaxTotalSendBuffer } from '../../src/core/budgets.js';
 import type { GevServerOptions } from '../../src/core/options.js';
 import { automaticLoops, validateServerOptions } from '../../src/core/validate-options.js';
 import { nestJson } from '../../src/protocol/nest-json.js';
@@ -28,7 +29,8 @@ describe('server options', () => {
       codec: nestJson(),
       concurrency: Infinity,
       maxInFlight: Infinity,
-      maxFrameLength: 4 * 1024 * 1024,
+      maxFrameLength: 64 * 1024 * 1024,
+      maxPartialBytes: 128 * 1024 * 1024,
       incompleteFrameTimeout: 30_000,
       serializer: undefined,
       deserializer: undefined,
@@ -42,6 +44,7 @@ describe('server options', () => {
       highWaterMark: 1024 * 1024,
       lowWaterMark: 256 * 1024,
       maxSendBuffer: 64 * 1024 * 1024,
+      maxTotalSendBuffer: defaultMaxTotalSendBuffer(),
       overflow: 'buffer',
       overflowLimit: 1024,
       idleTimeout: 0,
@@ -86,6 +89,8 @@ describe('server options', () => {
     ['sendBufferSize', 1.5],
     ['highWaterMark', 0],
     ['lowWaterMark', -1],
+    ['maxPartialBytes', 0],
+    ['maxTotalSendBuffer', 0.5],
     ['maxSendBuffer', Infinity],
     ['idleTimeout', 2 ** 31],
     ['idleOn', 'sent'],
@@ -155,6 +160,8 @@ describe('server options', () => {
       highWaterMark: 1000,
     });
     expect(refusal({ lowWaterMark: 20, highWaterMark: 10 })).toMatchObject({ option: 'lowWaterMark' });
+    const frames = { maxFrameLength: 20, maxPartialBytes: 10 };
+    expect(refusal(frames)).toMatchObject({ option: 'maxFrameLength' });
     expect(refusal({ highWaterMark: 20, maxSendBuffer: 10 })).toMatchObject({ option: 'highWaterMark' });
   });
 });

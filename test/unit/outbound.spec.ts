@@ -30,7 +30,7 @@ class FakeLoop {
 
   constructor() {
     const reactor = { publish: () => this.publish() } as unknown as NativeReactor;
-    this.outbound = new Outbound(reactor, 0, this.slabs, this.control, () => this.flushesAsked++);
+    this.outbound = new Outbound(reactor, 0, this.slabs, this.control, () => this.flushesAsked++, Infinity);
     this.open(0);
   }
 
@@ -294,7 +294,14 @@ describe('sendFrame', () => {
     const slab = new ArrayBuffer(SLAB_SIZE);
     new Int32Array(slab)[0] = SLAB_HEADER;
     const reactor = {} as NativeReactor;
-    const outbound = new Outbound(reactor, 0, [slab], new Int32Array(CONTROL_OPEN_SLAB + 1), () => undefined);
+    const outbound = new Outbound(
+      reactor,
+      0,
+      [slab],
+      new Int32Array(CONTROL_OPEN_SLAB + 1),
+      () => undefined,
+      Infinity,
+    );
     outbound.startTimer(7, 1.5, 2.5);
     outbound.dial(8, 3.5, 80, '::1');
     const timer = SLAB_HEADER + RECORD_HEADER;

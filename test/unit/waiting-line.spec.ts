@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { NEVER } from 'rxjs';
 import { Turns } from '../../src/server/turns.js';
 import { type LineOwner, WaitingLine } from '../../src/server/waiting-line.js';
 
@@ -6,6 +7,7 @@ function make(start: (message: string) => void) {
   const told: string[] = [];
   const owner: LineOwner<string> & { room: number } = {
     room: 0,
+    connection: { congested: false, drain$: NEVER },
     receives: true,
     hasRoom: () => owner.room > 0,
     start(message) {

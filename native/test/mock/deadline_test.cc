@@ -1,7 +1,10 @@
 // Timeouts to the millisecond, on a clock that only the test moves.
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "reactor/connection.h"
 #include "test/support/mock_harness.h"
@@ -283,24 +286,121 @@ TEST(DeadlineTest, C10_TheHalfCloseTimeoutEndsAConnectionNobodyCloses) {
 // --- incomplete frames
 // -------------------------------------------------------------------------------
 
-TEST(DeadlineTest, R4_AFrameThatStaysIncompleteEndsTheConnection) {
-  auto options = IdleAfter(60'000);  // the later deadline must not hide the earlier one
-  options.connection.incomplete_frame_timeout = FromMilliseconds(500);
-  MockHarness harness(options);
-  harness.handler.on_read = [](reactor::Connection& connection) {
-    connection.SetFrameIncomplete(true);
-  };
-  MockPeer peer = harness.Connect();
-  for (int i = 0; i < 5; ++i) {
-    peer.Send("a bit more");  // progress restarts the clock
-    harness.Sleep(400);
+/// A loop whose handler takes all that comes for one frame that never ends, and that lets such
+/// frames be silent for half a second.
+class Frames {
+ public:
+  explicit Frames(std::size_t budget = 1 << 20) : harness_(Options(budget)) {
+    harness_.handler.on_read = [this](reactor::Connection& connection) {
+      const std::uint64_t bytes = connection.bytes_received();
+      connection.SetKeptInput({.bytes = static_cast<std::size_t>(bytes),
+                               .incomplete = true,
+                               .begun = known_.insert(connection.slot()).second});
+    };
   }
-  EXPECT_EQ(harness.handler.closed(), 0);
-  harness.Sleep(99);
-  EXPECT_EQ(harness.handler.closed(), 0);
-  harness.Sleep(1);
-  ASSERT_EQ(harness.handler.closed(), 1);
-  EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kProtocol);
+
+  MockHarness& operator*() { return harness_; }
+  MockHarness* operator->() { return &harness_; }
+
+ private:
+  static reactor::LoopOptions Options(std::size_t budget) {
+    auto options = IdleAfter(60'000);  // the later deadline must not hide the earlier one
+    options.connection.incomplete_frame_timeout = FromMilliseconds(500);
+    options.max_partial_bytes = budget;
+    return options;
+  }
+
+  MockHarness harness_;
+  std::set<std::uint32_t> known_;
+};
+
+TEST(DeadlineTest, R4_AFrameThatStaysIncompleteEndsTheConnection) {
+  Frames harness;
+  MockPeer peer = harness->Connect();
+  for (int i = 0; i < 5; ++i) {
+    peer.Send(std::string(1000, 'x'));  // progress restarts the clock
+    harness->Sleep(400);
+  }
+  EXPECT_EQ(harness->handler.closed(), 0);
+  harness->Sleep(99);
+  EXPECT_EQ(harness->handler.closed(), 0);
+  harness->Sleep(1);
+  ASSERT_EQ(harness->handler.closed(), 1);
+  EXPECT_EQ(harness->handler.record(0).reason, CloseReason::kProtocol);
+  EXPECT_EQ(harness->handler.record(0).error, ETIMEDOUT);
+}
+
+TEST(DeadlineTest, M2_AFrameThatTakesLongMustComeAtAKibibyteASecond) {
+  Frames harness;
+  MockPeer slow = harness->Connect();
+  MockPeer steady = harness->Connect();
+  slow.Send("begin");
+  for (int i = 0; i < 20; ++i) {
+    slow.Send("x");
+    steady.Send(std::string(105, 'x'));
+    harness->Sleep(100);
+    EXPECT_EQ(harness->handler.record(0).closes, i < 4 ? 0 : 1) << i;
+  }
+  EXPECT_EQ(harness->handler.record(0).reason, CloseReason::kProtocol);
+  EXPECT_EQ(harness->handler.record(0).error, ETIMEDOUT);
+  EXPECT_EQ(harness->handler.record(1).closes, 0);
+  // What came fast at first is no credit for ever.
+  steady.Send(std::string(100'000, 'x'));
+  harness->Sleep(100);
+  for (int i = 0; i < 10; ++i) {
+    steady.Send("x");
+    harness->Sleep(100);
+  }
+  EXPECT_EQ(harness->handler.record(1).closes, 1);
+}
+
+TEST(DeadlineTest, M2_AFrameThatNobodyReadsIsNotSlow) {
+  Frames harness;
+  MockPeer peer = harness->Connect();
+  peer.Send("begin");
+  harness->Settle();
+  harness->newest().Pause();
+  peer.Send(std::string(600, 'x'));
+  harness->Sleep(5'000);
+  harness->newest().Resume();
+  harness->Sleep(400);
+  EXPECT_EQ(harness->handler.closed(), 0);
+  harness->Sleep(1'000);
+  EXPECT_EQ(harness->handler.closed(), 1);
+}
+
+TEST(DeadlineTest, M2_AboveTheBudgetTheOldestIncompleteFrameIsGivenUp) {
+  Frames harness(10'000);
+  std::vector<MockPeer> peers;
+  for (int i = 0; i < 3; ++i) {
+    peers.push_back(harness->Connect());
+    peers.back().Send(std::string(3'000, 'x'));
+    harness->Settle();
+  }
+  EXPECT_EQ(harness->loop().partial_frames().bytes(), 9'000U);
+  peers[0].Send("x");  // progress makes it no younger
+  peers[1].Send(std::string(1'000, 'x'));
+  harness->Settle();
+  EXPECT_EQ(harness->loop().partial_frames().bytes(), 7'000U);
+  EXPECT_EQ(harness->handler.record(0).ends, 1);
+  EXPECT_EQ(harness->handler.record(0).drops, 1);
+  peers[0].Close();
+  harness->Settle();
+  ASSERT_EQ(harness->handler.record(0).closes, 1);
+  EXPECT_EQ(harness->handler.record(0).reason, CloseReason::kProtocol);
+  EXPECT_EQ(harness->handler.record(0).error, ENOBUFS);
+  peers[2].Send(std::string(7'000, 'x'));
+  harness->Settle();
+  peers[1].Close();
+  harness->Settle();
+  EXPECT_EQ(harness->handler.record(1).error, ENOBUFS);
+  EXPECT_EQ(harness->handler.record(2).closes, 0) << "it holds all that is left";
+  peers[2].Send("x");
+  harness->Settle();
+  peers[2].Close();
+  harness->Settle();
+  EXPECT_EQ(harness->handler.record(2).error, ENOBUFS) << "alone it may hold no more than all";
+  EXPECT_EQ(harness->loop().partial_frames().bytes(), 0U);
 }
 
 TEST(DeadlineTest, N2_AConnectionWhoseInputIsRefusedEndsWithinTheCloseTimeout) {
@@ -327,7 +427,7 @@ TEST(DeadlineTest, R4_ACompleteFrameStopsTheClock) {
   MockHarness harness(options);
   bool incomplete = true;
   harness.handler.on_read = [&](reactor::Connection& connection) {
-    connection.SetFrameIncomplete(incomplete);
+    connection.SetKeptInput(incomplete ? test::IncompleteFrame(1) : reactor::KeptInput{});
   };
   MockPeer peer = harness.Connect();
   peer.Send("begin");

@@ -241,7 +241,7 @@ class World {
         break;
       case 11:
       case 12:
-        connection.SetFrameIncomplete(Chance(50));
+        connection.SetKeptInput(Chance(50) ? test::IncompleteFrame(1) : reactor::KeptInput{});
         break;
       default:
         Send(connection, client);

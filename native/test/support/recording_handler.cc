@@ -154,6 +154,10 @@ bool RecordingHandler::Deliver(Connection& connection, std::string piece) {
   return true;
 }
 
+void RecordingHandler::DropInput(Connection& connection) noexcept {
+  Update(connection, [](ConnectionRecord& record) { ++record.drops; });
+}
+
 bool RecordingHandler::OnEnd(Connection& connection) {
   if (!TakeRoom()) return false;
   EXPECT_TRUE(kept_[IdentityOf(connection)].empty()) << "the end overtook bytes";

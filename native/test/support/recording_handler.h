@@ -30,6 +30,7 @@ struct ConnectionRecord {
   int drains = 0;
   int flushes = 0;
   int idles = 0;
+  int drops = 0;              // of its kept input
   std::uint64_t flushed = 0;  // bytes_written() at the last OnFlushed()
   int closes = 0;
   reactor::CloseReason reason = reactor::CloseReason::kLocal;
@@ -103,6 +104,7 @@ class RecordingHandler final : public reactor::LoopHandler {
   bool OnOpen(reactor::Connection& connection) override;
   std::span<std::byte> PrepareRead(reactor::Connection& connection) override;
   reactor::ReadVerdict CommitRead(reactor::Connection& connection, std::size_t count) override;
+  void DropInput(reactor::Connection& connection) noexcept override;
   bool OnEnd(reactor::Connection& connection) override;
   bool OnDrain(reactor::Connection& connection) override;
   bool OnFlushed(reactor::Connection& connection) override;
@@ -137,6 +139,11 @@ class RecordingHandler final : public reactor::LoopHandler {
   std::vector<DialFailure> failed_dials_;
   std::vector<std::pair<reactor::LoopFailure, int>> failures_;
 };
+
+/// What is kept of a frame that began with the bytes received last.
+constexpr reactor::KeptInput IncompleteFrame(std::size_t bytes) {
+  return {.bytes = bytes, .incomplete = true, .begun = true};
+}
 
 /// Sends one piece of text.
 void SendText(reactor::Connection& connection, std::string_view text);

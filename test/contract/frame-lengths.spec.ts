@@ -1,0 +1,136 @@
+import { describe, expect, it } from '@jest/globals';
+import { Controller } from '@nestjs/common';
+import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { type GevConnectionLostError, GevFrameTooLongError, GevProtocolError } from 'nestjs-gev';
+import { firstValueFrom, lastValueFrom, of, toArray } from 'rxjs';
+import { Peer } from '../kit/peer.js';
+import { serveRpc } from '../kit/rpc.js';
+import { clientOf } from '../kit/rpc-client.js';
+import { until } from '../kit/until.js';
+
+const LIMIT = 10_000;
+
+@Controller()
+class Lengths {
+  @MessagePattern('echo')
+  echo(@Payload() data: unknown): unknown {
+    return data;
+  }
+
+  @MessagePattern('text')
+  text(@Payload() length: number): string {
+    return 'é'.repeat(length / 2);
+  }
+
+  @MessagePattern('stream')
+  stream(): unknown {
+    return of('short', 'x'.repeat(LIMIT), 'never');
+  }
+
+  @EventPattern('note')
+  note(@Payload() data: unknown): void {
+    expect(data).toBeDefined();
+  }
+}
+
+describe.each([0, 1])('frames that are too long, on %i loops', (loops) => {
+  it('R3: a reply over maxFrameLength fails by itself: the error says length and limit', async () => {
+    const service = await serveRpc({ loops, maxFrameLength: LIMIT }, Lengths);
+    const client = clientOf({ port: service.port, loops });
+    for (const length of [LIMIT, 400_000]) {
+      const failed = await firstValueFrom(client.send('text', length)).catch((error: unknown) => error);
+      expect(failed).toMatchObject({
+        status: 'error',
+        message: expect.stringMatching(
+          /^The reply has \d+ bytes, more than maxFrameLength of the server \(10000 bytes\)$/,
+        ),
+      });
+    }
+    const streamed = await lastValueFrom(client.send('stream', '').pipe(toArray())).catch(
+      (error: unknown) => error,
+    );
+    expect(streamed).toMatchObject({ message: expect.stringContaining('more than maxFrameLength') });
+    expect(await firstValueFrom(client.send('echo', 'still here'))).toBe('still here');
+    expect(service.server.stats().open).toBe(1);
+    expect(service.lines[0]).toMatch(
+      /A reply of .* to connection .* could not be sent: 10\d\d\d bytes are more .* \(10000 bytes\)/,
+    );
+  });
+
+  it('R3: a request or event over maxFrameLength fails by itself with a GevFrameTooLongError', async () => {
+    const service = await serveRpc({ loops }, Lengths);
+    const client = clientOf({ port: service.port, loops, maxFrameLength: LIMIT });
+    for (const length of [LIMIT, 400_000]) {
+      const data = 'x'.repeat(length);
+      const failures = [
+        await firstValueFrom(client.send('echo', data)).catch((error: unknown) => error),
+        await lastValueFrom(client.emit('note', data)).catch((error: unknown) => error),
+      ];
+      for (const failure of failures) {
+        expect(failure).toBeInstanceOf(GevFrameTooLongError);
+        const { length: told, limit, message } = failure as GevFrameTooLongError;
+        expect(told).toBeGreaterThan(length);
+        expect(limit).toBe(LIMIT);
+        expect(message).toMatch(`${told} bytes are more than a frame may have, maxFrameLength (10000 bytes)`);
+      }
+    }
+    expect(await firstValueFrom(client.send('echo', 'still here'))).toBe('still here');
+    expect(service.server.stats()).toMatchObject({ accepted: 1, open: 1 });
+  });
+
+  it('R3: what a connection or a broadcast is to send is measured, too', async () => {
+    const service = await serveRpc({ loops, maxFrameLength: LIMIT }, Lengths);
+    const peer = await Peer.connect(service.port);
+    const connection = await service.connection();
+    const fits = 'é'.repeat(LIMIT / 2);
+    expect(() => connection.send(`${fits}x`)).toThrow(GevFrameTooLongError);
+    expect(() => service.server.broadcast(`${fits}x`)).toThrow(GevFrameTooLongError);
+    connection.send(fits);
+    service.server.broadcast(fits);
+    peer.read();
+    expect(await peer.text(2 * (5 + LIMIT))).toBe(`5000#${fits}`.repeat(2));
+    expect(connection.bytesSent).toBe(2 * (5 + LIMIT));
+  });
+
+  it('R3: on the side that receives it, the error and the log say length and limit', async () => {
+    const service = await serveRpc({ loops, maxFrameLength: LIMIT }, Lengths);
+    const client = clientOf({ port: service.port, loops, reconnect: false });
+    const lost = (await firstValueFrom(client.send('echo', 'x'.repeat(12_345))).catch(
+      (error: unknown) => error,
+    )) as GevConnectionLostError;
+    expect(lost).toMatchObject({ code: 'ERR_GEV_CONNECTION_LOST' });
+    const connection = service.connections[0]!;
+    await until(() => connection.state === 'closed');
+    expect(connection.closeError).toBeInstanceOf(GevProtocolError);
+    const { length, limit } = connection.closeError as GevProtocolError;
+    expect(length).toBeGreaterThan(12_345);
+    expect(limit).toBe(LIMIT);
+    expect(service.lines).toEqual([
+      expect.stringMatching(
+        /is closed: A frame of 12\d\d\d bytes or more is longer than maxFrameLength \(10000 bytes\)/,
+      ),
+    ]);
+
+    const logged: string[] = [];
+    const log = (line: string): void => void logged.push(line);
+    const limited = clientOf({
+      ...{ port: service.port, loops, maxFrameLength: 500, reconnect: false },
+      logger: { log, warn: log, error: log },
+    });
+    const reply = firstValueFrom(limited.send('text', 1_000)).catch((error: unknown) => error);
+    const { cause } = (await reply) as GevConnectionLostError;
+    expect(cause).toBeInstanceOf(GevProtocolError);
+    expect(cause).toMatchObject({ limit: 500 });
+    expect((cause as GevProtocolError).length).toBeGreaterThan(500);
+    expect(logged[0]).toMatch(
+      /\(protocol\): A frame of \d+ bytes or more is longer than maxFrameLength \(500 bytes\)/,
+    );
+  });
+
+  it('R3: where not even the error fits a frame, the connection ends: nobody waits in vain', async () => {
+    const service = await serveRpc({ loops, maxFrameLength: 60 }, Lengths);
+    const client = clientOf({ port: service.port, loops, reconnect: false });
+    const failed = await firstValueFrom(client.send('text', 100)).catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: 'ERR_GEV_CONNECTION_LOST' });
+  });
+});
