@@ -328,7 +328,7 @@ export class PendingCalls {
 
   private probeOf(link: Link): Probe {
     const channel: ProbeChannel = {
-      received: () => link.connection.bytesReceived,
+      received: () => link.connection.bytesArrived,
       ask: () => this.ask(link),
       onSilent: () => this.setup.onSilent(link),
     };
