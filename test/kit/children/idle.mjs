@@ -34,8 +34,10 @@ await listen(unreferenced);
 
 process.on('exit', () => report({ ended: true, connected: client.unwrap().connections.length }));
 // Until then it has no connection, no loop, nothing but the wish to try again.
-nobody.send('x', new GevRecordBuilder(1).setRetry({ attempts: 1, delay: 2_000, maxDelay: 2_000 }).build()).subscribe({
-  error: ({ code }) => report({ retried: code }),
-});
+nobody
+  .send('x', new GevRecordBuilder(1).setRetry({ attempts: 1, delay: 2_000, maxDelay: 2_000 }).build())
+  .subscribe({
+    error: ({ code }) => report({ retried: code }),
+  });
 client.send('slow', 'slow').subscribe((slow) => report({ slow }));
 client.emit('note', 'noted').subscribe();
