@@ -99,6 +99,7 @@ const report = {
   requests: requests.length,
   events: events.length,
   failed: failed.length,
+  failedHandled: requests.filter((state, id) => state !== 'answered' && handledRequests.has(id)).length,
   doubled: repeated(handledRequests) + repeated(handledEvents),
   eventsFailed: events.length - sent.length,
   eventsLost: sent.filter((id) => !handledEvents.has(id)).length,

@@ -5,6 +5,7 @@ import { fleetGev, fleetGevShared, fleetTcp, restarted } from '../runner/contend
 /** @type {import('../runner/workload.mjs').Column[]} */
 const columns = [
   { title: 'failed', metric: 'failed' },
+  { title: 'of them handled', metric: 'failedHandled' },
   { title: 'doubled', metric: 'doubled' },
   { title: 'events lost', metric: 'eventsLost' },
   { title: 'events failed', metric: 'eventsFailed' },

@@ -181,7 +181,7 @@ export class Endpoint {
 
   private get state(): GevEndpointStats['state'] {
     if (this.links.some((link) => link.usable)) return 'connected';
-    if (this.attempting) return 'connecting';
+    if (this.attempting || this.greeting.size > 0) return 'connecting';
     return this.reconnect.scheduled ? 'waiting' : 'idle';
   }
 

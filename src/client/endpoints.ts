@@ -238,8 +238,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     if (this.closed || !endpoint.leave(link)) return;
     this.arrange();
     if (link.calls.size === 0) this.hangUp(link);
-    if (this.setup.options.reconnect !== false || this.waiting.size > 0) endpoint.beginForRequest();
-    if (this.balancer.empty) for (const each of this.all) each.beginForRequest();
+    for (const each of this.balancer.empty ? this.all : [endpoint]) this.replace(each);
   }
 
   /** The last reply has come on a connection that is to end. */
@@ -295,7 +294,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     this.lastFailure = error;
     if (was === 'greeting') {
       link.greeting?.stop();
-      endpoint.beginForRequest();
+      this.replace(endpoint);
       return;
     }
     this.arrange();
@@ -307,6 +306,12 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     if (this.connecting.length > 0) endpoint.begin();
     else if (this.waiting.size > 0) endpoint.beginForRequest();
     this.settle();
+  }
+
+  /** A connection has ended, or is about to, though nothing is wrong with its endpoint: dials what is missing at once. */
+  private replace(endpoint: Endpoint): void {
+    const needed = this.waiting.size > 0 || this.connecting.length > 0;
+    if (needed || this.setup.options.reconnect !== false) endpoint.beginForRequest();
   }
 
   /** When nothing is up and nothing comes: those who wait are told, as far as they must not wait longer. */

@@ -155,13 +155,19 @@ export class ConnectionEvents implements ReactorHandler {
     for (const scope of this.scopes) scope.finishSoon();
   }
 
-  /** From now on streams that begin are ended `ms` after their first value, and those that go on by {@link endStreams}. */
-  limitStreams(ms: number): void {
-    this.streamLimit = { ms, error: SHUTTING_DOWN };
+  /** What peers send from now on is not taken. */
+  stopReading(): void {
+    for (const scope of this.scopes) scope.pauseReading();
   }
 
-  endStreams(): void {
-    for (const scope of this.scopes) inFreshScope(() => scope.endStreams(SHUTTING_DOWN));
+  /** Streams end that have gone on for `ms` from now on, or from their first value on if that comes later. */
+  limitStreams(ms: number): () => void {
+    const limit: StreamLimit = { ms, error: SHUTTING_DOWN, end: 'shutdown' };
+    this.streamLimit = limit;
+    const timer = setTimeout(() => {
+      for (const scope of this.scopes) inFreshScope(() => scope.endStreams(limit));
+    }, ms);
+    return () => clearTimeout(timer);
   }
 
   /** The time for answers is over: requests still in flight are answered with an error. */

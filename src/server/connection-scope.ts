@@ -8,6 +8,7 @@ import type { EventHandler } from './event-handlers.js';
 import { patternOf } from './handler-marker.js';
 import { MessageLane } from './message-lane.js';
 import type { ReplyStream } from './reply-stream.js';
+import type { StreamLimit } from './rpc-call.js';
 import { RpcConnection } from './rpc-connection.js';
 import { type LineOwner, WaitingLine } from './waiting-line.js';
 
@@ -124,24 +125,25 @@ export class ConnectionScope implements LineOwner<Buffer> {
     this.leavesFor = reason;
     if (this.gated) return;
     this.asked = true;
-    this.rpc?.goAway();
+    // A serializer is not to see who stops the server.
+    inFreshScope(() => this.rpc?.goAway());
     this.connection.leave(reason, QUIET_MS);
   }
 
   onAge(): void {
-    inFreshScope(() => this.leave('age'));
+    this.leave('age');
   }
 
   onOverage(): void {
     inFreshScope(() => {
-      this.rpc?.expire(OVERAGE);
+      this.rpc?.expire(OVERAGE, 'lost');
       this.connection.closeFor('age');
     });
   }
 
-  /** Ends what goes on without end; `error` is for clients of RPC. */
-  endStreams(error: unknown): void {
-    this.rpc?.endStreams(error);
+  /** Ends what goes on without end. */
+  endStreams(limit: StreamLimit): void {
+    this.rpc?.endStreams(limit);
     for (const stream of [...(this.streams ?? [])]) inFreshScope(() => stream.end());
   }
 

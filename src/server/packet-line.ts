@@ -57,9 +57,13 @@ export class PacketLine extends WaitingLine<WaitingPacket> implements PlaceSeeke
     return true;
   }
 
+  get holdsCancelled(): boolean {
+    return this.cancelled.size > 0;
+  }
+
   /** Whether a request whose turn has come was cancelled. */
   takeCancelled(id: unknown): boolean {
-    return this.cancelled.size > 0 && this.cancelled.delete(id);
+    return this.cancelled.delete(id);
   }
 
   /** Those who were cancelled have left, too. */

@@ -14,6 +14,7 @@ import type { RpcConnection } from './rpc-connection.js';
 export interface StreamLimit {
   readonly ms: number;
   readonly error: unknown;
+  readonly end: GevCallEnd;
 }
 
 /** One request, from its handler to its last reply. It is a link in its connection's list of calls in flight. */
@@ -31,6 +32,7 @@ export class RpcCall {
     private readonly owner: RpcConnection,
     readonly id: unknown,
     private readonly context: GevContext,
+    private readonly plainId: boolean,
   ) {}
 
   run(handler: NestHandler, data: unknown): void {
@@ -63,8 +65,8 @@ export class RpcCall {
   }
 
   /** Ends a stream in the midst of it with an error. One that has brought no value yet may still be a plain reply. */
-  endStream(error: unknown): void {
-    if (this.stream?.begun) this.expire(error, 'lost');
+  endStream({ error, end }: StreamLimit): void {
+    if (this.stream?.begun) this.expire(error, end);
   }
 
   /** Ends it with an error for the caller. */
@@ -85,7 +87,7 @@ export class RpcCall {
       this.stream.start(value);
       return;
     }
-    this.owner.reply(this.id, 'last', value);
+    this.owner.reply(this.id, 'last', value, this.plainId);
     this.end();
   }
 
@@ -169,7 +171,7 @@ class ReplyToStream {
     this.begun = true;
     const limit = this.owner.streamLimit;
     if (limit === undefined) return;
-    const timer = setTimeout(() => this.call.endStream(limit.error), limit.ms).unref();
+    const timer = setTimeout(() => this.call.endStream(limit), limit.ms).unref();
     this.subscription.add(() => clearTimeout(timer));
   }
 

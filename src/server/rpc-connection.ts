@@ -1,5 +1,6 @@
 import { type GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
+import type { GevCallEnd } from '../core/errors.js';
 import type { Admission } from './admission.js';
 import type { ConnectionScope } from './connection-scope.js';
 import type { NestHandler } from './event-handlers.js';
@@ -15,6 +16,7 @@ import type { LineOwner } from './waiting-line.js';
 const AFTER_END: StreamLimit = {
   ms: 1_000,
   error: { status: 'error', message: 'The client has closed its side' },
+  end: 'lost',
 };
 
 /** What the RPC side keeps of one connection: its calls in flight, and the packets that wait for one of them to end. */
@@ -23,9 +25,11 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   readonly routes: (Route | null)[];
   private readonly calls = new CallList();
   private readonly line: PacketLine;
+  readonly turns: Turns;
+  readonly admission: Admission;
   private ended = false; // by the peer's FIN
-  private preparing = 0;
-  private abandoned = 0;
+  /** Places taken: by calls in flight, packets that are being made, and handlers of cancelled calls. */
+  private taken = 0;
   private shedding = false;
   /** What requests are told now that the time for answers is over. */
   private expiry: unknown;
@@ -35,6 +39,8 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
     private readonly scope: ConnectionScope,
   ) {
     this.routes = dispatcher.routesOf(scope.connection.loop);
+    this.turns = dispatcher.turns;
+    this.admission = dispatcher.admission;
     this.line = new PacketLine(this, scope.events.maxQueuedBytes);
   }
 
@@ -57,20 +63,13 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
     }
   }
 
-  /** Runs a request's handler and replies what it returns. */
-  call(handler: NestHandler, id: unknown, data: unknown, context: GevContext): void {
-    if (this.expired) {
-      this.reply(id, 'error', this.expiry);
-      return;
-    }
-    if (this.scope.closed || this.line.takeCancelled(id)) return;
-    if (this.shedding) {
-      this.dispatcher.overloaded(this, id);
-      return;
-    }
-    const call = new RpcCall(this, id, context);
+  /** Runs a request's handler and replies what it returns. `plainId`: its id is known to be such text. */
+  call(handler: NestHandler, id: unknown, data: unknown, context: GevContext, plainId = false): void {
+    if (this.mayRefuse && this.refuses(id)) return;
+    const call = new RpcCall(this, id, context, plainId);
     this.calls.add(call);
-    this.dispatcher.admission.begin();
+    this.taken++;
+    this.admission.begin();
     this.scope.begin();
     call.run(handler, data);
   }
@@ -83,9 +82,9 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   }
 
   /** The time for answers is over: requests in flight, and those that wait, are told so. */
-  expire(error: unknown): void {
+  expire(error: unknown, end: GevCallEnd = 'shutdown'): void {
     this.expiry = error;
-    this.calls.forEach((call) => call.expire(error));
+    this.calls.forEach((call) => call.expire(error, end));
     this.line.startAll();
   }
 
@@ -93,12 +92,12 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   end(): void {
     this.ended = true;
     // One that says FIN in the midst of a stream is going away: Nest's clients close like that.
-    this.endStreams(AFTER_END.error);
+    this.endStreams(AFTER_END);
   }
 
   /** Ends streams in the midst of them. */
-  endStreams(error: unknown): void {
-    this.calls.forEach((call) => call.endStream(error));
+  endStreams(limit: StreamLimit): void {
+    this.calls.forEach((call) => call.endStream(limit));
   }
 
   /** Asks the client to send nothing more, and to hang up with its last reply. */
@@ -119,8 +118,8 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
     return this.ended ? AFTER_END : this.scope.events.streamLimit;
   }
 
-  reply(id: unknown, kind: ReplyKind, value: unknown): boolean {
-    return this.dispatcher.replies.send(this, id, kind, value);
+  reply(id: unknown, kind: ReplyKind, value: unknown, plainId = false): boolean {
+    return this.dispatcher.replies.send(this, id, kind, value, plainId);
   }
 
   failed(context: GevContext, error: unknown): void {
@@ -141,17 +140,18 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
 
   finish(call: RpcCall): void {
     this.calls.remove(call);
-    this.dispatcher.admission.end();
+    this.taken--;
+    this.admission.end();
     this.scope.complete();
     this.line.goOn();
   }
 
   /** A packet is being made of what was parsed; it takes the place of the call it may become. */
   prepare(made: Promise<void>): void {
-    this.preparing++;
+    this.taken++;
     this.scope.begin();
     void made.then(() => {
-      this.preparing--;
+      this.taken--;
       this.scope.complete();
       this.line.goOn();
     });
@@ -167,12 +167,12 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
 
   /** A call was cancelled, and its handler is still at work: it counts until {@link reclaim}. */
   abandon(): void {
-    this.abandoned++;
+    this.taken++;
     this.dispatcher.abandoned++;
   }
 
   reclaim(): void {
-    this.abandoned--;
+    this.taken--;
     this.dispatcher.abandoned--;
     this.line.goOn();
   }
@@ -189,14 +189,6 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
 
   // --- for the packets that wait ---
 
-  get turns(): Turns {
-    return this.dispatcher.turns;
-  }
-
-  get admission(): Admission {
-    return this.dispatcher.admission;
-  }
-
   get receives(): boolean {
     return this.connection.receives;
   }
@@ -207,8 +199,7 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
 
   /** Fewer calls are in flight than may be. */
   hasPlace(): boolean {
-    const { concurrency, admission } = this.dispatcher;
-    return this.calls.length + this.preparing + this.abandoned < concurrency && !admission.full;
+    return this.taken < this.dispatcher.concurrency && !this.admission.full;
   }
 
   start({ text, route, dataStart, idLength }: WaitingPacket): void {
@@ -235,6 +226,20 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
 
   resumeReading(): void {
     this.scope.resumeReading();
+  }
+
+  /** A request may be one that is not to be handled. */
+  private get mayRefuse(): boolean {
+    return this.expired || this.shedding || this.scope.closed || this.line.holdsCancelled;
+  }
+
+  private refuses(id: unknown): boolean {
+    // It was not begun: whoever sent it may send it again.
+    if (this.expired) this.reply(id, 'error', { ...(this.expiry as object), retryable: true });
+    else if (this.scope.closed || this.line.takeCancelled(id)) return true;
+    else if (this.shedding) this.dispatcher.overloaded(this, id);
+    else return false;
+    return true;
   }
 
   private handle(text: string, route: number, dataStart: number, idLength: number): void {

@@ -124,7 +124,7 @@ export class RpcDispatcher {
       return false; // there is more between the two keys than the data
     }
     const id = text.substring(idStart, idStart + idLength);
-    rpc.call(route.handler, id, data, new GevContext([rpc.connection, route.pattern, undefined]));
+    rpc.call(route.handler, id, data, new GevContext([rpc.connection, route.pattern, undefined]), true);
     return true;
   }
 

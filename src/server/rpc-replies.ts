@@ -29,8 +29,11 @@ export interface ReplyTarget {
 
 /** Writes the replies to requests. Never throws: what cannot be sent is reported, and answered with an error. */
 export interface Replies {
-  /** Returns false when the reply could not be sent, and the request has had its answer by that. */
-  send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean;
+  /**
+   * Returns false when the reply could not be sent, and the request has had its answer by that. `plainId`: the id is known
+   * to be text that needs no escaping.
+   */
+  send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown, plainId?: boolean): boolean;
   /** Sends {@link GO_AWAY}, which is no reply. */
   goAway(target: ReplyTarget): void;
 }
@@ -45,10 +48,11 @@ const PLAIN_ID = /^[\w-]+$/;
 
 /** Writes the envelope by hand, in the key order of Nest's own server. */
 export class PlainReplies implements Replies {
-  send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean {
+  send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown, plainId = false): boolean {
     try {
       const key = kind === 'error' ? 'err' : 'response';
-      target.connection.sendFrame(packet(kind, kind === 'end' ? undefined : jsonOf(key, value), id));
+      const json = kind === 'end' ? undefined : jsonOf(key, value);
+      target.connection.sendFrame(packet(kind, json, id, plainId));
       return true;
     } catch (error) {
       sendUnserializable(target, id, error);
@@ -130,9 +134,9 @@ const keysOfId = (quote: '"' | '') => ({
 const PLAIN = keysOfId('"');
 const JSON_ID = keysOfId('');
 
-function packet(kind: ReplyKind, json: string | undefined, id: unknown): FramePiece[] {
+function packet(kind: ReplyKind, json: string | undefined, id: unknown, plainId: boolean): FramePiece[] {
   if (kind === 'unhandled') return [`{"id":${JSON.stringify(id)},"status":"error","err":${json}}`];
-  const plain = typeof id === 'string' && PLAIN_ID.test(id);
+  const plain = typeof id === 'string' && (plainId || PLAIN_ID.test(id));
   const keys = plain ? PLAIN : JSON_ID;
   const idJson = plain ? id : JSON.stringify(id);
   // Nothing to say, as JSON.stringify leaves out what it cannot show.

@@ -7,7 +7,10 @@ import type { ConnectionEvents } from './connection-events.js';
 const LEAST_CLOSE_MS = 100;
 /** Of the time there is, how much may pass until the last of many peers has been asked to go. */
 const LEAVING_SHARE = 0.25;
-/** How much of it, and how long at most, is left to find a moment for FIN with peers that are never quiet. */
+/**
+ * How much of it, and how long at most, is left to find a moment for FIN with peers that are never quiet: when they are owed
+ * nothing, and if half of that has brought none, when what was read by then is answered.
+ */
 const LAST_SHARE = 0.1;
 const LAST_MS = 1_000;
 
@@ -28,12 +31,11 @@ export async function drain(
   const { drainTimeout, streamDrainTimeout } = options;
   const deadline = performance.now() + drainTimeout;
   const left = (): number => Math.max(deadline - performance.now(), 0);
-  events.limitStreams(streamDrainTimeout);
-  const streams = setTimeout(() => events.endStreams(), streamDrainTimeout);
+  const stopLimiting = events.limitStreams(streamDrainTimeout);
   if (events.rpc === undefined) await within(reactor.quiesce(), left());
   else await sendAway(reactor, events, left);
   if (!(await events.work.zero(left()))) events.expire();
-  clearTimeout(streams);
+  stopLimiting();
   await reactor.closeAll(Math.max(left(), LEAST_CLOSE_MS));
   await events.closing.zero(Math.max(left(), LEAST_CLOSE_MS));
 }
@@ -44,5 +46,7 @@ async function sendAway(reactor: Reactor, events: ConnectionEvents, left: () => 
   const rest = left();
   if (await reactor.whenEmpty(rest - Math.min(rest * LAST_SHARE, LAST_MS))) return;
   events.finishSoon();
+  if (await reactor.whenEmpty(left() / 2)) return;
+  events.stopReading();
   await reactor.whenEmpty(left());
 }

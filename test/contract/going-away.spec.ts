@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
-import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import { raw } from 'nestjs-gev';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { type GevContext, raw } from 'nestjs-gev';
 import { firstValueFrom, interval, map, type Observable } from 'rxjs';
 import { Peer } from '../kit/peer.js';
 import { nestClient, RpcPeer, serveRpc } from '../kit/rpc.js';
@@ -14,6 +14,7 @@ const MiB = 1024 * 1024;
 
 let begun: string[] = [];
 let release: (() => void)[] = [];
+let ends: string[] = [];
 
 @Controller()
 class Work {
@@ -29,9 +30,17 @@ class Work {
     return data;
   }
 
+  @MessagePattern('slow')
+  async slow(@Payload() data: string): Promise<string> {
+    begun.push(data);
+    await pause(30);
+    return data;
+  }
+
   @MessagePattern('ticks')
-  ticks(@Payload() every: number): Observable<number> {
+  ticks(@Payload() every: number, @Ctx() { signal }: GevContext): Observable<number> {
     begun.push('ticks');
+    signal.addEventListener('abort', () => ends.push((signal.reason as { end: string }).end));
     return interval(every);
   }
 
@@ -51,7 +60,7 @@ function closing(service: Service): { done: boolean; readonly took: number } {
 
 describe.each([0, 2])('going away on %i loops', (loops) => {
   const start = (options = {}): Promise<Service> => {
-    [begun, release] = [[], []];
+    [begun, release, ends] = [[], [], []];
     return serveRpc({ loops, ...options }, Work);
   };
 
@@ -130,6 +139,22 @@ describe.each([0, 2])('going away on %i loops', (loops) => {
     const answered = peer.packets.filter((packet) => packet.id !== undefined);
     expect(answered.map((packet) => packet.id)).toEqual(answered.map((_, index) => index + 1));
     expect(answered.every((packet) => packet.response === 1)).toBe(true);
+  });
+
+  it('D2: from one that is always owed something nothing is read at last, and what was read is answered', async () => {
+    await eventually(3, async () => {
+      const service = await start({ drainTimeout: 3_000 });
+      const peer = await RpcPeer.connect(service.port);
+      let id = 0;
+      const timer = setInterval(() => peer.send({ pattern: 'slow', data: 'x', id: ++id }), 5);
+      await until(() => begun.length > 0);
+      await service.close();
+      clearInterval(timer);
+      await until(() => peer.peer.closed);
+      expect(peer.packets.filter(({ err }) => err !== undefined)).toEqual([]);
+      expect(peer.packets.filter(({ response }) => response === 'x').length).toBe(begun.length);
+      expect(begun.length).toBeLessThan(id);
+    });
   });
 
   it('D1: a connection that the kernel holds when the server stops is told, and served', async () => {
@@ -265,6 +290,7 @@ describe.each([0, 2])('going away on %i loops', (loops) => {
       expect(closed.took).toBeLessThan(4_000);
       expect(closed.took).toBeGreaterThanOrEqual(999);
       expect(peer.packets.at(-1)).toEqual({ err: SHUTDOWN, isDisposed: true, id: 1 });
+      expect(ends).toEqual(['shutdown']);
     });
   });
 

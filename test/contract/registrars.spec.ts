@@ -108,6 +108,7 @@ describe.each([0, 2])('the context of callbacks, on %i loops', (loops) => {
     await until(() => conn.pendingReplies === 2);
     await als.run('whoever stops it', close);
     expect(seen.filter((line) => line.startsWith('serializer'))).toEqual([
+      'serializer undefined as undefined', // of gev:goaway, which has no id
       'serializer b as undefined',
       'serializer a as undefined',
     ]);
