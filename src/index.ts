@@ -16,6 +16,7 @@ export type {
 } from './client/gev.client.options.js';
 export { GevClient } from './client/gev.client.js';
 export { GevRecord, GevRecordBuilder, type GevMetadata, type GevRecordOptions } from './client/gev.record.js';
+export type { GevRetryOptions } from './client/retry.js';
 export { GevContext, type GevContextArgs } from './context/gev.context.js';
 export { GevSocketRef, type GevSocketEvents } from './context/gev.socket-ref.js';
 export type { GevAddress, GevNetworkAddress, GevPathAddress } from './core/address.js';

@@ -72,6 +72,7 @@ Napi::Function ReactorWrap::Define(Napi::Env env) {
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Publish>>("publish"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Flush>>("flush"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::BytesWritten>>("bytesWritten"),
+       InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::BytesReceived>>("bytesReceived"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::TakeLarge>>("takeLarge"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Stats>>("stats"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::HoldFromJs>>("hold"),
@@ -422,11 +423,20 @@ Napi::Value ReactorWrap::Flush(const Napi::CallbackInfo& info) {
 // -------------------------------------------------------------------------------------------
 
 Napi::Value ReactorWrap::BytesWritten(const Napi::CallbackInfo& info) {
+  return CountOf(info, &reactor::ByteCounts::written);
+}
+
+Napi::Value ReactorWrap::BytesReceived(const Napi::CallbackInfo& info) {
+  return CountOf(info, &reactor::ByteCounts::received);
+}
+
+Napi::Value ReactorWrap::CountOf(const Napi::CallbackInfo& info,
+                                 std::uint64_t reactor::ByteCounts::* count) {
   const std::size_t loop = info[0].As<Napi::Number>().Uint32Value();
   if (!IsRunning() || loop >= loop_count_) return Napi::Number::New(info.Env(), -1);
-  const auto written = group_->loop(loop).BytesWritten(info[1].As<Napi::Number>().Uint32Value(),
-                                                       info[2].As<Napi::Number>().Uint32Value());
-  return Napi::Number::New(info.Env(), written ? static_cast<double>(*written) : -1);
+  const auto counts = group_->loop(loop).BytesOf(info[1].As<Napi::Number>().Uint32Value(),
+                                                 info[2].As<Napi::Number>().Uint32Value());
+  return Napi::Number::New(info.Env(), counts ? static_cast<double>((*counts).*count) : -1);
 }
 
 Napi::Value ReactorWrap::TakeLarge(const Napi::CallbackInfo& info) {

@@ -60,6 +60,8 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   Napi::Value Publish(const Napi::CallbackInfo& info);
   Napi::Value Flush(const Napi::CallbackInfo& info);
   Napi::Value BytesWritten(const Napi::CallbackInfo& info);
+  Napi::Value BytesReceived(const Napi::CallbackInfo& info);
+  Napi::Value CountOf(const Napi::CallbackInfo& info, std::uint64_t reactor::ByteCounts::* count);
   Napi::Value TakeLarge(const Napi::CallbackInfo& info);
   Napi::Value Stats(const Napi::CallbackInfo& info);
   Napi::Value StopFromJs(const Napi::CallbackInfo& info);

@@ -79,7 +79,8 @@ void Connection::MarkFree() noexcept {
   writable_ = true;
   error_ = 0;
   bytes_written_.store(0, std::memory_order_release);
-  bytes_queued_ = flush_target_ = bytes_received_ = final_read_left_ = 0;
+  bytes_received_.store(0, std::memory_order_release);
+  bytes_queued_ = flush_target_ = final_read_left_ = 0;
   close_deadline_ = retry_at_ = acknowledge_by_ = 0;
 }
 
@@ -162,7 +163,7 @@ bool Connection::Read() {
       if (room.empty()) return false;
       count = Receive(room.first(std::min(room.size(), budget)));
       if (count == 0) return true;
-      bytes_received_ += count;
+      bytes_received_.store(bytes_received() + count, std::memory_order_relaxed);
       Touch();
       if (end_awaited_) AwaitEnd();
     }
@@ -661,7 +662,7 @@ void Connection::OnDeadline() {
     }
     if (!idle_asked_ && IsIdle(now)) {
       // A peer that has sent nothing is owed no reply: nobody has to be asked.
-      if (bytes_received_ == 0) {
+      if (bytes_received() == 0) {
         EndIdle();
         return;
       }
@@ -685,7 +686,7 @@ bool Connection::IsIdle(Nanoseconds now) const noexcept {
 /// How fast a frame comes is judged anew; `received` bytes of it count already.
 void Connection::StartPace(Nanoseconds now, std::size_t received) noexcept {
   pace_since_ = now;
-  pace_from_ = bytes_received_ - std::min<std::uint64_t>(received, bytes_received_);
+  pace_from_ = bytes_received() - std::min<std::uint64_t>(received, bytes_received());
 }
 
 // Silence for a time-out is the end of it, and so is less than the minimum pace over one.
@@ -695,7 +696,7 @@ bool Connection::IsFrameTooSlow(Nanoseconds now) noexcept {
   if (now >= frame_progress_ + timeout) return true;
   if (now < pace_since_ + timeout) return false;
   const std::uint64_t milliseconds = (now - pace_since_) / kNanosecondsPerMillisecond;
-  if ((bytes_received_ - pace_from_) * 1000 < kMinimumPace * milliseconds) return true;
+  if ((bytes_received() - pace_from_) * 1000 < kMinimumPace * milliseconds) return true;
   StartPace(now, 0);
   return false;
 }

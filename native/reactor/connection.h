@@ -73,7 +73,10 @@ class Connection final : public TimerTarget {
   [[nodiscard]] std::uint64_t bytes_written() const noexcept {
     return bytes_written_.load(std::memory_order_relaxed);
   }
-  [[nodiscard]] std::uint64_t bytes_received() const noexcept { return bytes_received_; }
+  /// Whole frames or not. Safe from any thread.
+  [[nodiscard]] std::uint64_t bytes_received() const noexcept {
+    return bytes_received_.load(std::memory_order_relaxed);
+  }
 
   /// Sends `parts` in order: straight to the kernel while it takes them, the rest is copied.
   /// Ignored after ShutdownWrite(), Close() or Abort().
@@ -217,7 +220,7 @@ class Connection final : public TimerTarget {
   std::atomic<std::uint64_t> bytes_written_{0};
   std::uint64_t bytes_queued_ = 0;
   std::uint64_t flush_target_ = 0;
-  std::uint64_t bytes_received_ = 0;
+  std::atomic<std::uint64_t> bytes_received_{0};
   std::uint64_t final_read_left_ = 0;
   Nanoseconds last_activity_ = 0;   // kept up while there is an idle timeout
   Nanoseconds idle_timeout_ = 0;    // 0: never

@@ -14,9 +14,15 @@
 
 namespace reactor {
 
+/// Bytes of one connection: those the kernel took, and those that came.
+struct ByteCounts {
+  std::uint64_t written = 0;
+  std::uint64_t received = 0;
+};
+
 /// Owns the connections of one loop in pages that never move. A slot is reused with another
 /// generation, so a stale (slot, generation) finds nothing.
-/// Loop thread only, except BytesWritten().
+/// Loop thread only, except BytesOf().
 class ConnectionTable {
  public:
   static constexpr std::size_t kPageSize = 256;
@@ -54,18 +60,20 @@ class ConnectionTable {
                : nullptr;
   }
 
-  /// Bytes the kernel took of that connection; empty when it is gone. Safe from any thread.
-  [[nodiscard]] std::optional<std::uint64_t> BytesWritten(std::uint32_t slot,
-                                                          std::uint32_t generation) const noexcept {
+  /// What went over that connection; empty when it is gone. Safe from any thread.
+  [[nodiscard]] std::optional<ByteCounts> BytesOf(std::uint32_t slot,
+                                                  std::uint32_t generation) const noexcept {
     const std::size_t page = slot / kPageSize;
     if (page >= kMaxPages) return std::nullopt;
     const auto* connections = published_[page].load(std::memory_order_acquire);
     if (connections == nullptr) return std::nullopt;
-    // MarkFree() moves the generation on before it clears the count: read them the other way round.
+    // MarkFree() moves the generation on before it clears the counts: read them the other way
+    // round.
     const Connection& connection = (*connections)[slot % kPageSize];
-    const std::uint64_t written = connection.bytes_written_.load(std::memory_order_acquire);
+    const ByteCounts counts{connection.bytes_written_.load(std::memory_order_acquire),
+                            connection.bytes_received_.load(std::memory_order_acquire)};
     if (connection.generation() != generation) return std::nullopt;
-    return written;
+    return counts;
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }

@@ -80,9 +80,9 @@ class EventLoop {
   void Wake() noexcept;
   /// Ends the current or next wait in any case.
   void WakeAlways() noexcept { poller_.Wakeup(); }
-  [[nodiscard]] std::optional<std::uint64_t> BytesWritten(std::uint32_t slot,
-                                                          std::uint32_t generation) const noexcept {
-    return table_.BytesWritten(slot, generation);
+  [[nodiscard]] std::optional<ByteCounts> BytesOf(std::uint32_t slot,
+                                                  std::uint32_t generation) const noexcept {
+    return table_.BytesOf(slot, generation);
   }
   /// Clients that were hung up on for lack of descriptors.
   [[nodiscard]] std::uint64_t shed() const noexcept {

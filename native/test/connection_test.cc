@@ -87,8 +87,11 @@ TEST(ConnectionTest, C1_KnowsItsAddressesAndCounters) {
   EXPECT_EQ(connection.buffered(), 0U);
   EXPECT_EQ(connection.remote().host(), "127.0.0.1");
   EXPECT_EQ(connection.remote().port(), reactor::Endpoint::LocalOf(client.fd()).port());
-  EXPECT_EQ(harness.loop.BytesWritten(connection.slot(), connection.generation()), 5U);
-  EXPECT_FALSE(harness.loop.BytesWritten(connection.slot(), connection.generation() + 1));
+  const auto counts = harness.loop.BytesOf(connection.slot(), connection.generation());
+  ASSERT_TRUE(counts);
+  EXPECT_EQ(counts->written, 5U);
+  EXPECT_EQ(counts->received, 5U);
+  EXPECT_FALSE(harness.loop.BytesOf(connection.slot(), connection.generation() + 1));
 }
 
 TEST(ConnectionTest, EchoesByteExactAndAnswersAHalfClose) {

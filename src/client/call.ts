@@ -11,6 +11,12 @@ export class Call extends Outgoing implements Unsubscribable {
   link: Link | undefined = undefined;
   /** Its subscriber has been told the end, or has left. */
   settled = false;
+  /** It has brought a value, and another is to come. */
+  answered = false;
+  /** How often it was sent again. */
+  tries = 0;
+  /** Ends the wait before it is sent again. */
+  cancelRetry: (() => void) | undefined = undefined;
   /** Stops listening to the signal of the request. */
   release: (() => void) | undefined = undefined;
 

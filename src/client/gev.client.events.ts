@@ -62,6 +62,8 @@ export interface GevClientStats {
   readonly timeouts: number;
   /** Replies nobody waited for any more, dropped. */
   readonly lateReplies: number;
+  /** Requests sent again, as {@link GevRecordBuilder.setRetry} has it. */
+  readonly retries: number;
   /** Connections made again after one was lost. */
   readonly reconnects: number;
   /** In the order of the option `endpoints`. */

@@ -104,7 +104,9 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     const { endpoints } = this;
     if (endpoints === undefined) return this.closing ?? Promise.resolve();
     this.endpoints = undefined;
-    const closing = Promise.all([this.closing, endpoints.close()]).then(() => {
+    const ended = endpoints.close();
+    this.calls.endRetries(new GevClientClosedError());
+    const closing = Promise.all([this.closing, ended]).then(() => {
       if (this.closing === closing) this.closing = undefined;
     });
     return (this.closing = closing);
@@ -134,7 +136,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
 
   /** Counters, and what is known of each endpoint. */
   stats(): GevClientStats {
-    const { timeouts, lateReplies } = this.calls;
+    const { timeouts, lateReplies, retries } = this.calls;
     const endpoints = this.endpoints?.stats() ?? this.options.endpoints.map(idleStats);
     return {
       inFlight: endpoints.reduce((sum, { inFlight }) => sum + inFlight, 0),
@@ -142,6 +144,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
       queued: this.endpoints?.queued ?? 0,
       timeouts,
       lateReplies,
+      retries,
       reconnects: this.report.reconnects,
       endpoints,
     };

@@ -1,5 +1,6 @@
 import { MAX_DELAY } from '../core/constants.js';
 import { integer, refuse } from '../core/option-checks.js';
+import { checkRetry, type GevRetryOptions } from './retry.js';
 
 /** What travels beside a request's data: a trace id, a tenant, a locale. */
 export type GevMetadata = Readonly<Record<string, string>>;
@@ -10,6 +11,8 @@ export interface GevRecordOptions {
   readonly timeout?: number | undefined;
   /** Travels beside the data; handlers read it with `GevContext.getMetadata()`. */
   readonly metadata?: GevMetadata | undefined;
+  /** Sends a request again that was not begun; events are sent once. */
+  readonly retry?: GevRetryOptions | undefined;
   /** Ends the request, with a {@link GevAbortedError}, when it aborts; our own server is told to stop. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -77,6 +80,23 @@ export class GevRecordBuilder<Data = unknown> {
   setSignal(signal: AbortSignal): this {
     if (typeof signal?.addEventListener !== 'function') throw refuse('signal', signal, 'an AbortSignal');
     this.options = { ...this.options, signal };
+    return this;
+  }
+
+  /**
+   * Sends the request again where it was certainly not begun: it found no connection, or the server says so (`retryable`, as
+   * in {@link GevOverloadedError}, or while it shuts down). With `idempotent` also where its connection was lost while it
+   * was in flight. A request that has brought a value, has timed out or was aborted is never sent again, nor one that an
+   * error of its handler has ended. The timeout holds for all attempts together.
+   *
+   * @throws GevOptionsError
+   * @example
+   * ```ts
+   * new GevRecordBuilder(id).setRetry({ attempts: 3, idempotent: true }).setTimeout(2_000).build();
+   * ```
+   */
+  setRetry(retry: GevRetryOptions): this {
+    this.options = { ...this.options, retry: checkRetry(retry) };
     return this;
   }
 

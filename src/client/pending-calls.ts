@@ -16,6 +16,7 @@ import type { Outgoing } from './outgoing.js';
 import { Probe, type ProbeChannel } from './probe.js';
 import type { PacketText, PacketWriter } from './packet-writer.js';
 import type { Reply, ReplyReader } from './reply-reader.js';
+import { retryDelay } from './retry.js';
 
 /** What {@link PendingCalls} needs. */
 export interface PendingCallsSetup {
@@ -51,7 +52,10 @@ export interface PendingCallsSetup {
 export class PendingCalls {
   timeouts = 0;
   lateReplies = 0;
+  retries = 0;
   private lastId = 0;
+  /** Those that are to be sent again in a while. */
+  private readonly resting = new Set<Call>();
 
   constructor(private readonly setup: PendingCallsSetup) {}
 
@@ -98,9 +102,39 @@ export class PendingCalls {
   }
 
   fail(call: Call, error: unknown): void {
-    if (call.settled) return;
+    if (call.settled || this.retry(call, error)) return;
     this.settle(call);
     this.tellError(call, error);
+  }
+
+  /** Sends it again in a while, if that was asked for and does no harm. Its time goes on. */
+  private retry(call: Call, error: unknown): boolean {
+    const retry = call.options?.retry;
+    if (retry === undefined || call.answered) return false;
+    const { clock } = this.setup;
+    const delay = retryDelay(retry, call.tries, error, clock.random());
+    if (delay === undefined || (call.queue !== undefined && clock.now() + delay >= call.deadline))
+      return false;
+    call.tries++;
+    this.retries++;
+    if (call.link !== undefined) this.forget(call, call.link);
+    call.link = undefined;
+    const cancelTimer = clock.after(delay, () => {
+      call.cancelRetry?.();
+      this.safely(() => call.runInAsyncScope(() => this.setup.assign(call)));
+    });
+    this.resting.add(call);
+    call.cancelRetry = () => {
+      call.cancelRetry = undefined;
+      this.resting.delete(call);
+      cancelTimer();
+    };
+    return true;
+  }
+
+  /** The client closes: nothing is sent again any more. */
+  endRetries(error: unknown): void {
+    for (const call of [...this.resting]) this.safely(() => this.fail(call, error));
   }
 
   /** Nobody waits any more: frees the id and tells the server. */
@@ -190,7 +224,10 @@ export class PendingCalls {
       return;
     }
     if (last) this.settle(call);
-    else this.setup.deadlines.remove(call);
+    else {
+      call.answered = true;
+      this.setup.deadlines.remove(call);
+    }
     call.runInAsyncScope(this.hand, undefined, call, response, last);
   }
 
@@ -254,6 +291,7 @@ export class PendingCalls {
     this.setup.deadlines.remove(call);
     if (call.link !== undefined) this.forget(call, call.link);
     call.room?.leave(call);
+    call.cancelRetry?.();
     call.release?.();
   }
 
@@ -290,7 +328,7 @@ export class PendingCalls {
 
   private probeOf(link: Link): Probe {
     const channel: ProbeChannel = {
-      received: () => link.connection.bytesReceived,
+      received: () => link.connection.bytesArrived,
       ask: () => this.ask(link),
       onSilent: () => this.setup.onSilent(link),
     };

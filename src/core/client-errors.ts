@@ -59,7 +59,7 @@ export class GevTimeoutError extends GevError {
 
 /**
  * The server has refused a request: it has as many in flight as it takes (`concurrency`, `maxInFlight`), and for two seconds
- * none of them ended. The request was not begun, so it may be sent again, later; the client does not by itself.
+ * none of them ended. The request was not begun, so it may be sent again, later; the client does so where {@link GevRecordBuilder.setRetry} says so.
  *
  * @publicApi
  */

@@ -382,6 +382,11 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     if (this.sent - this.written > this.owner.highWaterMark) this.checkOutput(undefined);
   }
 
+  /** @internal Bytes that have come so far, those of a frame that is not whole yet included. */
+  get bytesArrived(): number {
+    return Math.max(this.received, this.owner.bytesReceived(this.identity.slot, this.identity.generation));
+  }
+
   /** @internal Whether what its peer sent is still wanted. */
   get receives(): boolean {
     return this.currentState === 'open' && !this.refused;

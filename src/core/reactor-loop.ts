@@ -99,6 +99,10 @@ export class ReactorLoop implements InboundListener {
     return this.reactor.bytesWritten(this.index, slot, generation);
   }
 
+  bytesReceived(slot: number, generation: number): number {
+    return this.reactor.bytesReceived(this.index, slot, generation);
+  }
+
   countRefusedSend(): void {
     this.owner.onRefusedSend();
   }

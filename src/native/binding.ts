@@ -89,6 +89,8 @@ export interface NativeReactor {
   flush(): void;
   /** Bytes the kernel took of a connection; -1 when it is gone. */
   bytesWritten(loop: number, slot: number, generation: number): number;
+  /** Bytes that came on a connection, whole frames or not; -1 when it is gone. */
+  bytesReceived(loop: number, slot: number, generation: number): number;
   /** A frame that did not fit a slab, once. */
   takeLarge(loop: number, ticket: number): Buffer;
   stats(): NativeStats;

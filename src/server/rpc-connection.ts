@@ -234,7 +234,8 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   }
 
   private refuses(id: unknown): boolean {
-    if (this.expired) this.reply(id, 'error', this.expiry);
+    // It was not begun: whoever sent it may send it again.
+    if (this.expired) this.reply(id, 'error', { ...(this.expiry as object), retryable: true });
     else if (this.scope.closed || this.line.takeCancelled(id)) return true;
     else if (this.shedding) this.dispatcher.overloaded(this, id);
     else return false;

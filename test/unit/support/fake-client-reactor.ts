@@ -37,6 +37,10 @@ export class FakeClientConnection {
     return this as unknown as GevConnection;
   }
 
+  get bytesArrived(): number {
+    return this.bytesReceived;
+  }
+
   sendFrame(pieces: readonly string[], callback?: SendCallback): boolean {
     const text = pieces.join('');
     if (this.state !== 'open') throw new GevConnectionClosedError();

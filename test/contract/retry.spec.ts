@@ -1,0 +1,155 @@
+import { describe, expect, it } from '@jest/globals';
+import { Controller } from '@nestjs/common';
+import { MessagePattern, RpcException } from '@nestjs/microservices';
+import { GevRecordBuilder, type GevRetryOptions } from 'nestjs-gev';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { concat, NEVER, of, type Observable } from 'rxjs';
+import { onCleanup } from '../kit/cleanup.js';
+import { serveEcho } from '../kit/frames.js';
+import { clientOf, Subscriber } from '../kit/rpc-client.js';
+import { frame, serveRpc } from '../kit/rpc.js';
+import { settled, until } from '../kit/until.js';
+
+let calls = 0;
+
+@Controller()
+class Service {
+  /** As a server that is overloaded twice. */
+  @MessagePattern('busy')
+  busy(): string {
+    if (++calls <= 2) throw new RpcException({ status: 'error', message: 'later', retryable: true });
+    return `at the ${calls}rd`;
+  }
+
+  @MessagePattern('always busy')
+  alwaysBusy(): never {
+    calls++;
+    throw new RpcException({ status: 'error', message: 'later', retryable: true });
+  }
+
+  @MessagePattern('wrong')
+  wrong(): never {
+    calls++;
+    throw new RpcException('wrong');
+  }
+
+  @MessagePattern('stream')
+  stream(): Observable<number> {
+    calls++;
+    return concat(of(1), NEVER);
+  }
+}
+
+/** A server that hangs up on the first requests, so many, and answers the others. It counts them. */
+async function unreliable(losses: number): Promise<{ port: number; requests: () => number }> {
+  let requests = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      const id = /"id":"(\d+)"/.exec(chunk.toString())?.[1];
+      if (++requests <= losses) socket.destroy();
+      else socket.write(frame({ id, response: 'ok', isDisposed: true }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onCleanup(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, requests: () => requests };
+}
+
+const withRetry = (retry: GevRetryOptions) => new GevRecordBuilder('data').setRetry(retry);
+
+describe('a request that may be sent again', () => {
+  it('K4: is, where the server says that it was not begun, as often as it may', async () => {
+    calls = 0;
+    const { port } = await serveRpc({ loops: 0 }, Service);
+    const client = clientOf({ port, loops: 0 });
+    const patient = new Subscriber(client.send('busy', withRetry({ attempts: 2, delay: 1 }).build()));
+    await until(() => patient.last === 'end');
+    expect(patient.seen).toEqual(['at the 3rd', 'end']);
+    expect(client.stats()).toMatchObject({ retries: 2, inFlight: 0 });
+
+    calls = 0;
+    const impatient = new Subscriber(client.send('busy', withRetry({ attempts: 1, delay: 1 }).build()));
+    await until(() => impatient.seen.length > 0);
+    expect(impatient.seen).toEqual([expect.objectContaining({ retryable: true })]);
+    expect(calls).toBe(2);
+  });
+
+  it('K4: is not, where its handler has failed, or a value has come', async () => {
+    calls = 0;
+    const { port, server, connections } = await serveRpc({ loops: 0 }, Service);
+    const client = clientOf({ port, loops: 0 });
+    const record = withRetry({ attempts: 5, delay: 1, idempotent: true }).build();
+    const wrong = new Subscriber(client.send('wrong', record));
+    await until(() => wrong.seen.length > 0);
+    const stream = new Subscriber(client.send('stream', record));
+    await until(() => stream.seen.length === 1);
+    connections[0]!.destroy();
+    await until(() => stream.seen.length === 2);
+    expect(stream.last).toMatchObject({ code: 'ERR_GEV_CONNECTION_LOST' });
+    await settled(() => server.stats().accepted);
+    expect([calls, client.stats().retries]).toEqual([2, 0]);
+  });
+
+  it.each([
+    [false, ['ERR_GEV_CONNECTION_LOST'], 1],
+    [true, ['ok', 'end'], 3],
+  ])(
+    'K4: when its connection is lost, only as it is marked idempotent: %s',
+    async (idempotent, outcome, expected) => {
+      const { port, requests } = await unreliable(2);
+      const client = clientOf({ port, loops: 0 });
+      const record = withRetry({ attempts: 3, delay: 1, idempotent }).build();
+      const call = new Subscriber(client.send('x', record));
+      await until(() => call.seen.length > 0);
+      await settled(requests);
+      expect(call.seen.map((each) => (each as { code?: string }).code ?? (each as string))).toEqual(outcome);
+      expect(requests()).toBe(expected);
+    },
+  );
+
+  it('K4: waits for a server that comes up meanwhile', async () => {
+    const { port, close } = await serveEcho({ loops: 0 });
+    await close();
+    const client = clientOf({ port, loops: 0, reconnect: { initialDelay: 20 } });
+    const call = new Subscriber(client.send('echo', withRetry({ attempts: 100, delay: 20 }).build()));
+    await until(() => client.stats().retries > 0);
+    await serveEcho({ loops: 0, port });
+    await until(() => call.last === 'end');
+    expect(call.seen).toEqual(['data', 'end']);
+  });
+
+  it('K4: not beyond its timeout, nor after close() or an abort, which end it at once', async () => {
+    calls = 0;
+    const { port } = await serveRpc({ loops: 0 }, Service);
+    const client = clientOf({ port, loops: 0 });
+    const short = withRetry({ attempts: 100, delay: 10_000, maxDelay: 10_000 }).setTimeout(4_000);
+    const late = new Subscriber(client.send('always busy', short.build()));
+    await until(() => late.seen.length > 0);
+    expect(late.seen).toEqual([expect.objectContaining({ retryable: true })]);
+
+    const abort = new AbortController();
+    const long = withRetry({ attempts: 100, delay: 10_000, maxDelay: 10_000 });
+    const closed = new Subscriber(client.send('always busy', long.build()));
+    const aborted = new Subscriber(client.send('always busy', long.setSignal(abort.signal).build()));
+    await until(() => client.stats().retries === 2);
+    abort.abort();
+    expect(aborted.last).toMatchObject({ code: 'ERR_GEV_ABORTED' });
+    const closing = client.close();
+    expect(closed.last).toMatchObject({ code: 'ERR_GEV_CLIENT_CLOSED' });
+    await closing;
+    expect(calls).toBe(3);
+  });
+
+  it('K4: refuses options that cannot be meant', () => {
+    const builder = new GevRecordBuilder(1);
+    expect(() => builder.setRetry({ attempts: 0 })).toThrow('retry.attempts');
+    expect(() => builder.setRetry({} as never)).toThrow('retry.attempts');
+    expect(() => builder.setRetry({ attempts: 1, idempotence: true } as never)).toThrow('did you mean');
+  });
+});
