@@ -28,6 +28,7 @@ import {
   given,
   inOrder,
   integer,
+  nested,
   isIntegerIn,
   MAX_INT32,
   port,
@@ -201,6 +202,7 @@ function resolveCodec(codec: Partial<GevCodec> | null | undefined): GevCodec {
     (codec.concurrency === Infinity || isIntegerIn(codec.concurrency, 1, MAX_INT32)) &&
     (codec.copy === undefined || typeof codec.copy === 'boolean')
   ) {
+    if (codec.options !== undefined) flag(nested(codec.options, codec.name, ['copy']), `${codec.name}.copy`);
     return codec as GevCodec;
   }
   throw refuse('codec', codec, 'a codec such as nestJson() or raw()');

@@ -109,7 +109,9 @@ export class Inbound {
       this.delivery === 'text'
         ? this.readTexts(words, bytes, first, end)
         : this.readMessages(words, bytes, first, end);
-    return from + (stop - first) / DESCRIPTOR_WORDS;
+    const brought = (stop - first) / DESCRIPTOR_WORDS;
+    this.pace.end(brought);
+    return from + brought;
   }
 
   private readMessages(words: Int32Array, bytes: Buffer, first: number, end: number): number {
@@ -147,7 +149,8 @@ export class Inbound {
       } catch (error) {
         this.uncaught(error);
       }
-      if (this.endsCall(words[word]!)) return word + DESCRIPTOR_WORDS;
+      const isPaced = this.pacesMessages || words[word] !== EventKind.Message;
+      if (isPaced && this.pace.isOver((word - first) / DESCRIPTOR_WORDS + 1)) return word + DESCRIPTOR_WORDS;
     }
     return end;
   }
@@ -193,15 +196,10 @@ export class Inbound {
       } catch (error) {
         this.uncaught(error);
       }
-      if (this.endsCall(words[word]!)) return word + DESCRIPTOR_WORDS;
+      const isPaced = this.pacesMessages || words[word] !== EventKind.Message;
+      if (isPaced && this.pace.isOver((word - first) / DESCRIPTOR_WORDS + 1)) return word + DESCRIPTOR_WORDS;
     }
     return end;
-  }
-
-  private endsCall(kind: number): boolean {
-    if (kind !== EventKind.Message || this.pacesMessages) return this.pace.spend();
-    this.pace.pass();
-    return false;
   }
 
   // Not where they are called: in a loop, closures would cost every message.

@@ -18,13 +18,13 @@ export class Pace {
     this.events = 0;
   }
 
-  /** Counts an event that was brought. Returns whether it was the last one of this call. */
-  spend(): boolean {
-    return ++this.events >= this.allowance || Date.now() - this.began >= CALL_MS;
+  /** Whether, after so many events, the call is to end. */
+  isOver(events: number): boolean {
+    return events >= this.allowance || Date.now() - this.began >= CALL_MS;
   }
 
-  /** Counts an event for which somebody else sees to the time. */
-  pass(): void {
-    this.events++;
+  /** So many events the call has brought. */
+  end(events: number): void {
+    this.events = events;
   }
 }

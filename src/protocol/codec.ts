@@ -28,4 +28,6 @@ export interface GevCodec {
   readonly concurrency: number;
   /** With `raw` only. False: messages are views of the reactor's memory, valid until the turn ends. Default: true. */
   readonly copy?: boolean;
+  /** What the codec was made with, for the server to check. */
+  readonly options?: object;
 }

@@ -26,6 +26,8 @@ export interface RawOptions {
  * ```
  * @publicApi
  */
-export function raw({ copy = true }: RawOptions = {}): GevCodec {
-  return copy ? RAW : RAW_BORROWED;
+export function raw(options: RawOptions = {}): GevCodec {
+  const codec = options.copy === false ? RAW_BORROWED : RAW;
+  // Nothing is checked here: errors are the server's to throw, with the others of its options.
+  return Object.keys(options).length === 0 ? codec : Object.freeze({ ...codec, options: { ...options } });
 }

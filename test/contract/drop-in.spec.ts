@@ -155,6 +155,13 @@ describe('a drop-in', () => {
     ]);
   });
 
+  it('N5: an option of raw() that there is not, or that cannot be meant, is refused with the one that may be', () => {
+    const make = (options: object) => () => new GevServer({ ...local, codec: raw(options) });
+    expect(make({ cpy: true })).toThrow('There is no option "raw.cpy": did you mean "copy"?');
+    expect(make({ copy: 'no' })).toThrow('Option "raw.copy" must be true or false');
+    expect(make({ copy: undefined })).not.toThrow();
+  });
+
   it('N5: message patterns under a codec without packets are a warning with the remedy, once', async () => {
     const logger = quiet();
     const server = new GevServer({ ...local, codec: raw(), logger });

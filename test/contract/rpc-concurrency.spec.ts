@@ -107,6 +107,14 @@ describe.each([0, 2])('RPC in flight on %i loops', (loops) => {
     expect(started).toEqual([0]);
   });
 
+  it('K2: who asks whether somebody is there is answered, however many requests wait', async () => {
+    const { port } = await serveWorkshop(1, 200);
+    const peer = await RpcPeer.connect(port);
+    for (let id = 0; id < 5; id++) peer.send({ pattern: 'held', data: id, id });
+    peer.send({ pattern: 'gev:hello', data: {}, id: 'hello' });
+    expect(await peer.all('hello')).toEqual([{ response: { cancel: 1 }, isDisposed: true, id: 'hello' }]);
+  });
+
   it('S8: at drainTimeout requests that wait are told, and their handlers do not begin', async () => {
     const service = await serveWorkshop(1, 200);
     const peer = await RpcPeer.connect(service.port);
