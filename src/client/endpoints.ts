@@ -17,10 +17,7 @@ import type { Outgoing } from './outgoing.js';
 import { WaitingRoom } from './waiting-room.js';
 
 /** What a client uses of its reactor. */
-export type ClientReactor = Pick<
-  Reactor,
-  'start' | 'dial' | 'finish' | 'closeAll' | 'stop' | 'ref' | 'unref'
->;
+export type ClientReactor = Pick<Reactor, 'start' | 'dial' | 'finish' | 'closeAll' | 'stop' | 'unref'>;
 
 /** What {@link Endpoints} needs, and whom it tells. */
 export interface EndpointsSetup {
@@ -116,16 +113,21 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   /** Ends it all: what is in flight and what waits fails, output is flushed, the reactor stops. */
   async close(): Promise<void> {
+    this.setup.hold.up();
+    try {
+      await this.end();
+    } finally {
+      this.setup.hold.down();
+    }
+  }
+
+  private async end(): Promise<void> {
     this.closed = true;
     const links = this.all.flatMap((endpoint) => endpoint.takeAll());
     for (const endpoint of this.all) endpoint.stop();
     this.arrange();
     this.setup.onStatus('disconnected');
     const error = new GevClientClosedError();
-    if (this.running !== undefined) {
-      this.setup.hold.detach(this.running);
-      this.running.ref(); // until all is said
-    }
     const telling = links.map((link) => this.hangUpAfterwards(link, this.setup.abandonAll(link, error)));
     // Whoever waits for a connection is not told of an error: as with Nest's client, nothing has failed.
     this.tellConnected();
@@ -368,6 +370,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   private async startReactor(): Promise<ClientReactor> {
     const reactor = this.setup.createReactor(this);
+    reactor.unref(); // what is under way keeps the process, not that there are connections
     try {
       await reactor.start();
     } catch (error) {
@@ -375,7 +378,6 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
       throw error;
     }
     this.running = reactor;
-    this.setup.hold.attach(reactor);
     return reactor;
   }
 

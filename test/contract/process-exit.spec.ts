@@ -44,6 +44,7 @@ describe('the end of a process that leaves servers and clients as they are', () 
       expect(child.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
         { awake: 'awake' },
         { slow: 'slow' },
+        { retried: 'ECONNREFUSED' },
         { ended: true, connected: 1 },
       ]);
       expect(child.errors).toEqual([]);

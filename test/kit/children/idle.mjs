@@ -2,7 +2,7 @@
 //
 //   node idle.mjs <port> <loops> <loops of the client>      of a server that answers 'echo', and 'slow' after a while
 import 'reflect-metadata';
-import { GevClient, GevServer } from 'nestjs-gev';
+import { GevClient, GevRecordBuilder, GevServer } from 'nestjs-gev';
 import { firstValueFrom } from 'rxjs';
 import { report } from './application.mjs';
 
@@ -33,5 +33,11 @@ unreferenced.unwrap().unref();
 await listen(unreferenced);
 
 process.on('exit', () => report({ ended: true, connected: client.unwrap().connections.length }));
+// Until then it has no connection, no loop, nothing but the wish to try again.
+nobody
+  .send('x', new GevRecordBuilder(1).setRetry({ attempts: 1, delay: 2_000, maxDelay: 2_000 }).build())
+  .subscribe({
+    error: ({ code }) => report({ retried: code }),
+  });
 client.send('slow', 'slow').subscribe((slow) => report({ slow }));
 client.emit('note', 'noted').subscribe();

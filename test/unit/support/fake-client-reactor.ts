@@ -139,10 +139,7 @@ export class FakeClientReactor implements ClientReactor {
     reject(new GevConnectError(code, where));
   }
 
-  /** Whether it keeps the process alive. */
-  referenced = true;
-  ref = (): void => void (this.referenced = true);
-  unref = (): void => void (this.referenced = false);
+  unref = (): void => undefined;
 
   finish = (connection: GevConnection) => (connection as unknown as FakeClientConnection).closeFor('peer');
 
