@@ -7,7 +7,17 @@ import { parseArgs } from 'node:util';
 import { caller, dial, frame, quantile } from './json-caller.mjs';
 
 const text = { type: 'string' };
-const names = ['port', 'seconds', 'peers', 'pattern', 'requests', 'trickle-kib', 'cpu', 'server-pid'];
+const names = [
+  'port',
+  'seconds',
+  'peers',
+  'pattern',
+  'requests',
+  'begin-kib',
+  'trickle-kib',
+  'cpu',
+  'server-pid',
+];
 const { values } = parseArgs({ options: Object.fromEntries(names.map((name) => [name, text])) });
 const number = (name) => Number(values[name] ?? 0);
 const PATIENCE_MS = 8_000;
@@ -31,11 +41,11 @@ async function askAndNeverRead() {
   socket.write(frame({ pattern: values.pattern, data: 1, id: '1' }).repeat(number('requests')));
 }
 
-/** A long frame, a little of it at a time. */
+/** A long frame: its beginning, and then a little of it at a time. */
 async function trickle() {
   const socket = await connectPeer();
   socket.resume();
-  socket.write('4000000#"');
+  socket.write(`4000000#"${'x'.repeat(number('begin-kib') * 1024)}`);
   const piece = 'x'.repeat((number('trickle-kib') * 1024 * TRICKLE_MS) / 1000);
   for (;;) {
     await sleep(TRICKLE_MS);

@@ -23,6 +23,9 @@ class FairnessController {
     while (performance.now() < end);
     return ms;
   }
+  reply(bytes) {
+    return 'x'.repeat(bytes);
+  }
   delays() {
     const seen = delays;
     delays = [];
@@ -30,7 +33,7 @@ class FairnessController {
   }
 }
 const { prototype } = FairnessController;
-for (const name of ['work', 'delays']) {
+for (const name of ['work', 'reply', 'delays']) {
   MessagePattern(name)(prototype, name, Object.getOwnPropertyDescriptor(prototype, name));
 }
 Controller()(FairnessController);

@@ -48,8 +48,8 @@ const unread = (id, title, load) => ({
 export const workload = {
   name: 'memory',
   connections: 500,
-  seconds: 8,
-  quickSeconds: 3,
+  seconds: 20,
+  quickSeconds: 6,
   cases: ({ seconds }) => [
     unread('unread', `500 peers that ask for 1 MB, 60 times, and never read; ${totalSendMiB} MiB may wait`, {
       seconds,
@@ -65,9 +65,9 @@ export const workload = {
     }),
     {
       id: 'trickle',
-      title: `1,000 peers that send 200 KiB/s of frames that never end; ${partialMiB} MiB a loop`,
+      title: `1,000 peers with frames that never end, 120 KiB and then 10 KiB/s; ${partialMiB} MiB a loop`,
       contenders: all,
-      load: { seconds, peers: 1000, 'trickle-kib': 200 },
+      load: { seconds, peers: 1000, 'begin-kib': 120, 'trickle-kib': 10 },
       columns,
       targets: gev.map(({ id, label, env }) => ({
         title: `grown by MiB, ${label}`,

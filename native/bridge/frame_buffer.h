@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <span>
 #include <utility>
 
 namespace bridge {
 
-/// Contiguous bytes of frames that are not complete yet. Grows as bytes arrive, owns nothing when
-/// empty. Belongs to one connection and so to one loop.
+/// Contiguous bytes of frames that are not complete yet. Grows as bytes arrive, in place where the
+/// allocator can, so that a thousand that grow leave no holes; owns nothing when empty. Belongs to
+/// one connection and so to one loop.
 class FrameBuffer {
  public:
   [[nodiscard]] bool empty() const noexcept { return begin_ == end_; }
@@ -51,14 +54,20 @@ class FrameBuffer {
   }
 
  private:
+  struct Free {
+    void operator()(std::byte* data) const noexcept { std::free(data); }
+  };
+
   void Grow(std::size_t capacity) {
-    auto data = std::make_unique_for_overwrite<std::byte[]>(capacity);
-    if (!empty()) std::memcpy(data.get(), data_.get() + begin_, size());
-    data_ = std::move(data);
+    if (begin_ > 0) std::memmove(data_.get(), data_.get() + begin_, size());
+    auto* const data = static_cast<std::byte*>(std::realloc(data_.get(), capacity));
+    if (data == nullptr) throw std::bad_alloc();
+    (void)data_.release();  // realloc has freed or moved it
+    data_.reset(data);
     capacity_ = capacity;
   }
 
-  std::unique_ptr<std::byte[]> data_;
+  std::unique_ptr<std::byte[], Free> data_;
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;

@@ -266,7 +266,7 @@ export class PendingCalls {
   private sendLater(call: Call, link: Link, text: PromiseLike<PacketText>): void {
     text
       .then((ready) => {
-        if (call.settled) return;
+        if (call.settled || call.link !== link) return; // it has ended, or is on its way again
         if (link.usable) link.connection.sendFrame(ready);
         else this.sendElsewhere(call, link);
       })

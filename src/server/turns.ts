@@ -2,6 +2,8 @@ import type { ReactorTurns } from '../core/reactor.js';
 
 /** Somebody with messages that wait for a handler: a connection. */
 export interface TurnTaker {
+  /** How many messages wait. */
+  readonly length: number;
   /** Starts the handler of one waiting message, if it may. Returns whether another one could follow. */
   takeTurn(): boolean;
 }
@@ -19,10 +21,13 @@ const FIRST_WIDTH = 8;
 const LONG_GAP_MS = 5;
 const MAX_GAP_MS = 50;
 const MAX_GAPS = 3;
+/** Each fourth turn goes to the others, though newcomers wait. */
+const OTHERS_PICK = 4;
 
 /**
  * Lets the connections of a server start handlers in turn, so that nobody waits for more than one turn of each of the
- * others, however much they have sent.
+ * others, however much they have sent. Whoever asks one thing at a time does not even wait for that: three of four turns
+ * go to those who were not waiting already, and have one message there.
  *
  * What a loop delivers is started as it comes, in the order of arrival, as long as the turn lasts: quick handlers never
  * meet its end. From then on until Node's loop has gone round, what comes waits in its connection's queue. Connections
@@ -32,8 +37,10 @@ const MAX_GAPS = 3;
  * into JavaScript have been started. How long the last ones took, with those jobs, says how many may start the next time.
  */
 export class Turns implements ReactorTurns {
-  /** In the order of their turns. */
-  private readonly takers = new Set<TurnTaker>();
+  /** Those whose first message has just come, and the others, each in the order of their turns. */
+  private readonly newcomers = new Set<TurnTaker>();
+  private readonly others = new Set<TurnTaker>();
+  private picks = 0;
   private width = FIRST_WIDTH;
   private limit = FIRST_WIDTH;
   private started = 0;
@@ -49,7 +56,7 @@ export class Turns implements ReactorTurns {
 
   /** Nobody waits. */
   get idle(): boolean {
-    return this.takers.size === 0;
+    return this.newcomers.size + this.others.size === 0;
   }
 
   beginEvents(lastTook: number): void {
@@ -70,9 +77,14 @@ export class Turns implements ReactorTurns {
     return !this.ended;
   }
 
-  /** Has a handler of this one started when its turn comes. To be called whenever something waits and could start. */
-  join(taker: TurnTaker): void {
-    this.takers.add(taker);
+  /**
+   * Has a handler of this one started when its turn comes. To be called whenever something waits and could start.
+   *
+   * @param arrived its first message has just come, and did not wait for room
+   */
+  join(taker: TurnTaker, arrived = false): void {
+    if (arrived && !this.others.has(taker)) this.newcomers.add(taker);
+    else if (!this.newcomers.has(taker)) this.others.add(taker);
     this.schedule();
   }
 
@@ -97,11 +109,11 @@ export class Turns implements ReactorTurns {
     this.scheduled = false;
     this.begin(this.width === 1 ? 1 : QUEUED_TURNS * this.width); // one may take any time
     const began = performance.now();
-    for (const taker of this.takers) {
-      if (!this.mayStart()) break;
-      this.takers.delete(taker);
+    while (!this.idle && this.mayStart()) {
+      const taker = this.next();
       try {
-        if (taker.takeTurn()) this.takers.add(taker); // behind the others
+        if (!taker.takeTurn()) continue;
+        if (!this.newcomers.has(taker)) this.others.add(taker); // behind them
       } catch (error) {
         this.report(error);
       }
@@ -111,8 +123,28 @@ export class Turns implements ReactorTurns {
     queueMicrotask(() =>
       process.nextTick(() => this.learn(started, performance.now() - began, QUEUED_TURNS * TURN_MS)),
     );
-    if (this.takers.size > 0) this.schedule();
+    if (!this.idle) this.schedule();
   };
+
+  /** Whose turn it is; he leaves. */
+  private next(): TurnTaker {
+    const newcomer = this.firstNewcomer();
+    const inTurn = newcomer === undefined || (++this.picks % OTHERS_PICK === 0 && this.others.size > 0);
+    const [taker] = inTurn ? this.others : [newcomer];
+    this.newcomers.delete(taker!);
+    this.others.delete(taker!);
+    return taker!;
+  }
+
+  /** The first of them that has no more than one message waiting; those before it join the others. */
+  private firstNewcomer(): TurnTaker | undefined {
+    for (const taker of this.newcomers) {
+      if (taker.length <= 1) return taker;
+      this.newcomers.delete(taker);
+      this.others.add(taker);
+    }
+    return undefined;
+  }
 
   /** So many handlers took so long. A turn that was too long narrows the next ones; one that was not may widen them. */
   private learn(started: number, ms: number, allowed: number): void {

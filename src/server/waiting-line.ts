@@ -45,7 +45,7 @@ export class WaitingLine<Message extends { readonly length: number }> implements
   /** The message joins the end of the line. */
   push(message: Message): void {
     this.queue.push(message);
-    if (this.owner.hasRoom()) this.turns.join(this);
+    if (this.owner.hasRoom()) this.turns.join(this, this.queue.length === 1);
     else this.awaitRoom();
     if (this.paused || !this.queue.full) return;
     this.paused = true;

@@ -3,6 +3,7 @@ import { lastValueFrom, type Observable } from 'rxjs';
 import type { ClientReactor } from '../../src/client/endpoints.js';
 import { GevClient } from '../../src/client/gev.client.js';
 import type { GevClientOptions, ResolvedGevClientOptions } from '../../src/client/gev.client.options.js';
+import { GevRecordBuilder } from '../../src/client/gev.record.js';
 import type { ReactorHandler } from '../../src/core/reactor.js';
 import { type FakeClientConnection, FakeClientReactor, turn } from './support/fake-client-reactor.js';
 import { settled, until } from '../kit/until.js';
@@ -218,5 +219,24 @@ describe('a client whose server asks it to go', () => {
     reply(client.links[1]!, 1, 'done');
     await turn();
     expect(call).toEqual({ value: 'done' });
+  });
+
+  it('D1: a request whose connection is lost while its packet is being made goes out once, though it is repeated', async () => {
+    const made: (() => void)[] = [];
+    const serialize = (packet: unknown): Promise<unknown> =>
+      new Promise((resolve) => made.push(() => resolve(packet)));
+    const client = await connect({ serializer: { serialize }, reconnect: { initialDelay: 1 } });
+    const retry = { attempts: 3, idempotent: true, delay: 1 };
+    const call = ask(client.send('a', new GevRecordBuilder(1).setRetry(retry).build()));
+    client.links[0]!.drop('reset', 'ECONNRESET');
+    await until(() => made.length === 2 && client.links.length === 2);
+    made.forEach((each) => each());
+    const second = client.links[1]!;
+    await until(() => second.sent.length > 0);
+    expect(await settled(() => second.sent.length, 50)).toBe(1);
+    reply(second, 0, 'done');
+    await turn();
+    expect(call).toEqual({ value: 'done' });
+    expect(made).toHaveLength(2);
   });
 });
