@@ -1,11 +1,16 @@
 import { type Clock, systemClock } from '../core/clock.js';
 import { type DeadlineQueue, Deadlines, type Timed } from '../core/deadlines.js';
+import { lastMoments } from './last-moments.js';
 
 /** Whose age is watched: a connection. */
 export interface Ageing {
   /** It is old enough: its peer is to be asked to go. */
   onAge(): void;
-  /** It was asked long enough ago. */
+  /** Most of its time to go is over; see {@link lastMoments}. */
+  onLate(): void;
+  /** Half of what was left then is over, too. */
+  onVeryLate(): void;
+  /** It was asked long enough ago, or is not to be asked at all. */
   onOverage(): void;
 }
 
@@ -19,7 +24,8 @@ class Age implements Timed<Age> {
   queue: DeadlineQueue<Age> | undefined = undefined;
   earlier: Age | undefined = undefined;
   later: Age | undefined = undefined;
-  reached = false;
+  /** How often it was told. */
+  told = 0;
 
   constructor(readonly owner: Ageing) {}
 }
@@ -31,7 +37,7 @@ export class ConnectionAges {
 
   /**
    * @param limit in ms, give or take {@link JITTER}
-   * @param grace in ms; 0: without end
+   * @param grace how long it may take to go, in ms; 0: it is not asked
    */
   constructor(
     private readonly limit: number,
@@ -57,12 +63,14 @@ export class ConnectionAges {
   }
 
   private expire(age: Age): void {
-    if (age.reached) {
-      age.owner.onOverage();
-      return;
-    }
-    age.reached = true;
-    this.deadlines.add(age, this.grace);
-    age.owner.onAge();
+    const { deadlines, grace } = this;
+    const last = lastMoments(grace);
+    const told = grace === 0 ? 3 : age.told++;
+    // Whoever is told may be gone by then: the next deadline first.
+    if (told < 3) deadlines.add(age, told === 0 ? grace - last : last / 2);
+    if (told === 0) age.owner.onAge();
+    else if (told === 1) age.owner.onLate();
+    else if (told === 2) age.owner.onVeryLate();
+    else age.owner.onOverage();
   }
 }

@@ -165,7 +165,7 @@ export class ConnectionEvents implements ReactorHandler {
     const limit: StreamLimit = { ms, error: SHUTTING_DOWN, end: 'shutdown' };
     this.streamLimit = limit;
     const timer = setTimeout(() => {
-      for (const scope of this.scopes) inFreshScope(() => scope.endStreams(limit));
+      for (const scope of this.scopes) inFreshScope(() => scope.endOldStreams(limit));
     }, ms);
     return () => clearTimeout(timer);
   }

@@ -140,6 +140,14 @@ export class ConnectionScope implements LineOwner<Buffer> {
     this.leave('age');
   }
 
+  onLate(): void {
+    this.finishSoon();
+  }
+
+  onVeryLate(): void {
+    this.pauseReading();
+  }
+
   onOverage(): void {
     inFreshScope(() => {
       this.rpc?.expire(OVERAGE, 'lost');
@@ -147,10 +155,10 @@ export class ConnectionScope implements LineOwner<Buffer> {
     });
   }
 
-  /** Ends what goes on without end. */
-  endStreams(limit: StreamLimit): void {
-    this.rpc?.endStreams(limit);
-    for (const stream of [...(this.streams ?? [])]) inFreshScope(() => stream.end());
+  /** Ends streams that had brought a value before streams were limited. */
+  endOldStreams(limit: StreamLimit): void {
+    this.rpc?.endOldStreams(limit);
+    for (const stream of [...(this.streams ?? [])]) inFreshScope(() => stream.endOld());
   }
 
   /** `@OnConnect` handlers are at work: the connection is not to be finished under them. */

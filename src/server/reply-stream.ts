@@ -14,6 +14,7 @@ import { OverflowGate } from './overflow-gate.js';
 export abstract class ReplyStream {
   private readonly subscription = new Subscription();
   private begun = false;
+  private limited = false;
   private isSettled = false;
   private hasFailed = false;
 
@@ -83,15 +84,19 @@ export abstract class ReplyStream {
     unsubscribe(this.subscription, (error) => scope.reportTeardown(error));
   }
 
-  /** Ends it in the midst of its values. One that has brought none yet may still be a plain reply. */
-  end(): void {
-    if (this.begun) this.stop();
+  /**
+   * Ends it in the midst of its values, unless it has a time limit of its own. One that has brought none yet may still be a
+   * plain reply.
+   */
+  endOld(): void {
+    if (this.begun && !this.limited) this.stop();
   }
 
   private begin(): void {
     this.begun = true;
     const limit = this.scope.events.streamLimit;
     if (limit === undefined) return;
+    this.limited = true;
     const timer = setTimeout(() => this.stop(), limit.ms).unref();
     this.subscription.add(() => clearTimeout(timer));
   }

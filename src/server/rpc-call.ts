@@ -69,6 +69,11 @@ export class RpcCall {
     if (this.stream?.begun) this.expire(error, end);
   }
 
+  /** As {@link endStream}, unless the stream began within a limit, which ends it in its own time. */
+  endOldStream(limit: StreamLimit): void {
+    if (this.stream?.limited === false) this.endStream(limit);
+  }
+
   /** Ends it with an error for the caller. */
   expire(error: unknown, end: GevCallEnd = 'shutdown'): void {
     if (this.ended) return;
@@ -123,6 +128,8 @@ export class RpcCall {
 class ReplyToStream {
   /** A value has been sent. */
   begun = false;
+  /** It ends by a timer of its own. */
+  limited = false;
   private readonly subscription = new Subscription();
   private readonly gate: OverflowGate;
   private held: unknown;
@@ -171,6 +178,7 @@ class ReplyToStream {
     this.begun = true;
     const limit = this.owner.streamLimit;
     if (limit === undefined) return;
+    this.limited = true;
     const timer = setTimeout(() => this.call.endStream(limit), limit.ms).unref();
     this.subscription.add(() => clearTimeout(timer));
   }

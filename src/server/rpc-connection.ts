@@ -96,12 +96,12 @@ export class RpcConnection implements ReplyTarget, GoAwayTarget, LineOwner<Waiti
   end(): void {
     this.ended = true;
     // One that says FIN in the midst of a stream is going away: Nest's clients close like that.
-    this.endStreams(AFTER_END);
+    this.calls.forEach((call) => call.endStream(AFTER_END));
   }
 
-  /** Ends streams in the midst of them. */
-  endStreams(limit: StreamLimit): void {
-    this.calls.forEach((call) => call.endStream(limit));
+  /** Ends streams in the midst of them that have no time limit of their own. */
+  endOldStreams(limit: StreamLimit): void {
+    this.calls.forEach((call) => call.endOldStream(limit));
   }
 
   /** Asks the client to send nothing more, and to hang up with its last reply. */

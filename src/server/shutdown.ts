@@ -2,17 +2,12 @@ import type { ResolvedGevServerOptions } from '../core/options.js';
 import type { Reactor } from '../core/reactor.js';
 import { within } from '../core/within.js';
 import type { ConnectionEvents } from './connection-events.js';
+import { lastMoments } from './last-moments.js';
 
 /** What is left for closing when handlers have used up all the time: enough for a FIN, and for empty buffers. */
 const LEAST_CLOSE_MS = 100;
 /** Of the time there is, how much may pass until the last of many peers has been asked to go. */
 const LEAVING_SHARE = 0.25;
-/**
- * How much of it, and how long at most, is left to find a moment for FIN with peers that are never quiet: when they are owed
- * nothing, and if half of that has brought none, when what was read by then is answered.
- */
-const LAST_SHARE = 0.1;
-const LAST_MS = 1_000;
 
 /**
  * Brings a server that runs to rest: accepts no more, lets handlers at work answer, closes every connection with its
@@ -44,7 +39,7 @@ async function sendAway(reactor: Reactor, events: ConnectionEvents, left: () => 
   await within(reactor.stopAccepting(), left());
   await events.leave(left() * LEAVING_SHARE);
   const rest = left();
-  if (await reactor.whenEmpty(rest - Math.min(rest * LAST_SHARE, LAST_MS))) return;
+  if (await reactor.whenEmpty(rest - lastMoments(rest))) return;
   events.finishSoon();
   if (await reactor.whenEmpty(left() / 2)) return;
   events.stopReading();

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { type GevContext, raw } from 'nestjs-gev';
-import { firstValueFrom, interval, map, type Observable } from 'rxjs';
+import { firstValueFrom, interval, map, type Observable, Subject } from 'rxjs';
+import { onCleanup } from '../kit/cleanup.js';
 import { Peer } from '../kit/peer.js';
 import { nestClient, RpcPeer, serveRpc } from '../kit/rpc.js';
 import { serve, type Service } from '../kit/serve.js';
@@ -15,6 +16,7 @@ const MiB = 1024 * 1024;
 let begun: string[] = [];
 let release: (() => void)[] = [];
 let ends: string[] = [];
+let late: Observable<string>;
 
 @Controller()
 class Work {
@@ -42,6 +44,12 @@ class Work {
     begun.push('ticks');
     signal.addEventListener('abort', () => ends.push((signal.reason as { end: string }).end));
     return interval(every);
+  }
+
+  @MessagePattern('late')
+  late(): Observable<string> {
+    begun.push('late');
+    return late;
   }
 
   @EventPattern('noted')
@@ -155,6 +163,36 @@ describe.each([0, 2])('going away on %i loops', (loops) => {
       expect(peer.packets.filter(({ response }) => response === 'x').length).toBe(begun.length);
       expect(begun.length).toBeLessThan(id);
     });
+  });
+
+  it('D2: so it is at maxConnectionAge: what was read is answered, and nothing is read at last', async () => {
+    await eventually(3, async () => {
+      const service = await start({ drainTimeout: 3_000, maxConnectionAge: 100 });
+      const peer = await RpcPeer.connect(service.port);
+      const connection = await service.connection();
+      let id = 0;
+      const timer = setInterval(() => peer.send({ pattern: 'slow', data: 'x', id: ++id }), 5);
+      onCleanup(() => clearInterval(timer));
+      await until(() => connection.closeReason !== undefined);
+      clearInterval(timer);
+      await until(() => peer.peer.closed);
+      expect(peer.packets.filter(({ err }) => err !== undefined)).toEqual([]);
+      expect(peer.packets.filter(({ response }) => response === 'x').length).toBe(begun.length);
+      expect(begun.length).toBeLessThan(id);
+      expect(connection.closeReason).toBe('age');
+    });
+  });
+
+  it('D2: without drainTimeout a connection that is never quiet ends with its age', async () => {
+    const service = await start({ drainTimeout: 0, maxConnectionAge: 50 });
+    const peer = await RpcPeer.connect(service.port);
+    const timer = setInterval(() => peer.send({ pattern: 'echo', data: 1, id: 1 }), 20);
+    onCleanup(() => clearInterval(timer));
+    await until(() => peer.peer.closed);
+    clearInterval(timer);
+    const connection = await service.connection();
+    await until(() => connection.closeReason !== undefined);
+    expect(connection.closeReason).toBe('age');
   });
 
   it('D1: a connection that the kernel holds when the server stops is told, and served', async () => {
@@ -273,7 +311,9 @@ describe.each([0, 2])('going away on %i loops', (loops) => {
     const peer = await RpcPeer.connect(old.port);
     await until(() => peer.peer.closed);
     expect(peer.peer.events).toEqual(['end', 'close']);
-    expect((await old.connection()).closeReason).toBe('age');
+    const connection = await old.connection();
+    await until(() => connection.closeReason !== undefined);
+    expect(connection.closeReason).toBe('age');
   });
 
   it('D2: a go-away whose serializer takes its time is sent before FIN', async () => {
@@ -403,6 +443,31 @@ describe.each([0, 2])('going away on %i loops', (loops) => {
       expect(closed.took).toBeGreaterThanOrEqual(999);
       expect(peer.packets.at(-1)).toEqual({ err: SHUTDOWN, isDisposed: true, id: 1 });
       expect(ends).toEqual(['shutdown']);
+    });
+  });
+
+  it('D3: a stream that begins shortly before has its streamDrainTimeout from then on', async () => {
+    await eventually(3, async () => {
+      const values = new Subject<string>();
+      const options = { loops, streamDrainTimeout: 400, drainTimeout: 60_000 };
+      const raws = await serve({ ...options, codec: raw() }, { message: () => values });
+      const stream = (await Peer.connect(raws.port)).read();
+      stream.write('x');
+      await until(() => values.observed);
+      const rpc = await start(options);
+      late = values;
+      const peer = await RpcPeer.connect(rpc.port);
+      peer.send({ pattern: 'late', data: 1, id: 1 });
+      await until(() => begun.length === 1);
+      const both = [closing(rpc), closing(raws)];
+      await pause(300);
+      values.next('a');
+      await pause(200);
+      values.next('b');
+      values.complete();
+      await until(() => both.every(({ done }) => done) && stream.closed && peer.peer.closed);
+      expect(peer.of(1).map(({ response, err }) => response ?? err)).toEqual(['a', 'b']);
+      expect(await stream.text(stream.length)).toBe('ab');
     });
   });
 

@@ -7,6 +7,12 @@ class Owner {
   onAge(): void {
     this.told.push('age');
   }
+  onLate(): void {
+    this.told.push('late');
+  }
+  onVeryLate(): void {
+    this.told.push('very late');
+  }
   onOverage(): void {
     this.told.push('overage');
   }
@@ -26,10 +32,26 @@ it.each([
   expect(owner.told).toEqual([]);
   clock.advance(2);
   expect(owner.told).toEqual(['age']);
-  clock.advance(495);
+  // Deadlines are swept together, so each of the three is noticed up to 10 ms late.
+  clock.advance(445);
   expect(owner.told).toEqual(['age']);
   clock.advance(15);
-  expect(owner.told).toEqual(['age', 'overage']);
+  expect(owner.told).toEqual(['age', 'late']);
+  clock.advance(35);
+  expect(owner.told).toEqual(['age', 'late', 'very late']);
+  clock.advance(35);
+  expect(owner.told).toEqual(['age', 'late', 'very late', 'overage']);
+  expect(clock.timerCount).toBe(0);
+});
+
+it('D2: without time to go a connection ends with its age', () => {
+  const clock = new FakeClock();
+  const ages = new ConnectionAges(1_000, 0, clock);
+  const owner = new Owner();
+  ages.watch(owner);
+  clock.advance(1_200);
+  expect(owner.told).toEqual(['overage']);
+  expect(clock.timerCount).toBe(0);
 });
 
 it('D2: who has gone before is not told, and leaves nothing behind', () => {
