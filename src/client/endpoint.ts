@@ -16,7 +16,7 @@ export interface EndpointOwner extends EjectionOwner {
   connect(target: ResolvedEndpoint, count: number, onDone: (outcome: DialOutcome) => void): Promise<void>;
   /** @param again one was lost, or asked to end, before */
   onLink(link: Link, again: boolean): void;
-  /** Asks whether somebody is there, and says so by {@link Endpoint.greeted}. */
+  /** Says the first word on a connection, and reads what has come on it; {@link Endpoint.greeted} tells of the answer. */
   greet(link: Link): void;
   onDialFailed(endpoint: Endpoint, error: GevError): void;
   /** Whatever came of it. */
@@ -32,7 +32,7 @@ export class Endpoint {
   readonly links: Link[] = [];
   /** New ones on which nobody has answered yet. */
   private readonly greeting = new Set<Link>();
-  /** Those that the server wants to end, and which wait for their last reply. */
+  /** Those that the server wants to end, and which are not idle yet, or close. */
   private readonly leaving = new Set<Link>();
 
   private readonly reconnect: Reconnect;
@@ -40,7 +40,7 @@ export class Endpoint {
   private neededAgain = false; // since the attempt under way began
   private readonly ejection: Ejection;
   private losses = 0; // not made good yet
-  private departs = false; // it has asked a connection to end: what is made since may end unseen
+  private doubted = false; // it has asked a connection to end, and nobody has answered on one made since
   private failing = false; // a connection was lost, and none has been made since
 
   constructor(
@@ -141,13 +141,15 @@ export class Endpoint {
     link.probe?.stop();
     link.leaving = true;
     this.leaving.add(link);
-    this.departs = true;
+    this.doubted = true;
     return true;
   }
 
-  /** Somebody answers on a new connection. */
+  /** Somebody has answered on a connection. */
   greeted(link: Link): void {
-    if (this.greeting.delete(link)) this.use(link);
+    if (link.leaving) return;
+    this.doubted = false;
+    this.admit(link);
   }
 
   /** Forgets all connections, and returns them. */
@@ -193,12 +195,10 @@ export class Endpoint {
 
   private open(connection: GevConnection): void {
     const link = new Link(this, connection);
-    if (!this.departs) {
-      this.use(link);
-      return;
-    }
+    link.awaited = this.doubted || this.leaving.size > 0;
     this.greeting.add(link);
     this.owner.greet(link);
+    if (!link.awaited) this.admit(link);
   }
 
   /** It is no longer up. */
@@ -209,6 +209,13 @@ export class Endpoint {
     this.losses++;
     this.reconnect.lost();
     return true;
+  }
+
+  /** A new connection is to be used. */
+  private admit(link: Link): void {
+    if (!this.greeting.delete(link)) return;
+    link.awaited = false;
+    this.use(link);
   }
 
   private use(link: Link): void {

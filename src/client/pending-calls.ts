@@ -10,7 +10,7 @@ import { Cancellation } from './cancellation.js';
 import type { Clock } from '../core/clock.js';
 import type { Deadlines } from '../core/deadlines.js';
 import type { GevMetadata, GevRecordOptions } from './gev.record.js';
-import { Greeting, type GreetingChannel } from './greeting.js';
+import { Greeting, type GreetingChannel, type Introduction } from './greeting.js';
 import type { Link } from './link.js';
 import type { Outgoing } from './outgoing.js';
 import { Probe, type ProbeChannel } from './probe.js';
@@ -22,6 +22,8 @@ import { retryDelay } from './retry.js';
 export interface PendingCallsSetup {
   /** In ms, until the first reply; 0: without end. */
   readonly requestTimeout: number;
+  /** In ms, until somebody must have answered on a connection that is not used before; 0: without end. */
+  readonly connectTimeout: number;
   readonly deadlines: Deadlines<Outgoing>;
   readonly clock: Clock;
   /** Keeps the process alive for what is under way. */
@@ -38,10 +40,12 @@ export interface PendingCallsSetup {
   onSilent(link: Link): void;
   /** Somebody answers on a new connection. */
   onGreeted(link: Link): void;
+  /** Nobody does, in all the time there was. */
+  onUngreeted(link: Link): void;
   /** The server asks for the connection to end. */
   onGoAway(link: Link): void;
-  /** The last reply has come on a connection that is to end. */
-  onLastReply(link: Link): void;
+  /** A connection that is to end waits for nothing more. */
+  onIdle(link: Link): void;
   /** Looks for a connection anew. To be called in its context. */
   assign(outgoing: Outgoing): void;
   /** A deserializer, or a subscriber, threw. */
@@ -88,17 +92,14 @@ export class PendingCalls {
     }
   }
 
-  /** Asks whether somebody is there, before anything else is sent on a connection. */
+  /** The first word on a connection. */
   greet(link: Link): void {
     const channel: GreetingChannel = {
       ask: () => this.ask(link),
-      onAnswer: () => {
-        link.greeting = undefined;
-        this.setup.onGreeted(link);
-      },
-      onSilent: () => this.setup.onSilent(link),
+      onAnswer: (introduction) => this.meet(link, introduction),
+      onSilent: () => this.setup.onUngreeted(link),
     };
-    link.greeting = new Greeting(channel, this.setup.clock);
+    link.greeting = new Greeting(channel, link.awaited ? this.setup.connectTimeout : 0, this.setup.clock);
   }
 
   fail(call: Call, error: unknown): void {
@@ -140,8 +141,8 @@ export class PendingCalls {
   /** Nobody waits any more: frees the id and tells the server. */
   abandon(call: Call): void {
     if (call.settled) return;
+    if (call.link?.open === true) this.cancellationOf(call.link).cancel(call.id);
     this.settle(call);
-    if (call.link?.usable === true) this.cancellationOf(call.link).cancel(call.id);
   }
 
   expire(call: Call): void {
@@ -168,7 +169,7 @@ export class PendingCalls {
   abandonAll(link: Link, error: unknown): Promise<void> | undefined {
     // The last first: those that wait at the server are not to begin in the place of others.
     const ids = [...link.calls.keys()].reverse();
-    if (ids.length > 0 && link.usable) {
+    if (ids.length > 0 && link.open) {
       const cancellation = this.cancellationOf(link);
       for (const id of ids) cancellation.cancel(id);
     }
@@ -214,8 +215,10 @@ export class PendingCalls {
   private deliver(link: Link, id: number, err: unknown, response: unknown, last: boolean): void {
     const call = link.calls.get(id);
     if (call === undefined) {
-      if (link.probe?.receive(id) === true || link.greeting?.receive(id) === true) return;
-      if (link.cancellation?.receive(id, err ? undefined : response, last) !== true) this.lateReplies++;
+      if (link.probe?.receive(id) === true) return;
+      if (link.greeting?.receive(id, err ? undefined : response) === true) return;
+      this.lateReplies++;
+      if (last) link.cancellation?.done(id); // before it could be told
       return;
     }
     link.endpoint.replied();
@@ -282,7 +285,7 @@ export class PendingCalls {
 
   private forget(call: Call, link: Link): void {
     link.calls.delete(call.id);
-    if (link.leaving && link.calls.size === 0) this.setup.onLastReply(link);
+    if (link.leaving && link.idle) this.setup.onIdle(link);
   }
 
   private settle(call: Call): void {
@@ -336,10 +339,16 @@ export class PendingCalls {
   }
 
   private cancellationOf(link: Link): Cancellation {
-    return (link.cancellation ??= new Cancellation({
-      ask: () => this.ask(link),
-      tell: (id) => this.tell(link, CANCEL_PATTERN, String(id), undefined),
-    }));
+    const tell = (id: number): void => this.tell(link, CANCEL_PATTERN, String(id), undefined);
+    return (link.cancellation ??= new Cancellation(link.cancels, tell));
+  }
+
+  private meet(link: Link, { cancels, leaving }: Introduction): void {
+    link.greeting = undefined;
+    link.cancels = cancels;
+    link.cancellation?.answered(cancels);
+    if (leaving) this.setup.onGoAway(link);
+    else this.setup.onGreeted(link);
   }
 
   private ask(link: Link): number {
