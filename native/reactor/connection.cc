@@ -73,7 +73,7 @@ void Connection::MarkFree() noexcept {
   pending_ = 0;
   scheduled_ = readable_ = hangup_ = fresh_edge_ = paused_ = over_high_water_ = unparsed_ = false;
   end_seen_ = fin_wanted_ = fin_sent_ = wants_drain_ = final_read_ = reading_ended_ = false;
-  idle_asked_ = end_awaited_ = refused_ = leaving_ = false;
+  idle_asked_ = end_awaited_ = refused_ = leaving_ = hastened_ = false;
   assert(counted_output_ == 0 && output_rank_ == 0);
   assert(kept_input_ == 0 && !frame_incomplete_ && !partial_link_.linked);
   writable_ = true;
@@ -510,6 +510,7 @@ void Connection::ShutdownWrite() noexcept {
 }
 
 void Connection::Close(CloseReason reason) noexcept {
+  if (reason == CloseReason::kShutdown) Hasten();
   if (state_ != State::kOpen) return;
   Enter(State::kFlushing);
   reason_ = reason;
@@ -550,13 +551,23 @@ void Connection::OnOutputEmpty() noexcept {
     Enter(State::kFinSent);
     if (end_seen_) {
       Finish(reason_, 0);
-    } else if (reason_ == CloseReason::kShutdown) {
-      acknowledge_by_ = MonotonicNow() + kAcknowledgeDelay;
-      ArmTimer();
+    } else if (hastened_) {
+      AwaitAcknowledgement();
     }
   } else if (state_ == State::kOpen && fin_wanted_) {
     SendFin();
   }
+}
+
+// Whatever it closes for, or has begun to: a server that stops does not wait for its peer's FIN.
+void Connection::Hasten() noexcept {
+  if (std::exchange(hastened_, true)) return;
+  if (state_ == State::kFinSent) AwaitAcknowledgement();
+}
+
+void Connection::AwaitAcknowledgement() noexcept {
+  acknowledge_by_ = MonotonicNow() + kAcknowledgeDelay;
+  ArmTimer();
 }
 
 // Whose system holds all that was sent is owed nothing, and need not say FIN for the server to
@@ -661,8 +672,9 @@ void Connection::OnDeadline() {
       return;
     }
     if (!idle_asked_ && IsIdle(now)) {
-      // A peer that has sent nothing is owed no reply: nobody has to be asked.
-      if (bytes_received() == 0) {
+      // A peer that has sent nothing is owed no reply: nobody has to be asked. One that is to leave
+      // may be owed the word that tells it so.
+      if (bytes_received() == 0 && !leaving_) {
         EndIdle();
         return;
       }
@@ -708,7 +720,8 @@ void Connection::SetIdleTimeout(Nanoseconds timeout) noexcept {
 }
 
 void Connection::Leave(Nanoseconds quiet, CloseReason reason) noexcept {
-  if (leaving_ || state_ != State::kOpen) return;
+  if (reason == CloseReason::kShutdown) Hasten();
+  if (state_ != State::kOpen) return;
   leaving_ = true;
   reason_ = reason;
   idle_timeout_ = quiet;

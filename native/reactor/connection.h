@@ -41,8 +41,8 @@ struct ConnectionOptions {
 ///   open ──Close()──▶ flushing ──output written──▶ fin-sent ──peer's FIN──▶ closed
 ///     └──────────────Abort(), errors, timeouts, at any moment──────────────▶ closed
 ///
-/// Closed for shutdown, it waits in fin-sent only until the peer's system has acknowledged all that
-/// was sent, where the kernel tells (Linux).
+/// Once it was to close or to leave for shutdown, whatever it closes for, it waits in fin-sent only
+/// until the peer's system has acknowledged all that was sent, where the kernel tells (Linux).
 ///
 /// RefuseInput() leaves it open for output alone, until Close() or the close timeout.
 ///
@@ -88,7 +88,7 @@ class Connection final : public TimerTarget {
 
   /// Sends FIN after pending output; reading goes on. Idempotent.
   void ShutdownWrite() noexcept;
-  /// Flushes, sends FIN, waits for the peer's within the close timeout. Idempotent.
+  /// Flushes, sends FIN, waits for the peer's within the close timeout. The first reason stays.
   void Close(CloseReason reason) noexcept;
   /// What came is no frame (`error` says why; 0: the other side knows): nothing more of it is
   /// taken. An accepted connection stays open for what is still owed to frames before; it is told
@@ -103,8 +103,9 @@ class Connection final : public TimerTarget {
 
   /// From now on this connection's own idle timeout; 0: never.
   void SetIdleTimeout(Nanoseconds timeout) noexcept;
-  /// From now on it closes for `reason` when nothing was received for `quiet` and the handler owes
-  /// nothing: OnIdle() asks, as with an idle timeout, which this one replaces. Idempotent.
+  /// From now on it closes for `reason` when nothing was received for `quiet` (0: never of itself)
+  /// and the handler owes nothing: OnIdle() asks, as with an idle timeout, which this one replaces.
+  /// The last call counts, and its time begins with it.
   void Leave(Nanoseconds quiet, CloseReason reason) noexcept;
   /// The handler's answer to OnIdle(): ends the connection, unless something has come meanwhile.
   void ExpireIdle() noexcept;
@@ -167,6 +168,8 @@ class Connection final : public TimerTarget {
   void CountOutput() noexcept;
   void AfterOutput() noexcept;
   void OnOutputEmpty() noexcept;
+  void Hasten() noexcept;
+  void AwaitAcknowledgement() noexcept;
   void LookForAcknowledgement() noexcept;
   void EndIdle() noexcept;
   void SendFin() noexcept;
@@ -214,6 +217,7 @@ class Connection final : public TimerTarget {
   bool refused_ = false;        // RefuseInput(): what comes is dropped
   bool frame_incomplete_ = false;
   bool leaving_ = false;      // Leave()
+  bool hastened_ = false;     // its loop stops: the peer's FIN is not waited for
   bool idle_asked_ = false;   // OnIdle() has not been answered
   bool end_awaited_ = false;  // FIN lies behind bytes that nobody reads yet
   int error_ = 0;

@@ -9,7 +9,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 #ifdef __linux__
-#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #endif
 #if defined(__linux__) && !defined(GEV_POLLER_KQUEUE)
@@ -81,7 +80,7 @@ struct KernelOps {
   static int Unacknowledged([[maybe_unused]] int fd) noexcept {
 #ifdef __linux__
     int bytes = 0;
-    const int result = Checked(::ioctl(fd, SIOCOUTQ, &bytes));
+    const int result = Checked(::ioctl(fd, TIOCOUTQ, &bytes));
     return result < 0 ? result : bytes;
 #else
     return -EOPNOTSUPP;

@@ -258,5 +258,24 @@ TEST(FrameBufferTest, KeepsItsBytesThroughGrowthAndConsumption) {
   }
 }
 
+// On the heap, as a mapping, as a greater one.
+TEST(FrameBufferTest, KeepsItsBytesWhenItsMemoryMoves) {
+  FrameBuffer buffer;
+  std::vector<std::byte> model;
+  for (std::size_t size : {1000U, 60'000U, 100'000U, 1'000'000U, 10U, 3'000'000U}) {
+    std::vector<std::byte> piece(size);
+    for (std::size_t i = 0; i < size; ++i) piece[i] = static_cast<std::byte>(i * 7 + size);
+    buffer.Append(piece);
+    model.insert(model.end(), piece.begin(), piece.end());
+    buffer.Consume(size / 3);
+    model.erase(model.begin(), model.begin() + static_cast<std::ptrdiff_t>(size / 3));
+    ASSERT_TRUE(std::ranges::equal(buffer.bytes(), model));
+  }
+  buffer.Consume(model.size());
+  EXPECT_TRUE(buffer.empty());
+  buffer.Append(std::vector<std::byte>(10, std::byte{1}));
+  EXPECT_EQ(buffer.size(), 10U);
+}
+
 }  // namespace
 }  // namespace bridge

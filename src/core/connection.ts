@@ -1,6 +1,6 @@
 import type { Observable, Subscriber, Subscription } from 'rxjs';
 import { Operation, SendFlag } from '../native/layout.js';
-import type { FramePiece } from '../native/outbound.js';
+import { type FramePiece, MAX_FRAME_HEADER } from '../native/outbound.js';
 import { formatAddress } from './address.js';
 import { bindOnce, type FailureReport } from './callback.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
@@ -330,11 +330,13 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
 
   /**
    * @internal Goes on receiving, and closes when the peer ends, or when nothing is owed to it and it has sent nothing for
-   * `quiet` ms.
+   * `quiet` ms from now on (0: not for that). The last call counts. One that closes already is hastened by reason `shutdown`:
+   * its peer's FIN is not waited for.
    */
   leave(reason: CloseReason, quiet: number): void {
-    if (this.currentState !== 'open' || this.leavesFor !== undefined) return;
+    if (this.currentState === 'closed') return;
     this.leavesFor = reason;
+    this.heldIdle = false;
     const { slot, generation } = this.identity;
     this.owner.outbound.leave(slot, generation, quiet, closeReasonCode(reason));
   }
@@ -497,6 +499,11 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
 
   private get canSend(): boolean {
     return (this.currentState === 'open' || this.currentState === 'connecting') && !this.finRequested;
+  }
+
+  /** @internal Whether one more frame would not end it by `maxSendBuffer`. */
+  hasRoomFor(text: string): boolean {
+    return this.bufferedBytes + Buffer.byteLength(text) + MAX_FRAME_HEADER <= this.owner.maxSendBuffer;
   }
 
   /** @internal Output has been above the high-water mark, and `drain$` has not emitted since. */

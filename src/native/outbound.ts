@@ -15,7 +15,7 @@ const MAX_PIECE = SLAB_SIZE / 2;
 /** Pieces of text up to this are written by a loop: a native call costs more. */
 const MAX_LOOPED_PIECE = 48;
 /** Digits of a frame's length, and the '#'. */
-const MAX_FRAME_HEADER = 11;
+export const MAX_FRAME_HEADER = 11;
 const ZERO = 0x30;
 const HASH = 0x23;
 /** A broadcast's payload up to this is shared by many receivers in one record. */

@@ -45,5 +45,8 @@ export const GO_AWAY = Object.freeze({ pattern: GO_AWAY_PATTERN, data: Object.fr
 /** What our server answers to {@link HELLO_PATTERN}. */
 export const CAPABILITIES = Object.freeze({ cancel: 1 });
 
+/** What it answers on a connection that it has asked to end: the go-away may have come when nobody could read it yet. */
+export const CAPABILITIES_LEAVING = Object.freeze({ ...CAPABILITIES, leaving: true });
+
 /** What Nest's servers answer to a request nobody handles. */
 export const NO_MESSAGE_HANDLER = 'There is no matching message handler defined in the remote service.';

@@ -18,7 +18,10 @@ export type LeaveReason = Extract<CloseReason, 'shutdown' | 'age'>;
 /** What requests are told that have not been answered so long after their client was asked to go. */
 const OVERAGE = { status: 'error', message: 'The connection has reached its greatest age' };
 
-/** How long nothing must have come from a peer that was asked to go, and is owed nothing, before it hears FIN. */
+/**
+ * How long nothing must have come from a peer that was asked to go, and is owed nothing, before it hears FIN. Not where the
+ * peer is known to hang up by itself: however long it is silent, it may not have read yet that it is to go.
+ */
 const QUIET_MS = 500;
 
 /**
@@ -42,7 +45,8 @@ export class ConnectionScope implements LineOwner<Buffer> {
   private active = 0;
   private gated = false;
   private leavesFor: LeaveReason | undefined;
-  private asked = false; // to go
+  /** The peer is asked to go. */
+  asked = false;
   private ended = false;
   private pauses = 0;
 
@@ -121,13 +125,15 @@ export class ConnectionScope implements LineOwner<Buffer> {
 
   /** Asks the peer to go, when it has been admitted; goes on serving it meanwhile. */
   leave(reason: LeaveReason): void {
-    if (this.asked || this.closed) return;
+    // Once the server stops, that is why it goes.
+    if (this.closed || this.leavesFor === 'shutdown') return;
     this.leavesFor = reason;
-    if (this.gated) return;
-    this.asked = true;
-    // A serializer is not to see who stops the server.
-    inFreshScope(() => this.rpc?.goAway());
-    this.connection.leave(reason, QUIET_MS);
+    if (!this.gated || this.connection.state === 'closing') this.ask();
+  }
+
+  /** How long the peer may be quiet counts from now on. */
+  awaitQuiet(): void {
+    if (this.leavesFor !== undefined) this.connection.leave(this.leavesFor, this.rpc?.hangsUp ? 0 : QUIET_MS);
   }
 
   onAge(): void {
@@ -137,7 +143,7 @@ export class ConnectionScope implements LineOwner<Buffer> {
   onOverage(): void {
     inFreshScope(() => {
       this.rpc?.expire(OVERAGE, 'lost');
-      this.connection.closeFor('age');
+      this.connection.closeFor(this.leavesFor ?? 'age');
     });
   }
 
@@ -154,7 +160,7 @@ export class ConnectionScope implements LineOwner<Buffer> {
 
   openGate(): void {
     this.gated = false;
-    if (this.leavesFor !== undefined) this.leave(this.leavesFor);
+    if (this.leavesFor !== undefined) this.ask();
     this.finishWhenDone();
   }
 
@@ -200,6 +206,14 @@ export class ConnectionScope implements LineOwner<Buffer> {
   /** The teardown of an Observable that a handler returned has thrown. */
   reportTeardown(error: unknown): void {
     this.events.reportTeardown(this.connection, error);
+  }
+
+  private ask(): void {
+    this.awaitQuiet();
+    if (this.asked) return;
+    this.asked = true;
+    // A serializer is not to see who stops the server.
+    if (this.receives) inFreshScope(() => this.rpc?.goAway());
   }
 
   private owe(lanes: number): void {

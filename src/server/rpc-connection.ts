@@ -1,9 +1,11 @@
 import { type GevContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
 import type { GevCallEnd } from '../core/errors.js';
+import { CAPABILITIES, CAPABILITIES_LEAVING } from '../protocol/nest-json.js';
 import type { Admission } from './admission.js';
 import type { ConnectionScope } from './connection-scope.js';
 import type { NestHandler } from './event-handlers.js';
+import { goAway, type GoAwayTarget } from './go-away.js';
 import { OverflowGate } from './overflow-gate.js';
 import { PacketLine, WaitingPacket } from './packet-line.js';
 import { CallList, RpcCall, type StreamLimit } from './rpc-call.js';
@@ -20,7 +22,7 @@ const AFTER_END: StreamLimit = {
 };
 
 /** What the RPC side keeps of one connection: its calls in flight, and the packets that wait for one of them to end. */
-export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
+export class RpcConnection implements ReplyTarget, GoAwayTarget, LineOwner<WaitingPacket> {
   /** The routes of this connection's loop, by number; null: to be looked up by the pattern each time. */
   readonly routes: (Route | null)[];
   private readonly calls = new CallList();
@@ -28,6 +30,8 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
   readonly turns: Turns;
   readonly admission: Admission;
   private ended = false; // by the peer's FIN
+  private greeted = false; // by a gev:hello
+  private told = false; // to go
   /** Places taken: by calls in flight, packets that are being made, and handlers of cancelled calls. */
   private taken = 0;
   private shedding = false;
@@ -102,7 +106,30 @@ export class RpcConnection implements ReplyTarget, LineOwner<WaitingPacket> {
 
   /** Asks the client to send nothing more, and to hang up with its last reply. */
   goAway(): void {
-    this.dispatcher.replies.goAway(this);
+    goAway(this, this.dispatcher.replies);
+  }
+
+  /** Whether the client knows that it is to hang up: it understands a go-away, and has been sent one. */
+  get hangsUp(): boolean {
+    return this.greeted && this.told;
+  }
+
+  /** The client asks what the server understands; so it understands all of that itself. */
+  hello(id: unknown): boolean {
+    this.greeted = true;
+    if (!this.scope.asked) return this.reply(id, 'last', CAPABILITIES);
+    const sent = this.reply(id, 'last', CAPABILITIES_LEAVING);
+    this.onTold();
+    return sent;
+  }
+
+  onTold(): void {
+    this.told = true;
+    this.scope.awaitQuiet();
+  }
+
+  onUntold(error: unknown): void {
+    this.dispatcher.reportUntold(this.connection, error);
   }
 
   /** The connection has closed. */

@@ -4,13 +4,7 @@ import type { GevConnection } from '../core/connection.js';
 import type { GevDeserializer } from '../core/options.js';
 import { type ErrorLog, escapeControls, quote } from '../core/error-log.js';
 import { promiseOf } from '../core/values.js';
-import {
-  CANCEL_PATTERN,
-  CAPABILITIES,
-  HELLO_PATTERN,
-  NO_MESSAGE_HANDLER,
-  OVERLOADED,
-} from '../protocol/nest-json.js';
+import { CANCEL_PATTERN, HELLO_PATTERN, NO_MESSAGE_HANDLER, OVERLOADED } from '../protocol/nest-json.js';
 import type { Admission } from './admission.js';
 import type { NestHandler } from './event-handlers.js';
 import { isStream } from './handler-result.js';
@@ -152,7 +146,7 @@ export class RpcDispatcher {
       if (typeof pattern !== 'string' || routes.find(pattern) !== undefined) return false;
       if (pattern === CANCEL_PATTERN && id === undefined) return rpc.cancel(data);
       if (pattern !== HELLO_PATTERN || id === undefined) return false;
-      return this.replies.send(rpc, id, 'last', CAPABILITIES);
+      return rpc.hello(id);
     } catch {
       return false; // for handle() to refuse
     }
@@ -174,6 +168,12 @@ export class RpcDispatcher {
     const what = registered === undefined ? 'A reply' : `A reply of the handler of ${quote(registered)}`;
     const kind = `unsendable reply ${registered ?? ''}`;
     log.report(kind, 'error', `${what} to ${describe(connection)} could not be sent`, error);
+  }
+
+  /** A client could not be asked to go; it is treated as one that does not understand it. */
+  reportUntold(connection: GevConnection, error: unknown): void {
+    const { log, describe } = this.setup;
+    log.report('go-away', 'warn', `${describe(connection)} could not be asked to go`, error);
   }
 
   /** A request found no place among the calls in flight. */
@@ -222,7 +222,7 @@ export class RpcDispatcher {
       const context = new GevContext([rpc.connection, pattern, packet.metadata]);
       rpc.call(handler as NestHandler, id, packet.data, context);
     } else if (pattern === HELLO_PATTERN) {
-      this.replies.send(rpc, id, 'last', CAPABILITIES);
+      rpc.hello(id);
     } else {
       this.replies.send(rpc, id, 'unhandled', NO_MESSAGE_HANDLER);
     }

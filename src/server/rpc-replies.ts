@@ -27,21 +27,19 @@ export interface ReplyTarget {
   reportUnsendable(id: unknown, error: unknown): void;
 }
 
-/** Writes the replies to requests. Never throws: what cannot be sent is reported, and answered with an error. */
+/** Writes the replies to requests, and never throws for one: what cannot be sent is reported, and answered with an error. */
 export interface Replies {
   /**
    * Returns false when the reply could not be sent, and the request has had its answer by that. `plainId`: the id is known
    * to be text that needs no escaping.
    */
   send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown, plainId?: boolean): boolean;
-  /** Sends {@link GO_AWAY}, which is no reply. */
-  goAway(target: ReplyTarget): void;
+  /** {@link GO_AWAY}, which is no reply, as it is to be sent as JSON, or a promise of it. Throws what the serializer throws. */
+  goAway(): unknown;
 }
 
 /** What the caller is told instead of a reply that cannot be made JSON. */
 const UNSERIALIZABLE = 'The reply could not be serialized';
-
-const GO_AWAY_TEXT = JSON.stringify(GO_AWAY);
 
 /** Ids that need no escaping, as those of all known clients. */
 const PLAIN_ID = /^[\w-]+$/;
@@ -60,8 +58,8 @@ export class PlainReplies implements Replies {
     }
   }
 
-  goAway(target: ReplyTarget): void {
-    notify(target, GO_AWAY_TEXT);
+  goAway(): unknown {
+    return GO_AWAY;
   }
 }
 
@@ -86,16 +84,8 @@ export class SerializedReplies implements Replies {
     }
   }
 
-  goAway(target: ReplyTarget): void {
-    const send = (packet: unknown): void => notify(target, JSON.stringify(packet));
-    const failed = (error: unknown): void => target.reportUnsendable(undefined, error);
-    try {
-      const serialized = this.serializer.serialize(GO_AWAY);
-      if (!isThenable(serialized)) send(serialized);
-      else serialized.then(send).then(undefined, failed);
-    } catch (error) {
-      failed(error);
-    }
+  goAway(): unknown {
+    return this.serializer.serialize(GO_AWAY);
   }
 
   private write(target: ReplyTarget, id: unknown, serialized: unknown): boolean {
@@ -172,11 +162,6 @@ function jsonOf(key: string, value: unknown): string | undefined {
 
 function tooLongReply({ length, limit }: GevFrameTooLongError): string {
   return `The reply has ${length} bytes, more than maxFrameLength of the server (${limit} bytes)`;
-}
-
-/** Sends what nobody waits for: a connection that closes meanwhile needs it no more. */
-function notify({ connection }: ReplyTarget, text: string): void {
-  connection.sendFrame([text], () => undefined);
 }
 
 function sendUnserializable(target: ReplyTarget, id: unknown, error: unknown): void {

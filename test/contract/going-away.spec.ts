@@ -218,6 +218,118 @@ describe.each([0, 2])('going away on %i loops', (loops) => {
     await until(() => closed.done);
   });
 
+  it('D1: a client that has asked gev:hello is waited for until it hangs up, however long it is silent', async () => {
+    const service = await start({ drainTimeout: 60_000 });
+    const peer = await RpcPeer.connect(service.port);
+    peer.send({ pattern: 'gev:hello', data: { cancel: 1 }, id: 1 });
+    expect(await peer.all(1)).toEqual([{ response: { cancel: 1 }, isDisposed: true, id: 1 }]);
+    const closed = closing(service);
+    await until(() => peer.of(undefined).length > 0);
+    // Longer than others may be quiet.
+    expect(await settled(() => peer.peer.events.length, 700)).toBe(0);
+    peer.send({ pattern: 'noted', data: 'late' }).peer.socket.end();
+    await until(() => closed.done);
+    expect(begun).toEqual(['late']);
+  });
+
+  it('D1: but not for longer than drainTimeout', async () => {
+    const service = await start({ drainTimeout: 1_000 });
+    const peer = await RpcPeer.connect(service.port);
+    peer.send({ pattern: 'gev:hello', data: { cancel: 1 }, id: 1 });
+    await peer.all(1);
+    const closed = closing(service);
+    await until(() => closed.done);
+    expect(closed.took).toBeGreaterThanOrEqual(899);
+    await until(() => peer.peer.closed);
+    expect(peer.peer.events).toEqual(['end', 'close']);
+  });
+
+  it('D1: gev:hello on a connection that is to end says so, and its client is waited for', async () => {
+    const service = await start({ drainTimeout: 60_000 });
+    const peer = await RpcPeer.connect(service.port);
+    await service.connection();
+    const closed = closing(service);
+    await until(() => peer.packets.length > 0);
+    peer.send({ pattern: 'gev:hello', data: { cancel: 1 }, id: 1 });
+    expect(await peer.all(1)).toEqual([{ response: { cancel: 1, leaving: true }, isDisposed: true, id: 1 }]);
+    expect(await settled(() => peer.peer.events.length, 700)).toBe(0);
+    peer.peer.socket.end();
+    await until(() => closed.done);
+  });
+
+  it('D2: a go-away that is too long for a frame ends neither the process nor close()', async () => {
+    const service = await start({ maxFrameLength: 32 });
+    const peers = await Promise.all([1, 2].map(() => RpcPeer.connect(service.port)));
+    await until(() => service.server.connections.size === 2);
+    await service.close();
+    for (const { peer } of peers) {
+      await until(() => peer.closed);
+      expect(peer.events).toEqual(['end', 'close']);
+    }
+    expect(service.lines.filter((line) => line.includes('could not be asked to go')).length).toBeGreaterThan(
+      0,
+    );
+    const old = await start({ maxFrameLength: 32, maxConnectionAge: 50 });
+    const peer = await RpcPeer.connect(old.port);
+    await until(() => peer.peer.closed);
+    expect(peer.peer.events).toEqual(['end', 'close']);
+    expect((await old.connection()).closeReason).toBe('age');
+  });
+
+  it('D2: a go-away whose serializer takes its time is sent before FIN', async () => {
+    const serialize = async (packet: unknown): Promise<unknown> => {
+      await pause(700);
+      return packet;
+    };
+    const service = await start({ serializer: { serialize } });
+    const peer = await RpcPeer.connect(service.port);
+    await service.connection();
+    await service.close();
+    await until(() => peer.peer.closed);
+    expect(peer.packets).toEqual([GO_AWAY]);
+    expect(peer.peer.events).toEqual(['end', 'close']);
+  });
+
+  it('D2: a go-away for which maxSendBuffer has no room waits for some, and ends nothing', async () => {
+    const service = await start({ maxSendBuffer: 4 * MiB, highWaterMark: MiB, maxFrameLength: 8 * MiB });
+    const peer = await Peer.connect(service.port);
+    const connection = await service.connection();
+    const filled = async (): Promise<number> => {
+      await settled(() => connection.bufferedBytes, 100);
+      return connection.bufferedBytes;
+    };
+    while ((await filled()) < MiB) connection.send('x'.repeat(MiB));
+    const rest = 4 * MiB - (await filled()) - 10;
+    connection.send('x'.repeat(rest - String(rest).length - 1));
+    const closed = closing(service);
+    expect(await settled(() => Number(closed.done), 100)).toBe(0);
+    peer.read();
+    await until(() => peer.closed);
+    expect(peer.events).toEqual(['end', 'close']);
+    const text = await peer.text(peer.length);
+    expect(text.slice(-JSON.stringify(GO_AWAY).length)).toBe(JSON.stringify(GO_AWAY));
+    await until(() => closed.done);
+    expect(connection.closeReason).toBe('shutdown');
+  });
+
+  it.each(['closed before', 'aged', 'aged, and told FIN'])(
+    'D3: a connection that was ending for another reason holds nobody up: %s',
+    async (how) => {
+      const service = await start(how === 'closed before' ? {} : { maxConnectionAge: 100 });
+      const peer = await RpcPeer.connect(service.port, { allowHalfOpen: true });
+      const connection = await service.connection();
+      if (how === 'aged') await until(() => peer.packets.length > 0);
+      if (how === 'closed before') connection.close();
+      if (how !== 'aged') await until(() => peer.peer.ended);
+      const closed = closing(service);
+      await until(() => closed.done);
+      expect(closed.took).toBeLessThan(2_500); // not closeTimeout
+      expect(connection.closeReason).toBe(
+        { 'closed before': 'local', aged: 'shutdown', 'aged, and told FIN': 'age' }[how],
+      );
+    },
+  );
+
   it('D3: peers that never answer FIN hold nobody up', async () => {
     await eventually(3, async () => {
       const service = await start();

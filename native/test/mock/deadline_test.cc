@@ -503,6 +503,61 @@ TEST(DeadlineTest, D3_ClosedForShutdownItWaitsForTheAcknowledgementAndNotForFin)
   EXPECT_FALSE(peer.saw_reset());
 }
 
+TEST(DeadlineTest, D2_TheLastWordCountsHowLongAConnectionThatLeavesMayBeQuiet) {
+  MockHarness harness;
+  MockPeer peer = harness.Connect();
+  harness.loop().RunCommands();
+  harness.newest().Leave(FromMilliseconds(500), CloseReason::kAge);
+  harness.Sleep(400);
+  harness.newest().Leave(0, CloseReason::kAge);
+  harness.Sleep(60'000);
+  EXPECT_FALSE(peer.saw_end());
+  harness.newest().Leave(FromMilliseconds(500), CloseReason::kShutdown);
+  harness.Sleep(499);
+  EXPECT_FALSE(peer.saw_end());
+  harness.Sleep(1);
+  EXPECT_TRUE(peer.saw_end());
+  harness.Sleep(100);
+  ASSERT_EQ(harness.handler.closed(), 1);
+  EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kShutdown);
+}
+
+TEST(DeadlineTest, D3_WhatClosesAlreadyForAnotherReasonIsHastenedByTheShutdown) {
+  for (const bool leaves : {true, false}) {
+    MockHarness harness;
+    MockPeer peer = harness.Connect();
+    peer.SetWindow(10);
+    MockPeer other = harness.Connect();
+    harness.loop().RunCommands();
+    harness.newest().Close(CloseReason::kAge);  // FIN is out
+    const auto connection = [&harness](std::size_t index) -> reactor::Connection& {
+      const test::ConnectionRecord record = harness.handler.record(index);
+      return *harness.loop().Find(record.slot, record.generation);
+    };
+    reactor::Connection& flushing = connection(0);
+    SendText(flushing, std::string(20, 'x'));
+    flushing.Close(CloseReason::kLocal);
+    harness.Sleep(1000);
+    EXPECT_EQ(harness.handler.closed(), 0);
+    for (const std::size_t index : {0U, 1U}) {
+      if (leaves) {
+        connection(index).Leave(0, CloseReason::kShutdown);
+      } else {
+        connection(index).Close(CloseReason::kShutdown);
+      }
+    }
+    harness.Sleep(100);
+    EXPECT_EQ(harness.handler.closed(), 1);
+    EXPECT_EQ(harness.handler.record(1).reason, CloseReason::kAge);
+    EXPECT_EQ(peer.Receive().size(), 10U);
+    harness.Settle();
+    EXPECT_EQ(peer.Receive().size(), 10U);
+    harness.Sleep(100);
+    EXPECT_EQ(harness.handler.closed(), 2);
+    EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kLocal);
+  }
+}
+
 TEST(DeadlineTest, D3_WhereTheKernelDoesNotTellOrAnotherReasonIsGivenItWaitsForFin) {
   for (const CloseReason reason : {CloseReason::kShutdown, CloseReason::kLocal}) {
     reactor::LoopOptions options;
