@@ -24,6 +24,9 @@ export interface EndpointOwner extends EjectionOwner {
   onReconnecting(endpoint: Endpoint, delay: number): void;
 }
 
+/** So many times the connections it has may wait for their last replies, before no more are made. */
+const MAX_LEAVING = 16;
+
 /** One server: its connections, when it is dialled, and whether it answers. */
 export class Endpoint {
   /** For messages. */
@@ -47,7 +50,7 @@ export class Endpoint {
     readonly target: ResolvedEndpoint,
     private readonly owner: EndpointOwner,
     private readonly options: Pick<ResolvedGevClientOptions, 'connections' | 'reconnect' | 'ejection'>,
-    clock: Clock,
+    private readonly clock: Clock,
   ) {
     this.name = endpointName(target);
     this.reconnect = new Reconnect(options.reconnect, clock);
@@ -60,13 +63,21 @@ export class Endpoint {
     return this.links.some((link) => !link.usable);
   }
 
+  /** It has asked connections to end, and nobody has answered since: that it refuses others is no news. */
+  get departed(): boolean {
+    return this.doubted;
+  }
+
   /** Left out for a while. */
   get ejected(): boolean {
     return this.ejection.active;
   }
 
   get missing(): number {
-    return this.options.connections - this.links.length - this.greeting.size;
+    const { connections } = this.options;
+    // A server that asks each to end is not to have ever more of them.
+    if (this.leaving.size >= MAX_LEAVING * connections) return 0;
+    return connections - this.links.length - this.greeting.size;
   }
 
   /** Whatever is there, to be used or not. */
@@ -125,7 +136,10 @@ export class Endpoint {
 
   /** A connection is gone. Returns what it was; undefined when that is known. */
   drop(link: Link): 'up' | 'greeting' | 'leaving' | undefined {
-    if (this.greeting.delete(link)) return 'greeting';
+    if (this.greeting.delete(link)) {
+      this.reconnect.departed(link.since);
+      return 'greeting';
+    }
     if (this.leaving.delete(link)) return 'leaving';
     if (!this.remove(link)) return undefined;
     // Of several that go together one counts.
@@ -139,6 +153,7 @@ export class Endpoint {
     if (!this.greeting.delete(link) && !this.remove(link)) return false;
     link.greeting?.stop();
     link.probe?.stop();
+    this.reconnect.departed(link.since);
     link.leaving = true;
     this.leaving.add(link);
     this.doubted = true;
@@ -194,7 +209,7 @@ export class Endpoint {
   }
 
   private open(connection: GevConnection): void {
-    const link = new Link(this, connection);
+    const link = new Link(this, connection, this.clock.now());
     link.awaited = this.doubted || this.leaving.size > 0;
     this.greeting.add(link);
     this.owner.greet(link);

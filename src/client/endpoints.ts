@@ -196,7 +196,8 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   onDialFailed(endpoint: Endpoint, error: GevError): void {
     this.lastFailure = error;
-    this.setup.report.dialFailed(endpoint, error, !this.wasConnected);
+    const expected = endpoint.departed && !this.balancer.empty;
+    this.setup.report.dialFailed(endpoint, error, expected || !this.wasConnected);
   }
 
   onAttemptEnded(endpoint: Endpoint): void {
@@ -250,6 +251,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     const { endpoint } = link;
     if (this.closed || !endpoint.leave(link)) return;
     this.arrange();
+    if (this.balancer.empty) this.setup.onStatus('disconnected');
     if (link.idle) this.hangUp(link);
     for (const each of this.balancer.empty ? this.all : [endpoint]) this.replace(each);
   }
@@ -302,6 +304,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     if (was === 'leaving') {
       this.setup.report.left(link, error);
       this.setup.onLost(link, error);
+      if (this.waiting.size > 0) endpoint.beginForRequest(); // there may be room for another now
       return;
     }
     this.lastFailure = error;

@@ -107,7 +107,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     if (endpoints === undefined) return this.closing ?? Promise.resolve();
     this.endpoints = undefined;
     const ended = endpoints.close();
-    this.calls.endRetries(new GevClientClosedError());
+    this.calls.failUnsent(new GevClientClosedError());
     const closing = Promise.all([this.closing, ended]).then(() => {
       if (this.closing === closing) this.closing = undefined;
     });

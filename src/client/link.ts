@@ -31,6 +31,8 @@ export class Link {
   constructor(
     readonly endpoint: Endpoint,
     readonly connection: GevConnection,
+    /** When it was made, as the client's clock tells. */
+    readonly since: number,
   ) {
     connection.scope = this;
   }

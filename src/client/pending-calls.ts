@@ -60,6 +60,8 @@ export class PendingCalls {
   private lastId = 0;
   /** Those that are to be sent again in a while. */
   private readonly resting = new Set<Call>();
+  /** Those whose packet a serializer still makes. */
+  private readonly unmade = new Set<Call>();
 
   constructor(private readonly setup: PendingCallsSetup) {}
 
@@ -81,14 +83,25 @@ export class PendingCalls {
     const id = ++this.lastId;
     call.id = id;
     call.link = link;
-    link.calls.set(id, call);
     const { writer } = this.setup;
     try {
       const text = writer.write(call.pattern, call.data, String(id), this.setup.metadataOf(call));
       if (isThenable(text)) this.sendLater(call, link, text);
-      else link.connection.sendFrame(text);
+      else this.transmit(call, link, text);
     } catch (error) {
       this.fail(call, error);
+    }
+  }
+
+  /** While its packet was made, the request may have been given up, and the connection closed or asked to end. */
+  private transmit(call: Call, link: Link, text: PacketText): void {
+    if (call.settled) return;
+    if (link.usable) {
+      link.calls.set(call.id, call);
+      link.connection.sendFrame(text);
+    } else {
+      call.link = undefined;
+      call.runInAsyncScope(() => this.setup.assign(call));
     }
   }
 
@@ -133,21 +146,23 @@ export class PendingCalls {
     return true;
   }
 
-  /** The client closes: nothing is sent again any more. */
-  endRetries(error: unknown): void {
-    for (const call of [...this.resting]) this.safely(() => this.fail(call, error));
+  /** The client closes: fails what is to be sent, for the first time or again. */
+  failUnsent(error: unknown): void {
+    for (const call of [...this.resting, ...this.unmade]) this.safely(() => this.fail(call, error));
   }
 
   /** Nobody waits any more: frees the id and tells the server. */
   abandon(call: Call): void {
     if (call.settled) return;
-    if (call.link?.open === true) this.cancellationOf(call.link).cancel(call.id);
+    const { link, id } = call;
+    if (link?.open === true && link.calls.has(id)) this.cancellationOf(link).cancel(id);
     this.settle(call);
   }
 
   expire(call: Call): void {
     this.timeouts++;
-    if (call.link?.usable === true) this.probeOf(call.link).timedOut();
+    const { link, id } = call;
+    if (link?.usable === true && link.calls.has(id)) this.probeOf(link).timedOut();
     this.abandon(call);
     const ms = call.options?.timeout ?? this.setup.requestTimeout;
     this.tellError(call, new GevTimeoutError(call.pattern, ms));
@@ -267,20 +282,16 @@ export class PendingCalls {
   }
 
   private sendLater(call: Call, link: Link, text: PromiseLike<PacketText>): void {
+    this.unmade.add(call);
     text
       .then((ready) => {
-        if (call.settled || call.link !== link) return; // it has ended, or is on its way again
-        if (link.usable) link.connection.sendFrame(ready);
-        else this.sendElsewhere(call, link);
+        this.unmade.delete(call);
+        this.transmit(call, link, ready);
       })
-      .then(undefined, (error: unknown) => this.fail(call, error));
-  }
-
-  /** While its packet was made, the connection was asked to end. */
-  private sendElsewhere(call: Call, link: Link): void {
-    call.link = undefined;
-    this.forget(call, link);
-    call.runInAsyncScope(() => this.setup.assign(call));
+      .then(undefined, (error: unknown) => {
+        this.unmade.delete(call);
+        this.fail(call, error);
+      });
   }
 
   private forget(call: Call, link: Link): void {
@@ -292,6 +303,7 @@ export class PendingCalls {
     call.settled = true;
     this.setup.hold.down();
     this.setup.deadlines.remove(call);
+    this.unmade.delete(call);
     if (call.link !== undefined) this.forget(call, call.link);
     call.room?.leave(call);
     call.cancelRetry?.();

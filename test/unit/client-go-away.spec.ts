@@ -272,6 +272,68 @@ describe('a client whose server asks it to go', () => {
     expect(call).toEqual({ value: 'done' });
   });
 
+  it('D1: close() fails a request whose packet is being made', async () => {
+    const serialize = (packet: { pattern: unknown }): unknown =>
+      packet.pattern === 'gev:hello' ? packet : new Promise(() => undefined);
+    const client = await connect({ serializer: { serialize } });
+    const call = ask(client.send('a', 1));
+    await client.close();
+    await turn();
+    expect(call.error).toMatchObject({ code: 'ERR_GEV_CLIENT_CLOSED' });
+  });
+
+  it.each([
+    [false as const, ['connected', 'disconnected']],
+    [undefined, ['connected', 'disconnected', 'reconnecting']],
+  ])('D1: the status tells that the only server has gone (reconnect: %p)', async (reconnect, expected) => {
+    const client = create({ reconnect }, 'accept');
+    const seen: string[] = [];
+    client.status.subscribe((status) => seen.push(status));
+    await client.connect();
+    client.reactor.answer = 'ECONNREFUSED';
+    client.links[0]!.reply(GO_AWAY);
+    await until(() => seen.length === expected.length);
+    expect(seen).toEqual(expected);
+  });
+
+  it('D1: only so many connections wait for their last replies, then another has to end first', async () => {
+    const client = await connect({ reconnect: { initialDelay: 1, maxDelay: 1 }, requestTimeout: 0 });
+    for (let made = 1; made <= 16; made++) {
+      await until(() => client.links.length === made);
+      const link = client.links[made - 1]!;
+      await until(() => link.hello !== undefined);
+      greet(link);
+      ask(client.send('a', made));
+      link.reply(GO_AWAY);
+    }
+    const waiting = ask(client.send('a', 17));
+    expect(await settled(() => client.links.length, 50)).toBe(16);
+    client.links[0]!.drop('reset', 'ECONNRESET');
+    await until(() => client.links.length === 17);
+    greet(client.links[16]!);
+    reply(client.links[16]!, 0, 'done');
+    await turn();
+    expect(waiting).toEqual({ value: 'done' });
+  });
+
+  it('D1: that it refuses new connections then is no news while there is another server', async () => {
+    const lines: unknown[] = [];
+    const endpoints = [1, 2].map((port) => ({ host: '127.0.0.1', port }));
+    const logger = {
+      log: () => undefined,
+      warn: (line: unknown) => lines.push(line),
+      error: (line: unknown) => lines.push(line),
+    };
+    const client = await connect({ host: undefined, port: undefined, endpoints, logger });
+    let errors = 0;
+    client.on('error', () => errors++);
+    await until(() => client.links.length === 2);
+    client.reactor.answer = 'ECONNREFUSED';
+    client.links[0]!.reply(GO_AWAY);
+    await until(() => errors > 0);
+    expect(lines).toEqual([]);
+  });
+
   it('D1: an answer to the hello that says so asks it to go, too', async () => {
     const client = await connect();
     const [first] = client.links;
@@ -335,22 +397,28 @@ describe('a client whose server asks it to go', () => {
     expect(call).toEqual({ value: 'done' });
   });
 
-  it('D1: a request whose connection is lost while its packet is being made goes out once, though it is repeated', async () => {
-    const made: (() => void)[] = [];
-    const serialize = (packet: { pattern: unknown }): unknown =>
-      packet.pattern === 'gev:hello' ? packet : new Promise((resolve) => made.push(() => resolve(packet)));
-    const client = await connect({ serializer: { serialize }, reconnect: { initialDelay: 1 } });
-    const retry = { attempts: 3, idempotent: true, delay: 1 };
-    const call = ask(client.send('a', new GevRecordBuilder(1).setRetry(retry).build()));
-    client.links[0]!.drop('reset', 'ECONNRESET');
-    await until(() => made.length === 2 && client.links.length === 2);
-    made.forEach((each) => each());
-    const second = client.links[1]!;
-    await until(() => second.sent.length > 0);
-    expect(await settled(() => second.sent.length, 50)).toBe(1);
-    reply(second, 0, 'done');
-    await turn();
-    expect(call).toEqual({ value: 'done' });
-    expect(made).toHaveLength(2);
-  });
+  it.each([false, true])(
+    'D1: a request whose connection is lost while its packet is being made goes out once (retry: %p)',
+    async (retried) => {
+      const retry = { attempts: 3, idempotent: true, delay: 1 };
+      const made: (() => void)[] = [];
+      const serialize = (packet: { pattern: unknown }): unknown =>
+        packet.pattern === 'gev:hello' ? packet : new Promise((resolve) => made.push(() => resolve(packet)));
+      const client = await connect({ serializer: { serialize }, reconnect: { initialDelay: 1 } });
+      const call = ask(client.send('a', retried ? new GevRecordBuilder(1).setRetry(retry).build() : 1));
+      client.links[0]!.drop('reset', 'ECONNRESET');
+      await until(() => client.links.length === 2);
+      expect(call).toEqual({});
+      made[0]!();
+      await until(() => made.length === 2);
+      made[1]!();
+      const second = client.links[1]!;
+      await until(() => second.sent.length > 0);
+      expect(await settled(() => second.sent.length, 50)).toBe(1);
+      reply(second, 0, 'done');
+      await turn();
+      expect(call).toEqual({ value: 'done' });
+      expect(made).toHaveLength(2);
+    },
+  );
 });
