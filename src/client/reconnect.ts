@@ -89,7 +89,8 @@ export class Reconnect {
    * @param since when the connection was made, as the clock tells
    */
   departed(since: number): void {
-    if (this.clock.now() - since > 2 * this.gap) this.departures = 0;
+    const soon = 2 * Math.max(this.gap, LEAST_GAP_MS);
+    if (this.clock.now() - since > soon) this.departures = 0;
     else if (!this.counted && since >= this.begunAt) {
       this.departures++;
       this.counted = true;
