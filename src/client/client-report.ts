@@ -55,7 +55,7 @@ export class ClientReport {
     this.listeners.emit('reconnecting', target, delay);
   }
 
-  /** @param silent whoever needed the connection hears of it */
+  /** @param silent whoever needed the connection hears of it, or nobody needs it now */
   dialFailed({ target }: Endpoint, error: GevError, silent: boolean): void {
     if (!silent) this.log.report('dial', 'warn', error.message);
     this.listeners.emit('error', error, target);

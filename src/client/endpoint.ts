@@ -16,13 +16,16 @@ export interface EndpointOwner extends EjectionOwner {
   connect(target: ResolvedEndpoint, count: number, onDone: (outcome: DialOutcome) => void): Promise<void>;
   /** @param again one was lost, or asked to end, before */
   onLink(link: Link, again: boolean): void;
-  /** Asks whether somebody is there, and says so by {@link Endpoint.greeted}. */
+  /** Says the first word on a connection, and reads what has come on it; {@link Endpoint.greeted} tells of the answer. */
   greet(link: Link): void;
   onDialFailed(endpoint: Endpoint, error: GevError): void;
   /** Whatever came of it. */
   onAttemptEnded(endpoint: Endpoint): void;
   onReconnecting(endpoint: Endpoint, delay: number): void;
 }
+
+/** So many times the connections it has may wait for their last replies, before no more are made. */
+const MAX_LEAVING = 16;
 
 /** One server: its connections, when it is dialled, and whether it answers. */
 export class Endpoint {
@@ -32,7 +35,7 @@ export class Endpoint {
   readonly links: Link[] = [];
   /** New ones on which nobody has answered yet. */
   private readonly greeting = new Set<Link>();
-  /** Those that the server wants to end, and which wait for their last reply. */
+  /** Those that the server wants to end, and which are not idle yet, or close. */
   private readonly leaving = new Set<Link>();
 
   private readonly reconnect: Reconnect;
@@ -40,14 +43,14 @@ export class Endpoint {
   private neededAgain = false; // since the attempt under way began
   private readonly ejection: Ejection;
   private losses = 0; // not made good yet
-  private departs = false; // it has asked a connection to end: what is made since may end unseen
+  private doubted = false; // it has asked a connection to end, and nobody has answered on one made since
   private failing = false; // a connection was lost, and none has been made since
 
   constructor(
     readonly target: ResolvedEndpoint,
     private readonly owner: EndpointOwner,
     private readonly options: Pick<ResolvedGevClientOptions, 'connections' | 'reconnect' | 'ejection'>,
-    clock: Clock,
+    private readonly clock: Clock,
   ) {
     this.name = endpointName(target);
     this.reconnect = new Reconnect(options.reconnect, clock);
@@ -60,13 +63,21 @@ export class Endpoint {
     return this.links.some((link) => !link.usable);
   }
 
+  /** It has asked connections to end, and nobody has answered since: that it refuses others is no news. */
+  get departed(): boolean {
+    return this.doubted;
+  }
+
   /** Left out for a while. */
   get ejected(): boolean {
     return this.ejection.active;
   }
 
   get missing(): number {
-    return this.options.connections - this.links.length - this.greeting.size;
+    const { connections } = this.options;
+    // A server that asks each to end is not to have ever more of them.
+    if (this.leaving.size >= MAX_LEAVING * connections) return 0;
+    return connections - this.links.length - this.greeting.size;
   }
 
   /** Whatever is there, to be used or not. */
@@ -125,7 +136,10 @@ export class Endpoint {
 
   /** A connection is gone. Returns what it was; undefined when that is known. */
   drop(link: Link): 'up' | 'greeting' | 'leaving' | undefined {
-    if (this.greeting.delete(link)) return 'greeting';
+    if (this.greeting.delete(link)) {
+      this.reconnect.departed(link.since);
+      return 'greeting';
+    }
     if (this.leaving.delete(link)) return 'leaving';
     if (!this.remove(link)) return undefined;
     // Of several that go together one counts.
@@ -139,15 +153,18 @@ export class Endpoint {
     if (!this.greeting.delete(link) && !this.remove(link)) return false;
     link.greeting?.stop();
     link.probe?.stop();
+    this.reconnect.departed(link.since);
     link.leaving = true;
     this.leaving.add(link);
-    this.departs = true;
+    this.doubted = true;
     return true;
   }
 
-  /** Somebody answers on a new connection. */
+  /** Somebody has answered on a connection. */
   greeted(link: Link): void {
-    if (this.greeting.delete(link)) this.use(link);
+    if (link.leaving) return;
+    this.doubted = false;
+    this.admit(link);
   }
 
   /** Forgets all connections, and returns them. */
@@ -192,13 +209,11 @@ export class Endpoint {
   }
 
   private open(connection: GevConnection): void {
-    const link = new Link(this, connection);
-    if (!this.departs) {
-      this.use(link);
-      return;
-    }
+    const link = new Link(this, connection, this.clock.now());
+    link.awaited = this.doubted || this.leaving.size > 0;
     this.greeting.add(link);
     this.owner.greet(link);
+    if (!link.awaited) this.admit(link);
   }
 
   /** It is no longer up. */
@@ -209,6 +224,13 @@ export class Endpoint {
     this.losses++;
     this.reconnect.lost();
     return true;
+  }
+
+  /** A new connection is to be used. */
+  private admit(link: Link): void {
+    if (!this.greeting.delete(link)) return;
+    link.awaited = false;
+    this.use(link);
   }
 
   private use(link: Link): void {

@@ -9,6 +9,7 @@ import { Balancer } from './balancer.js';
 import type { ClientReport } from './client-report.js';
 import type { Clock } from '../core/clock.js';
 import { Dialer, type DialOutcome } from './dialer.js';
+import { EarlyTexts } from './early-texts.js';
 import { Endpoint, type EndpointOwner } from './endpoint.js';
 import type { GevClientStatus, GevEndpointStats } from './gev.client.events.js';
 import type { ResolvedEndpoint, ResolvedGevClientOptions } from './gev.client.options.js';
@@ -33,7 +34,7 @@ export interface EndpointsSetup {
   onLost(link: Link, error: GevError): void;
   /** Has the server stop working on what is in flight on a connection, and fails that. Resolves when the server is told; undefined: it is. */
   abandonAll(link: Link, error: GevError): Promise<void> | undefined;
-  /** Asks whether somebody is there; the answer is for {@link Endpoints.greeted}. */
+  /** Says the first word on a connection; the answer is for {@link Endpoints.greeted}. */
   greet(link: Link): void;
 }
 
@@ -61,6 +62,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   private readonly dialer: Dialer;
   private readonly balancer: Balancer;
   private readonly waiting = new WaitingRoom();
+  private readonly early = new EarlyTexts();
   private connecting: Connecting[] = [];
   private starting: Promise<ClientReactor> | undefined;
   private running: ClientReactor | undefined;
@@ -152,6 +154,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   onText(connection: GevConnection, text: string): void {
     const link = connection.scope as Link | undefined;
     if (link !== undefined) this.setup.onText(link, text);
+    else this.early.keep(connection, text);
   }
 
   /** The server has said its last word. */
@@ -161,6 +164,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   }
 
   onClose(connection: GevConnection): void {
+    this.early.take(connection);
     this.lose(connection, connection.closeReason ?? 'error');
     const link = connection.scope as Link | undefined;
     if (link?.announced === true) this.setup.report.closed(connection);
@@ -192,7 +196,8 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   onDialFailed(endpoint: Endpoint, error: GevError): void {
     this.lastFailure = error;
-    this.setup.report.dialFailed(endpoint, error, !this.wasConnected);
+    const expected = endpoint.departed && !this.balancer.empty;
+    this.setup.report.dialFailed(endpoint, error, expected || !this.wasConnected);
   }
 
   onAttemptEnded(endpoint: Endpoint): void {
@@ -224,9 +229,16 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   greet(link: Link): void {
     this.setup.greet(link);
+    for (const text of this.early.take(link.connection)) this.setup.onText(link, text);
   }
 
-  /** Somebody answers on a new connection. */
+  /** Nobody has answered on a new connection. */
+  ungreeted(link: Link): void {
+    link.connection.failSilent();
+    this.lose(link.connection, 'reset', new GevConnectionError('ETIMEDOUT', SILENT));
+  }
+
+  /** Somebody has answered on a new connection. */
   greeted(link: Link): void {
     link.endpoint.greeted(link);
   }
@@ -239,13 +251,14 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     const { endpoint } = link;
     if (this.closed || !endpoint.leave(link)) return;
     this.arrange();
-    if (link.calls.size === 0) this.hangUp(link);
+    if (this.balancer.empty) this.setup.onStatus('disconnected');
+    if (link.idle) this.hangUp(link);
     for (const each of this.balancer.empty ? this.all : [endpoint]) this.replace(each);
   }
 
-  /** The last reply has come on a connection that is to end. */
+  /** A connection that is to end waits for nothing more. */
   hangUp(link: Link): void {
-    link.connection.close();
+    void this.hangUpAfterwards(link, link.cancellation?.settled());
   }
 
   /** A connection brought what makes no sense: what follows makes none either. */
@@ -291,6 +304,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     if (was === 'leaving') {
       this.setup.report.left(link, error);
       this.setup.onLost(link, error);
+      if (this.waiting.size > 0) endpoint.beginForRequest(); // there may be room for another now
       return;
     }
     this.lastFailure = error;

@@ -17,6 +17,8 @@ export interface EventDispatchSetup {
   readonly hold: ProcessHold;
   readonly writer: PacketWriter;
   metadataOf(outgoing: Outgoing): GevMetadata | undefined;
+  /** A connection that is to end waits for nothing more. */
+  onIdle(link: Link): void;
   /** Looks for a connection anew. To be called in its context. */
   assign(outgoing: Outgoing): void;
 }
@@ -98,7 +100,12 @@ export class EventDispatch extends Outgoing {
   private send(link: Link, text: PacketText): void {
     this.release?.();
     this.release = undefined;
-    link.connection.sendFrame(text, (error) => this.end(error));
+    link.connection.sendFrame(text, (error) => {
+      link.events--;
+      this.end(error);
+      if (link.leaving && link.idle) this.setup.onIdle(link);
+    });
+    link.events++;
   }
 
   private end(error?: unknown): void {

@@ -52,12 +52,13 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
   constructor(options: GevClientOptions = {}) {
     super();
     this.options = validateClientOptions(options);
-    const { serializer, deserializer, logger, requestTimeout } = this.options;
+    const { serializer, deserializer, logger, requestTimeout, connectTimeout } = this.options;
     this.initializeSerializer({ serializer });
     this.initializeDeserializer({ deserializer });
     this.report = new ClientReport(logger ?? new Logger(GevClient.name));
     this.setup = {
       requestTimeout,
+      connectTimeout,
       deadlines: new Deadlines<Outgoing>(systemClock, (outgoing) => this.expire(outgoing)),
       clock: systemClock,
       hold: this.hold,
@@ -69,8 +70,9 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
       onMalformed: (link, cause) => this.endpoints?.refuse(link, cause),
       onSilent: (link) => this.endpoints?.giveUp(link),
       onGreeted: (link) => this.endpoints?.greeted(link),
+      onUngreeted: (link) => this.endpoints?.ungreeted(link),
       onGoAway: (link) => this.endpoints?.leave(link),
-      onLastReply: (link) => this.endpoints?.hangUp(link),
+      onIdle: (link) => this.endpoints?.hangUp(link),
       assign: (outgoing) => this.assignAgain(outgoing),
       onFailure: (cause) => this.report.failure(cause),
     };
@@ -105,7 +107,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     if (endpoints === undefined) return this.closing ?? Promise.resolve();
     this.endpoints = undefined;
     const ended = endpoints.close();
-    this.calls.endRetries(new GevClientClosedError());
+    this.calls.failUnsent(new GevClientClosedError());
     const closing = Promise.all([this.closing, ended]).then(() => {
       if (this.closing === closing) this.closing = undefined;
     });

@@ -9,13 +9,19 @@ import type { Probe } from './probe.js';
 export class Link {
   /** Requests without a final reply, by id. */
   readonly calls = new Map<number, Call>();
+  /** Events that the kernel has not taken yet. */
+  events = 0;
   /** There from the first request that is given up. */
   cancellation: Cancellation | undefined = undefined;
   /** There from the first request that times out. */
   probe: Probe | undefined = undefined;
-  /** There as long as it is not known whether somebody is there to answer. */
+  /** There until the server has introduced itself. */
   greeting: Greeting | undefined = undefined;
-  /** The server has asked for it to end: nothing more is sent on it, and it ends with its last reply. */
+  /** Not to be used before that: it may be that nobody is there. */
+  awaited = false;
+  /** Whether the server wants to hear of requests that are given up; undefined: not known yet. */
+  cancels: boolean | undefined = undefined;
+  /** The server has asked for it to end: it takes no further request, and ends when it is idle. */
   leaving = false;
   /** Listeners of the client's events know it. */
   announced = false;
@@ -25,6 +31,8 @@ export class Link {
   constructor(
     readonly endpoint: Endpoint,
     readonly connection: GevConnection,
+    /** When it was made, as the client's clock tells. */
+    readonly since: number,
   ) {
     connection.scope = this;
   }
@@ -36,11 +44,16 @@ export class Link {
 
   /** False: it is closing, and its end is about to be reported, or nothing is to be sent on it. */
   get usable(): boolean {
-    return this.open && this.greeting === undefined;
+    return this.open && !this.leaving && !this.awaited;
   }
 
-  /** Whether questions about the connection itself may be sent. */
+  /** It waits for nothing. */
+  get idle(): boolean {
+    return this.calls.size === 0 && this.events === 0;
+  }
+
+  /** Whether words about the connection itself, or about what is in flight on it, may be sent. */
   get open(): boolean {
-    return this.connection.state === 'open' && !this.leaving;
+    return this.connection.state === 'open';
   }
 }

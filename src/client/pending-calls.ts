@@ -10,7 +10,7 @@ import { Cancellation } from './cancellation.js';
 import type { Clock } from '../core/clock.js';
 import type { Deadlines } from '../core/deadlines.js';
 import type { GevMetadata, GevRecordOptions } from './gev.record.js';
-import { Greeting, type GreetingChannel } from './greeting.js';
+import { Greeting, type GreetingChannel, type Introduction } from './greeting.js';
 import type { Link } from './link.js';
 import type { Outgoing } from './outgoing.js';
 import { Probe, type ProbeChannel } from './probe.js';
@@ -22,6 +22,8 @@ import { retryDelay } from './retry.js';
 export interface PendingCallsSetup {
   /** In ms, until the first reply; 0: without end. */
   readonly requestTimeout: number;
+  /** In ms, until somebody must have answered on a connection that is not used before; 0: without end. */
+  readonly connectTimeout: number;
   readonly deadlines: Deadlines<Outgoing>;
   readonly clock: Clock;
   /** Keeps the process alive for what is under way. */
@@ -38,10 +40,12 @@ export interface PendingCallsSetup {
   onSilent(link: Link): void;
   /** Somebody answers on a new connection. */
   onGreeted(link: Link): void;
+  /** Nobody does, in all the time there was. */
+  onUngreeted(link: Link): void;
   /** The server asks for the connection to end. */
   onGoAway(link: Link): void;
-  /** The last reply has come on a connection that is to end. */
-  onLastReply(link: Link): void;
+  /** A connection that is to end waits for nothing more. */
+  onIdle(link: Link): void;
   /** Looks for a connection anew. To be called in its context. */
   assign(outgoing: Outgoing): void;
   /** A deserializer, or a subscriber, threw. */
@@ -56,6 +60,8 @@ export class PendingCalls {
   private lastId = 0;
   /** Those that are to be sent again in a while. */
   private readonly resting = new Set<Call>();
+  /** Those whose packet a serializer still makes. */
+  private readonly unmade = new Set<Call>();
 
   constructor(private readonly setup: PendingCallsSetup) {}
 
@@ -77,28 +83,36 @@ export class PendingCalls {
     const id = ++this.lastId;
     call.id = id;
     call.link = link;
-    link.calls.set(id, call);
     const { writer } = this.setup;
     try {
       const text = writer.write(call.pattern, call.data, String(id), this.setup.metadataOf(call));
       if (isThenable(text)) this.sendLater(call, link, text);
-      else link.connection.sendFrame(text);
+      else this.transmit(call, link, text);
     } catch (error) {
       this.fail(call, error);
     }
   }
 
-  /** Asks whether somebody is there, before anything else is sent on a connection. */
+  /** While its packet was made, the request may have been given up, and the connection closed or asked to end. */
+  private transmit(call: Call, link: Link, text: PacketText): void {
+    if (call.settled) return;
+    if (link.usable) {
+      link.calls.set(call.id, call);
+      link.connection.sendFrame(text);
+    } else {
+      call.link = undefined;
+      call.runInAsyncScope(() => this.setup.assign(call));
+    }
+  }
+
+  /** The first word on a connection. */
   greet(link: Link): void {
     const channel: GreetingChannel = {
       ask: () => this.ask(link),
-      onAnswer: () => {
-        link.greeting = undefined;
-        this.setup.onGreeted(link);
-      },
-      onSilent: () => this.setup.onSilent(link),
+      onAnswer: (introduction) => this.meet(link, introduction),
+      onSilent: () => this.setup.onUngreeted(link),
     };
-    link.greeting = new Greeting(channel, this.setup.clock);
+    link.greeting = new Greeting(channel, link.awaited ? this.setup.connectTimeout : 0, this.setup.clock);
   }
 
   fail(call: Call, error: unknown): void {
@@ -132,21 +146,23 @@ export class PendingCalls {
     return true;
   }
 
-  /** The client closes: nothing is sent again any more. */
-  endRetries(error: unknown): void {
-    for (const call of [...this.resting]) this.safely(() => this.fail(call, error));
+  /** The client closes: fails what is to be sent, for the first time or again. */
+  failUnsent(error: unknown): void {
+    for (const call of [...this.resting, ...this.unmade]) this.safely(() => this.fail(call, error));
   }
 
   /** Nobody waits any more: frees the id and tells the server. */
   abandon(call: Call): void {
     if (call.settled) return;
+    const { link, id } = call;
+    if (link?.open === true && link.calls.has(id)) this.cancellationOf(link).cancel(id);
     this.settle(call);
-    if (call.link?.usable === true) this.cancellationOf(call.link).cancel(call.id);
   }
 
   expire(call: Call): void {
     this.timeouts++;
-    if (call.link?.usable === true) this.probeOf(call.link).timedOut();
+    const { link, id } = call;
+    if (link?.usable === true && link.calls.has(id)) this.probeOf(link).timedOut();
     this.abandon(call);
     const ms = call.options?.timeout ?? this.setup.requestTimeout;
     this.tellError(call, new GevTimeoutError(call.pattern, ms));
@@ -168,7 +184,7 @@ export class PendingCalls {
   abandonAll(link: Link, error: unknown): Promise<void> | undefined {
     // The last first: those that wait at the server are not to begin in the place of others.
     const ids = [...link.calls.keys()].reverse();
-    if (ids.length > 0 && link.usable) {
+    if (ids.length > 0 && link.open) {
       const cancellation = this.cancellationOf(link);
       for (const id of ids) cancellation.cancel(id);
     }
@@ -214,8 +230,10 @@ export class PendingCalls {
   private deliver(link: Link, id: number, err: unknown, response: unknown, last: boolean): void {
     const call = link.calls.get(id);
     if (call === undefined) {
-      if (link.probe?.receive(id) === true || link.greeting?.receive(id) === true) return;
-      if (link.cancellation?.receive(id, err ? undefined : response, last) !== true) this.lateReplies++;
+      if (link.probe?.receive(id) === true) return;
+      if (link.greeting?.receive(id, err ? undefined : response) === true) return;
+      this.lateReplies++;
+      if (last) link.cancellation?.done(id); // before it could be told
       return;
     }
     link.endpoint.replied();
@@ -264,31 +282,28 @@ export class PendingCalls {
   }
 
   private sendLater(call: Call, link: Link, text: PromiseLike<PacketText>): void {
+    this.unmade.add(call);
     text
       .then((ready) => {
-        if (call.settled || call.link !== link) return; // it has ended, or is on its way again
-        if (link.usable) link.connection.sendFrame(ready);
-        else this.sendElsewhere(call, link);
+        this.unmade.delete(call);
+        this.transmit(call, link, ready);
       })
-      .then(undefined, (error: unknown) => this.fail(call, error));
-  }
-
-  /** While its packet was made, the connection was asked to end. */
-  private sendElsewhere(call: Call, link: Link): void {
-    call.link = undefined;
-    this.forget(call, link);
-    call.runInAsyncScope(() => this.setup.assign(call));
+      .then(undefined, (error: unknown) => {
+        this.unmade.delete(call);
+        this.fail(call, error);
+      });
   }
 
   private forget(call: Call, link: Link): void {
     link.calls.delete(call.id);
-    if (link.leaving && link.calls.size === 0) this.setup.onLastReply(link);
+    if (link.leaving && link.idle) this.setup.onIdle(link);
   }
 
   private settle(call: Call): void {
     call.settled = true;
     this.setup.hold.down();
     this.setup.deadlines.remove(call);
+    this.unmade.delete(call);
     if (call.link !== undefined) this.forget(call, call.link);
     call.room?.leave(call);
     call.cancelRetry?.();
@@ -336,10 +351,16 @@ export class PendingCalls {
   }
 
   private cancellationOf(link: Link): Cancellation {
-    return (link.cancellation ??= new Cancellation({
-      ask: () => this.ask(link),
-      tell: (id) => this.tell(link, CANCEL_PATTERN, String(id), undefined),
-    }));
+    const tell = (id: number): void => this.tell(link, CANCEL_PATTERN, String(id), undefined);
+    return (link.cancellation ??= new Cancellation(link.cancels, tell));
+  }
+
+  private meet(link: Link, { cancels, leaving }: Introduction): void {
+    link.greeting = undefined;
+    link.cancels = cancels;
+    link.cancellation?.answered(cancels);
+    if (leaving) this.setup.onGoAway(link);
+    else this.setup.onGreeted(link);
   }
 
   private ask(link: Link): number {

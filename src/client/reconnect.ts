@@ -3,6 +3,8 @@ import type { GevReconnectOptions } from './gev.client.options.js';
 
 /** The least time between two attempts for requests, if `initialDelay` is not less. */
 const LEAST_GAP_MS = 100;
+/** To it that grows for a server that asks every connection to end, where nothing else is said. */
+const LONGEST_GAP_MS = 5_000;
 
 /**
  * When an endpoint is to be dialled again: exponential back-off in the background, sooner where a request needs it. The
@@ -17,6 +19,8 @@ export class Reconnect {
   private untried = false; // no request has asked for a connection since one was lost
   private connectedAt = Infinity;
   private lastDelay = 0;
+  private departures = 0; // attempts in a row whose connections were soon asked to end, or ended unused
+  private counted = false; // among those is the last attempt
 
   /** @param options false: nothing happens in the background */
   constructor(
@@ -42,7 +46,7 @@ export class Reconnect {
    */
   hasten(attempt: () => void): void {
     if (this.hastening) return;
-    const wait = this.untried ? 0 : this.begunAt + this.leastGap - this.clock.now();
+    const wait = this.untried && this.departures === 0 ? 0 : this.begunAt + this.gap - this.clock.now();
     this.untried = false;
     if (wait <= 0) {
       attempt();
@@ -75,6 +79,22 @@ export class Reconnect {
   began(): void {
     this.cancel();
     this.begunAt = this.clock.now();
+    this.counted = false;
+  }
+
+  /**
+   * The server has asked a connection to end, or it has ended before somebody answered on it. One that does so time after
+   * time is dialled ever less often.
+   *
+   * @param since when the connection was made, as the clock tells
+   */
+  departed(since: number): void {
+    const soon = 2 * Math.max(this.gap, LEAST_GAP_MS);
+    if (this.clock.now() - since > soon) this.departures = 0;
+    else if (!this.counted && since >= this.begunAt) {
+      this.departures++;
+      this.counted = true;
+    }
   }
 
   connected(): void {
@@ -91,6 +111,13 @@ export class Reconnect {
     this.cancelTimer?.();
     this.cancelTimer = undefined;
     this.hastening = false;
+  }
+
+  /** The least time between two attempts for requests. */
+  private get gap(): number {
+    if (this.departures === 0) return this.leastGap;
+    const longest = this.options === false ? LONGEST_GAP_MS : this.options.maxDelay;
+    return Math.min(LEAST_GAP_MS * 2 ** this.departures, longest);
   }
 
   private get leastGap(): number {

@@ -5,7 +5,7 @@ import { GevRecordBuilder, type GevRetryOptions } from 'nestjs-gev';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { concat, NEVER, of, type Observable } from 'rxjs';
 import { onCleanup } from '../kit/cleanup.js';
-import { serveEcho } from '../kit/frames.js';
+import { requestsIn, serveEcho } from '../kit/frames.js';
 import { clientOf, Subscriber } from '../kit/rpc-client.js';
 import { frame, serveRpc } from '../kit/rpc.js';
 import { settled, until } from '../kit/until.js';
@@ -48,9 +48,10 @@ async function unreliable(losses: number): Promise<{ port: number; requests: () 
     sockets.add(socket);
     socket.on('error', () => undefined);
     socket.on('data', (chunk) => {
-      const id = /"id":"(\d+)"/.exec(chunk.toString())?.[1];
-      if (++requests <= losses) socket.destroy();
-      else socket.write(frame({ id, response: 'ok', isDisposed: true }));
+      for (const id of requestsIn(chunk)) {
+        if (++requests <= losses) socket.destroy();
+        else socket.write(frame({ id, response: 'ok', isDisposed: true }));
+      }
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

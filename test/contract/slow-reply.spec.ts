@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { firstValueFrom } from 'rxjs';
 import { onCleanup } from '../kit/cleanup.js';
-import { frame } from '../kit/frames.js';
+import { frame, requestsIn } from '../kit/frames.js';
 import { clientOf, Subscriber } from '../kit/rpc-client.js';
 import { until } from '../kit/until.js';
 
@@ -14,13 +14,10 @@ const EVERY_MS = 250;
 /** A server that answers its first request, a piece at a time and for longer than a probe waits, and no other one. */
 async function serveSlowly(): Promise<number> {
   const server = createServer((socket: Socket) => {
-    socket.once('data', (chunk: Buffer) => {
-      const { id } = JSON.parse(
-        chunk
-          .toString()
-          .replace(/^\d+#/, '')
-          .replace(/\d+#.*$/s, ''),
-      ) as { id: string };
+    const answer = (chunk: Buffer): void => {
+      const [id] = requestsIn(chunk);
+      if (id === undefined) return;
+      socket.off('data', answer);
       const reply = frame({ response: 'x'.repeat(1000 * PIECES), isDisposed: true, id });
       let sent = 0;
       const timer = setInterval(() => {
@@ -28,7 +25,8 @@ async function serveSlowly(): Promise<number> {
         if (sent >= reply.length) clearInterval(timer);
       }, EVERY_MS);
       onCleanup(() => clearInterval(timer));
-    });
+    };
+    socket.on('data', answer);
     socket.resume();
     onCleanup(() => socket.destroy());
   });

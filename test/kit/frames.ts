@@ -17,6 +17,13 @@ export function frame(content: unknown): Buffer {
   return Buffer.concat([Buffer.from(`${bytes.toString().length}#`), bytes]);
 }
 
+/** The ids of the requests in a chunk of whole frames, the first word of a client aside. */
+export function requestsIn(chunk: Buffer): string[] {
+  const texts = chunk.toString().split(/\d+#(?=\{)/);
+  const packets = texts.filter(Boolean).map((text) => JSON.parse(text) as { pattern: unknown; id: string });
+  return packets.filter(({ pattern }) => pattern !== 'gev:hello').map(({ id }) => id);
+}
+
 /** A client that writes any bytes and reads frames. */
 export class FramePeer {
   /** What has arrived, each frame's content. */

@@ -1,61 +1,68 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Cancellation } from '../../src/client/cancellation.js';
 
-const QUESTION = 99;
-
 describe('cancellation', () => {
-  let sent: (number | string)[];
-  let cancellation: Cancellation;
+  let sent: number[];
   beforeEach(() => {
     sent = [];
-    cancellation = new Cancellation({
-      ask() {
-        sent.push('ask');
-        return QUESTION;
-      },
-      tell: (id) => sent.push(id),
-    });
   });
 
-  it('L3: asks the server once, with the first request that is given up', () => {
+  function create(supported?: boolean): Cancellation {
+    return new Cancellation(supported, (id) => sent.push(id));
+  }
+
+  it('L3: tells a server that can be told', () => {
+    const cancellation = create(true);
     cancellation.cancel(1);
     cancellation.cancel(2);
-    expect(sent).toEqual(['ask']);
+    expect(sent).toEqual([1, 2]);
+    expect(cancellation.settled()).toBeUndefined();
   });
 
-  it('L3: tells a server that can be told, what was held back first', () => {
+  it('L3: holds back what is given up before that is known', async () => {
+    const cancellation = create();
     cancellation.cancel(1);
     cancellation.cancel(2);
-    expect(cancellation.receive(QUESTION, { cancel: 1 }, true)).toBe(true);
+    expect(sent).toEqual([]);
+    const settled = cancellation.settled();
+    cancellation.answered(true);
     cancellation.cancel(3);
-    expect(sent).toEqual(['ask', 1, 2, 3]);
+    expect(sent).toEqual([1, 2, 3]);
+    await settled;
   });
 
-  it('L3: leaves others alone for good', () => {
+  it('L3: leaves others alone for good', async () => {
+    const cancellation = create();
     cancellation.cancel(1);
-    expect(cancellation.receive(QUESTION, undefined, true)).toBe(true);
+    const settled = cancellation.settled();
+    cancellation.answered(false);
     cancellation.cancel(2);
-    expect(sent).toEqual(['ask']);
+    expect(sent).toEqual([]);
+    await settled;
   });
 
-  it.each([undefined, null, 5, {}, { cancel: 2 }])('takes the answer %p for a no', (response) => {
-    cancellation.cancel(1);
-    expect(cancellation.receive(QUESTION, response, true)).toBe(true);
-    expect(sent).toEqual(['ask']);
-  });
-
-  it('L3: does not tell of a request that the server was done with meanwhile', () => {
+  it('L3: does not tell of a request that the server was done with meanwhile', async () => {
+    const cancellation = create();
     for (const id of [1, 2, 3]) cancellation.cancel(id);
-    expect(cancellation.receive(1, 5, true)).toBe(false);
-    expect(cancellation.receive(2, 5, false)).toBe(false);
-    expect(cancellation.receive(3, undefined, true)).toBe(false);
-    cancellation.receive(QUESTION, { cancel: 1 }, true);
-    expect(sent).toEqual(['ask', 2]);
+    cancellation.done(1);
+    cancellation.done(3);
+    cancellation.answered(true);
+    expect(sent).toEqual([2]);
+  });
+
+  it('L3: has nothing left to tell when the server is done with all of it', async () => {
+    const cancellation = create();
+    cancellation.cancel(1);
+    const settled = cancellation.settled();
+    cancellation.done(1);
+    await settled;
+    expect(cancellation.settled()).toBeUndefined();
   });
 
   it('holds so many requests and no more while there is no answer', () => {
+    const cancellation = create();
     for (let id = 100; id < 5_000; id++) cancellation.cancel(id);
-    cancellation.receive(QUESTION, { cancel: 1 }, true);
-    expect(sent).toHaveLength(1 + 1024);
+    cancellation.answered(true);
+    expect(sent).toHaveLength(1024);
   });
 });

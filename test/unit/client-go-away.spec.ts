@@ -14,7 +14,10 @@ class FakeClient extends GevClient {
   reactor!: FakeClientReactor;
   readonly events: string[] = [];
 
-  constructor(options: GevClientOptions = {}) {
+  constructor(
+    options: GevClientOptions = {},
+    private readonly answer?: string,
+  ) {
     const write = (): void => undefined;
     super({ host: '127.0.0.1', port: 1, logger: { log: write, warn: write, error: write }, ...options });
     this.on('connect', () => this.events.push('connect'));
@@ -27,16 +30,21 @@ class FakeClient extends GevClient {
 
   protected override createReactor(_: ResolvedGevClientOptions, handler: ReactorHandler): ClientReactor {
     this.reactor = new FakeClientReactor(handler);
-    this.reactor.answer = 'accept';
+    this.reactor.answer = this.answer;
     return this.reactor;
   }
 }
 
 let clients: FakeClient[] = [];
 
-async function connect(options?: GevClientOptions): Promise<FakeClient> {
-  const client = new FakeClient(options);
+function create(options?: GevClientOptions, answer?: string): FakeClient {
+  const client = new FakeClient(options, answer);
   clients.push(client);
+  return client;
+}
+
+async function connect(options?: GevClientOptions): Promise<FakeClient> {
+  const client = create(options, 'accept');
   await client.connect();
   return client;
 }
@@ -52,10 +60,9 @@ function ask(source: Observable<unknown>): { value?: unknown; error?: any } {
 }
 
 /** Answers the hello on a new connection. */
-function greet(connection: FakeClientConnection): void {
-  const { pattern, id } = connection.sent[0] as { pattern: string; id: string };
-  expect(pattern).toBe('gev:hello');
-  connection.reply({ response: { cancel: 1 }, isDisposed: true, id });
+function greet(connection: FakeClientConnection, more: object = {}): void {
+  const { id } = connection.hello as { id: string };
+  connection.reply({ response: { cancel: 1, ...more }, isDisposed: true, id });
 }
 
 function reply(connection: FakeClientConnection, index: number, response: unknown): void {
@@ -80,14 +87,15 @@ describe('a client whose server asks it to go', () => {
     await until(() => client.links.length === 2);
     const second = client.links[1]!;
     await turn();
-    expect(second.sent).toMatchObject([{ pattern: 'gev:hello' }]);
+    expect(second.hello).toMatchObject({ pattern: 'gev:hello' });
+    expect(second.sent).toEqual([]);
     greet(second);
-    expect(second.sent.slice(1)).toMatchObject([{ data: 3 }, { data: 4 }]);
+    expect(second.sent).toMatchObject([{ data: 3 }, { data: 4 }]);
     reply(first!, 1, 'two');
     expect(first!.state).toBe('open');
     reply(first!, 0, 'one');
     expect(first!.state).toBe('closing');
-    reply(second, 1, 'three');
+    reply(second, 0, 'three');
     second.flush();
     await turn();
     expect(outcomes).toEqual([{ value: 'one' }, { value: 'two' }]);
@@ -122,11 +130,11 @@ describe('a client whose server asks it to go', () => {
     await until(() => client.links.length === 5);
     expect(client.links[3]!.state).toBe('closing');
     greet(client.links[4]!);
-    reply(client.links[4]!, 1, 'done');
+    reply(client.links[4]!, 0, 'done');
     await turn();
     expect(call).toEqual({ value: 'done' });
     for (const each of client.links.slice(1, 4)) {
-      expect(each.sent.map((packet: { pattern: string }) => packet.pattern)).toEqual(['gev:hello']);
+      expect(each.sent).toEqual([]);
     }
   });
 
@@ -136,9 +144,9 @@ describe('a client whose server asks it to go', () => {
     const call = ask(client.send('a', 1));
     await until(() => client.links.length === 2);
     const second = client.links[1]!;
-    const { id } = second.sent[0] as { id: string };
+    const { id } = second.hello as { id: string };
     second.reply({ id, status: 'error', err: 'There is no matching message handler' });
-    reply(second, 1, 'done');
+    reply(second, 0, 'done');
     await turn();
     expect(call).toEqual({ value: 'done' });
   });
@@ -188,14 +196,182 @@ describe('a client whose server asks it to go', () => {
     expect(call.error).toMatchObject({ code: 'ERR_GEV_CONNECTION_LOST' });
   });
 
-  it('D1: a request that is given up there is not cancelled, but ends the connection if it was the last', async () => {
+  it('D3: a request that is given up there is cancelled, and the last one ends the connection', async () => {
     const client = await connect();
+    const [first] = client.links;
+    greet(first!);
+    const subscriptions = [1, 2].map((data) => client.send('a', data).subscribe());
+    first!.reply(GO_AWAY);
+    for (const each of subscriptions) each.unsubscribe();
+    await until(() => first!.state === 'closing');
+    expect(first!.sent.slice(2)).toMatchObject([{ pattern: 'gev:cancel' }, { pattern: 'gev:cancel' }]);
+  });
+
+  it('D3: what is given up before the server has introduced itself is cancelled when it has, then it hangs up', async () => {
+    const client = await connect();
+    const [first] = client.links;
     const subscription = client.send('a', 1).subscribe();
-    client.links[0]!.reply(GO_AWAY);
+    first!.reply(GO_AWAY);
     subscription.unsubscribe();
     await turn();
-    expect(client.links[0]!.sent).toHaveLength(1);
+    expect(first!.state).toBe('open');
+    greet(first!);
+    await until(() => first!.state === 'closing');
+    expect(first!.sent.slice(1)).toMatchObject([{ pattern: 'gev:cancel' }]);
+  });
+
+  it('D3: close() cancels what is in flight there', async () => {
+    const client = await connect();
+    const [first] = client.links;
+    greet(first!);
+    const call = ask(client.send('a', 1));
+    first!.reply(GO_AWAY);
+    await client.close();
+    await turn();
+    expect(call.error).toMatchObject({ code: 'ERR_GEV_CLIENT_CLOSED' });
+    expect(first!.sent.slice(1)).toMatchObject([{ pattern: 'gev:cancel' }]);
+  });
+
+  it('D1: events that the kernel has not taken yet keep it from hanging up', async () => {
+    const client = await connect();
+    const [first] = client.links;
+    const event = ask(client.emit('e', 1));
+    first!.reply(GO_AWAY);
+    await turn();
+    expect(first!.state).toBe('open');
+    first!.flush();
+    expect(first!.state).toBe('closing');
+    await turn();
+    expect('value' in event).toBe(true);
+  });
+
+  it('D1: says hello on every new connection, and waits for no answer', async () => {
+    const client = await connect();
+    const call = ask(client.send('a', 1));
+    expect(client.links[0]!.hello).toMatchObject({ pattern: 'gev:hello', data: { cancel: 1 } });
+    reply(client.links[0]!, 0, 'done');
+    await turn();
+    expect(call).toEqual({ value: 'done' });
+  });
+
+  it('D1: a go-away that comes together with the connection is heard', async () => {
+    const client = create();
+    const connected = client.connect();
+    await until(() => client.reactor?.dials.length === 1);
+    client.reactor.accept().reply(GO_AWAY); // before any promise has had its turn
+    await until(() => client.reactor.dials.length === 1);
     expect(client.links[0]!.state).toBe('closing');
+    client.reactor.accept();
+    await until(() => client.links[1]!.hello !== undefined);
+    greet(client.links[1]!);
+    await connected;
+    const call = ask(client.send('a', 1));
+    expect(client.links[0]!.sent).toEqual([]);
+    reply(client.links[1]!, 0, 'done');
+    await turn();
+    expect(call).toEqual({ value: 'done' });
+  });
+
+  it('D1: close() fails a request whose packet is being made', async () => {
+    const serialize = (packet: { pattern: unknown }): unknown =>
+      packet.pattern === 'gev:hello' ? packet : new Promise(() => undefined);
+    const client = await connect({ serializer: { serialize } });
+    const call = ask(client.send('a', 1));
+    await client.close();
+    await turn();
+    expect(call.error).toMatchObject({ code: 'ERR_GEV_CLIENT_CLOSED' });
+  });
+
+  it.each([
+    [false as const, ['connected', 'disconnected']],
+    [undefined, ['connected', 'disconnected', 'reconnecting']],
+  ])('D1: the status tells that the only server has gone (reconnect: %p)', async (reconnect, expected) => {
+    const client = create({ reconnect }, 'accept');
+    const seen: string[] = [];
+    client.status.subscribe((status) => seen.push(status));
+    await client.connect();
+    client.reactor.answer = 'ECONNREFUSED';
+    client.links[0]!.reply(GO_AWAY);
+    await until(() => seen.length === expected.length);
+    expect(seen).toEqual(expected);
+  });
+
+  it('D1: only so many connections wait for their last replies, then another has to end first', async () => {
+    const client = await connect({ reconnect: { initialDelay: 1, maxDelay: 1 }, requestTimeout: 0 });
+    for (let made = 1; made <= 16; made++) {
+      await until(() => client.links.length === made);
+      const link = client.links[made - 1]!;
+      await until(() => link.hello !== undefined);
+      greet(link);
+      ask(client.send('a', made));
+      link.reply(GO_AWAY);
+    }
+    const waiting = ask(client.send('a', 17));
+    expect(await settled(() => client.links.length, 50)).toBe(16);
+    client.links[0]!.drop('reset', 'ECONNRESET');
+    await until(() => client.links.length === 17);
+    greet(client.links[16]!);
+    reply(client.links[16]!, 0, 'done');
+    await turn();
+    expect(waiting).toEqual({ value: 'done' });
+  });
+
+  it('D1: that it refuses new connections then is no news while there is another server', async () => {
+    const lines: unknown[] = [];
+    const endpoints = [1, 2].map((port) => ({ host: '127.0.0.1', port }));
+    const logger = {
+      log: () => undefined,
+      warn: (line: unknown) => lines.push(line),
+      error: (line: unknown) => lines.push(line),
+    };
+    const client = await connect({ host: undefined, port: undefined, endpoints, logger });
+    let errors = 0;
+    client.on('error', () => errors++);
+    await until(() => client.links.length === 2);
+    client.reactor.answer = 'ECONNREFUSED';
+    client.links[0]!.reply(GO_AWAY);
+    await until(() => errors > 0);
+    expect(lines).toEqual([]);
+  });
+
+  it('D1: an answer to the hello that says so asks it to go, too', async () => {
+    const client = await connect();
+    const [first] = client.links;
+    const call = ask(client.send('a', 1));
+    greet(first!, { leaving: true });
+    await until(() => client.links.length === 2);
+    ask(client.send('a', 2));
+    expect(first!.sent).toHaveLength(1);
+    reply(first!, 0, 'one');
+    await turn();
+    expect(call).toEqual({ value: 'one' });
+    expect(first!.state).toBe('closing');
+  });
+
+  it('D1: whoever answers there after the old connections have ended is trusted from then on', async () => {
+    const client = await connect({ reconnect: { initialDelay: 1 } });
+    client.links[0]!.reply(GO_AWAY);
+    client.links[0]!.drop('local');
+    await until(() => client.links.length === 2);
+    greet(client.links[1]!);
+    client.links[1]!.drop('reset', 'ECONNRESET');
+    await until(() => client.links.length === 3);
+    await turn();
+    ask(client.send('a', 1));
+    expect(client.links[2]!.sent).toHaveLength(1);
+  });
+
+  it('D1: nobody who answers within connectTimeout is no reason to leave the endpoint out', async () => {
+    const endpoints = [1, 2].map((port) => ({ host: '127.0.0.1', port }));
+    const options = { host: undefined, port: undefined, endpoints, connectTimeout: 50 };
+    const client = await connect({ ...options, reconnect: { initialDelay: 1 } });
+    await until(() => client.links.length === 2);
+    client.links[0]!.reply(GO_AWAY);
+    await until(() => client.links[2]?.state === 'closing');
+    expect(client.stats().endpoints.map(({ ejected }) => ejected)).toEqual([false, false]);
+    await until(() => client.links.length > 3);
+    greet(client.links.at(-1)!);
+    expect(client.stats().endpoints.map(({ state }) => state)).toEqual(['connected', 'connected']);
   });
 
   it('D1: close() ends what is to end, too', async () => {
@@ -216,27 +392,33 @@ describe('a client whose server asks it to go', () => {
     const call = ask(client.send('a', 1));
     await until(() => client.links.length === 2);
     greet(client.links[1]!);
-    reply(client.links[1]!, 1, 'done');
+    reply(client.links[1]!, 0, 'done');
     await turn();
     expect(call).toEqual({ value: 'done' });
   });
 
-  it('D1: a request whose connection is lost while its packet is being made goes out once, though it is repeated', async () => {
-    const made: (() => void)[] = [];
-    const serialize = (packet: unknown): Promise<unknown> =>
-      new Promise((resolve) => made.push(() => resolve(packet)));
-    const client = await connect({ serializer: { serialize }, reconnect: { initialDelay: 1 } });
-    const retry = { attempts: 3, idempotent: true, delay: 1 };
-    const call = ask(client.send('a', new GevRecordBuilder(1).setRetry(retry).build()));
-    client.links[0]!.drop('reset', 'ECONNRESET');
-    await until(() => made.length === 2 && client.links.length === 2);
-    made.forEach((each) => each());
-    const second = client.links[1]!;
-    await until(() => second.sent.length > 0);
-    expect(await settled(() => second.sent.length, 50)).toBe(1);
-    reply(second, 0, 'done');
-    await turn();
-    expect(call).toEqual({ value: 'done' });
-    expect(made).toHaveLength(2);
-  });
+  it.each([false, true])(
+    'D1: a request whose connection is lost while its packet is being made goes out once (retry: %p)',
+    async (retried) => {
+      const retry = { attempts: 3, idempotent: true, delay: 1 };
+      const made: (() => void)[] = [];
+      const serialize = (packet: { pattern: unknown }): unknown =>
+        packet.pattern === 'gev:hello' ? packet : new Promise((resolve) => made.push(() => resolve(packet)));
+      const client = await connect({ serializer: { serialize }, reconnect: { initialDelay: 1 } });
+      const call = ask(client.send('a', retried ? new GevRecordBuilder(1).setRetry(retry).build() : 1));
+      client.links[0]!.drop('reset', 'ECONNRESET');
+      await until(() => client.links.length === 2);
+      expect(call).toEqual({});
+      made[0]!();
+      await until(() => made.length === 2);
+      made[1]!();
+      const second = client.links[1]!;
+      await until(() => second.sent.length > 0);
+      expect(await settled(() => second.sent.length, 50)).toBe(1);
+      reply(second, 0, 'done');
+      await turn();
+      expect(call).toEqual({ value: 'done' });
+      expect(made).toHaveLength(2);
+    },
+  );
 });

@@ -112,4 +112,32 @@ describe('reconnecting', () => {
     plan.began();
     expect(waitOf(plan)).toBe(100);
   });
+
+  it('D1: a server that asks each new connection to end is dialled ever less often, until one has lasted', () => {
+    const plan = reconnect({ initialDelay: 1 });
+    const round = (connections: number, lasts: number): number => {
+      const asked = clock.now();
+      let begun = false;
+      plan.hasten(() => {
+        begun = true;
+        plan.began();
+      });
+      while (!begun) clock.advance(1);
+      const wait = clock.now() - asked;
+      plan.connected();
+      const since = clock.now();
+      clock.advance(lasts);
+      for (let index = 0; index < connections; index++) {
+        plan.lost();
+        plan.departed(since);
+      }
+      return wait;
+    };
+    expect(round(1, 5)).toBe(0);
+    expect(round(2, 5)).toBe(195); // of the same attempt one counts
+    expect(round(1, 0)).toBe(395);
+    expect(round(1, 0)).toBe(800);
+    expect(round(1, 2_001)).toBe(1_000);
+    expect(round(1, 0)).toBe(0);
+  });
 });

@@ -57,11 +57,11 @@ describe('a request', () => {
     expect(connection.texts).toEqual([]);
     const replies = [firstValueFrom(source), firstValueFrom(source)];
     expect(connection.texts).toEqual([
-      '{"pattern":{"cmd":"sum"},"data":[1,2],"id":"1"}',
       '{"pattern":{"cmd":"sum"},"data":[1,2],"id":"2"}',
+      '{"pattern":{"cmd":"sum"},"data":[1,2],"id":"3"}',
     ]);
-    connection.reply({ response: 'second', isDisposed: true, id: '2' });
-    connection.reply({ response: 'first', isDisposed: true, id: '1' });
+    connection.reply({ response: 'second', isDisposed: true, id: '3' });
+    connection.reply({ response: 'first', isDisposed: true, id: '2' });
     expect(await Promise.all(replies)).toEqual(['first', 'second']);
     expect(client.stats()).toMatchObject({ inFlight: 0, lateReplies: 0 });
   });
@@ -75,11 +75,11 @@ describe('a request', () => {
     ['an error without the end', [{ err: { status: 'error' }, response: 5 }], [{ status: 'error' }]],
     ['nobody there', [{ status: 'error', err: 'no handler' }], ['no handler']],
     ['an error that is none', [{ err: null, response: 5 }, { isDisposed: true }], [5, 'end']],
-    ['a stranger', [{ answer: 42 }], [{ answer: 42, id: '1' }, 'end']],
+    ['a stranger', [{ answer: 42 }], [{ answer: 42, id: '2' }, 'end']],
   ])('is told %s as by the client of Nest', async (_, replies, expected) => {
     const { client, connection } = await connect();
     const { seen } = record(client.send('x', 1));
-    for (const reply of replies) connection.reply({ ...reply, id: '1' });
+    for (const reply of replies) connection.reply({ ...reply, id: '2' });
     expect(seen).toEqual(expected);
     expect(client.stats().inFlight).toBe(0);
   });
@@ -112,7 +112,7 @@ describe('a request', () => {
     const reply = firstValueFrom(client.send('x', 1));
     expect(client.stats()).toMatchObject({ queued: 1 });
     await turn();
-    client.connection.reply({ response: 5, isDisposed: true, id: '1' });
+    client.connection.reply({ response: 5, isDisposed: true, id: '2' });
     expect(await reply).toBe(5);
   });
 
@@ -121,17 +121,17 @@ describe('a request', () => {
     const error = await firstValueFrom(client.send({ cmd: 'slow' }, 1)).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'ERR_GEV_TIMEOUT', pattern: { cmd: 'slow' }, ms: 20 });
     expect((error as Error).message).toContain('No reply to {"cmd":"slow"} within 20 ms');
-    connection.reply({ response: 5, isDisposed: true, id: '1' });
+    connection.reply({ response: 5, isDisposed: true, id: '2' });
     expect(client.stats()).toMatchObject({ inFlight: 0, timeouts: 1, lateReplies: 1 });
   });
 
   it('L4: that has begun to be answered is not timed any more', async () => {
     const { client, connection } = await connect({ requestTimeout: 20 });
     const { seen } = record(client.send('stream', 1));
-    connection.reply({ response: 1, id: '1' });
+    connection.reply({ response: 1, id: '2' });
     const slow = firstValueFrom(client.send('slow', 1)).catch(() => 'late');
     expect(await slow).toBe('late');
-    connection.reply({ response: 2, isDisposed: true, id: '1' });
+    connection.reply({ response: 2, isDisposed: true, id: '2' });
     expect(seen).toEqual([1, 2, 'end']);
   });
 
@@ -147,24 +147,25 @@ describe('a request', () => {
     for (const { subscription } of streams) subscription.unsubscribe();
     expect(client.stats().inFlight).toBe(0);
     await turn();
-    expect(connection.sent.slice(2)).toEqual([{ pattern: 'gev:hello', data: { cancel: 1 }, id: '3' }]);
-    connection.reply({ response: 5, isDisposed: true, id: '2' });
-    connection.reply({ response: { cancel: 1 }, isDisposed: true, id: '3' });
+    expect(connection.hello).toEqual({ pattern: 'gev:hello', data: { cancel: 1 }, id: '1' });
+    expect(connection.sent.slice(2)).toEqual([]);
+    connection.reply({ response: 5, isDisposed: true, id: '3' });
+    connection.reply({ response: { cancel: 1 }, isDisposed: true, id: '1' });
     await turn();
-    expect(connection.sent.slice(3)).toEqual([{ pattern: 'gev:cancel', data: '1' }]);
+    expect(connection.sent.slice(2)).toEqual([{ pattern: 'gev:cancel', data: '2' }]);
     expect(client.stats().lateReplies).toBe(1);
-    connection.reply({ response: 5, id: '1' });
+    connection.reply({ response: 5, id: '2' });
     expect(client.stats().lateReplies).toBe(2);
   });
 
   it('L3: that has its last reply is not given up', async () => {
     const { client, connection } = await connect();
     const one = firstValueFrom(client.send('x', 1));
-    connection.reply({ response: 5, isDisposed: true, id: '1' });
+    connection.reply({ response: 5, isDisposed: true, id: '2' });
     await one;
     const some = lastValueFrom(client.send('x', 1).pipe(take(2), toArray()));
-    connection.reply({ response: 5, id: '2' });
-    connection.reply({ response: 6, isDisposed: true, id: '2' });
+    connection.reply({ response: 5, id: '3' });
+    connection.reply({ response: 6, isDisposed: true, id: '3' });
     expect(await some).toEqual([5, 6]);
     await turn();
     expect(connection.sent).toHaveLength(2);
@@ -179,7 +180,7 @@ describe('a request', () => {
     expect(seen).toEqual(['ERR_GEV_ABORTED']);
     await expect(firstValueFrom(client.send('x', data))).rejects.toMatchObject({ cause: 'enough' });
     await turn();
-    expect(connection.sent.map(({ pattern }) => pattern as unknown)).toEqual(['x', 'gev:hello']);
+    expect(connection.sent.map(({ pattern }) => pattern as unknown)).toEqual(['x']);
   });
 
   it('whose response cannot be made what the subscriber is to see fails alone', async () => {
@@ -194,8 +195,8 @@ describe('a request', () => {
     await client.connect();
     const bad = record(client.send('x', 1));
     const good = record(client.send('x', 2));
-    client.connection.reply({ response: 'bad', isDisposed: true, id: '1' });
-    client.connection.reply({ response: 'good', isDisposed: true, id: '2' });
+    client.connection.reply({ response: 'bad', isDisposed: true, id: '2' });
+    client.connection.reply({ response: 'good', isDisposed: true, id: '3' });
     expect(good.seen).toEqual(['good', 'end']);
     expect(bad.seen).toEqual([new Error('bad response')]);
     expect(client.stats().inFlight).toBe(0);
@@ -242,7 +243,7 @@ describe('metadata', () => {
     record(client.send('x', data));
     client.emit('y', data);
     expect(connection.texts).toEqual([
-      '{"pattern":"x","data":[1],"id":"1","metadata":{"trace":"a"}}',
+      '{"pattern":"x","data":[1],"id":"2","metadata":{"trace":"a"}}',
       '{"pattern":"y","data":[1],"metadata":{"trace":"a"}}',
     ]);
   });
@@ -292,11 +293,11 @@ describe('a serializer and a deserializer', () => {
     const events = record(client.emit('y', 2));
     await until(() => connection.texts.length === 2);
     expect(connection.sent).toEqual([
-      { v: 1, packet: { pattern: 'x', data: 1, id: '1' } },
+      { v: 1, packet: { pattern: 'x', data: 1, id: '2' } },
       { v: 1, packet: { pattern: 'y', data: 2 } },
     ]);
-    connection.reply({ packet: { response: 5, id: '1' } });
-    connection.reply({ packet: { response: 6, isDisposed: true, id: '1' } });
+    connection.reply({ packet: { response: 5, id: '2' } });
+    connection.reply({ packet: { response: 6, isDisposed: true, id: '2' } });
     connection.flush();
     await until(() => seen.length === 3 && events.seen.length === 2);
     expect(seen).toEqual([5, 6, 'end']);
@@ -313,8 +314,8 @@ describe('a serializer and a deserializer', () => {
       },
     });
     const { seen } = record(client.send('x', 1));
-    for (const response of [1, 2]) connection.reply({ response, id: '1' });
-    connection.reply({ isDisposed: true, id: '1' });
+    for (const response of [1, 2]) connection.reply({ response, id: '2' });
+    connection.reply({ isDisposed: true, id: '2' });
     await until(() => seen.length === 3);
     expect(seen).toEqual([1, 2, 'end']);
   });
@@ -336,9 +337,9 @@ describe('a serializer and a deserializer', () => {
     });
     await expect(firstValueFrom(client.send('x', 'bad'))).rejects.toThrow('not this');
     const reply = firstValueFrom(client.send('x', 'good'));
-    connection.reply({ response: 'bad', isDisposed: true, id: '2' });
+    connection.reply({ response: 'bad', isDisposed: true, id: '3' });
     expect(lines.join()).toContain('nor that');
-    connection.reply({ response: 'good', isDisposed: true, id: '2' });
+    connection.reply({ response: 'good', isDisposed: true, id: '3' });
     expect(await reply).toBe('good');
   });
 });
@@ -407,7 +408,7 @@ describe('the client', () => {
     const reply = firstValueFrom(client.send('x', 1));
     await turn();
     expect(client.reactors).toHaveLength(2);
-    client.connection.reply({ response: 5, isDisposed: true, id: '3' }); // 2 was the question whether the server wants to hear of what is given up
+    client.connection.reply({ response: 5, isDisposed: true, id: '4' }); // 1 and 3 were the first words on the two connections
     expect(await reply).toBe(5);
     expect(statuses).toEqual(['connected', 'disconnected', 'connected']);
     expect(client.unwrap().connections).toEqual([client.connection]);
@@ -432,12 +433,12 @@ describe('the client', () => {
     const client = new Wrapping();
     await client.connect();
     const { seen } = record(client.send('x', 1));
-    client.connection.reply({ err: 'no', id: '1' });
+    client.connection.reply({ err: 'no', id: '2' });
     expect(seen).toEqual([{ wrapped: 'no' }]);
 
     const packets: object[] = [];
     client.viaPublish((packet) => packets.push(packet));
-    client.connection.reply({ response: 5, isDisposed: true, id: '2' });
+    client.connection.reply({ response: 5, isDisposed: true, id: '3' });
     expect(packets).toEqual([{ response: 5 }, { isDisposed: true }]);
     const dispatched = client.viaDispatch();
     client.connection.flush();

@@ -26,7 +26,9 @@ export class FakeClientConnection {
   closeReason: CloseReason | undefined;
   closeError: GevError | undefined;
   readonly closed$ = new Subject<CloseReason>();
-  /** What was sent, as values. */
+  /** The first word of the client. */
+  hello: any;
+  /** What was sent after it, as values. */
   readonly sent: any[] = [];
   readonly texts: string[] = [];
   private readonly unsettled: SendCallback[] = [];
@@ -44,6 +46,10 @@ export class FakeClientConnection {
   sendFrame(pieces: readonly string[], callback?: SendCallback): boolean {
     const text = pieces.join('');
     if (this.state !== 'open') throw new GevConnectionClosedError();
+    if (this.hello === undefined && text.includes('"gev:hello"')) {
+      this.hello = JSON.parse(text);
+      return true;
+    }
     this.texts.push(text);
     this.sent.push(JSON.parse(text));
     if (callback !== undefined) this.unsettled.push(callback);
