@@ -84,8 +84,8 @@ export class GevRecordBuilder<Data = unknown> {
   }
 
   /**
-   * Sends the request again where it was certainly not begun: it found no connection, or the server says so (`retryable`, as
-   * in {@link GevOverloadedError}, or while it shuts down). With `idempotent` also where its connection was lost while it
+   * Sends the request again where it was certainly not begun: it found no connection, or the server says so (a {@link
+   * GevOverloadedError}, or while it shuts down). With `idempotent` also where its connection was lost while it
    * was in flight. A request that has brought a value, has timed out or was aborted is never sent again, nor one that an
    * error of its handler has ended. The timeout holds for all attempts together.
    *

@@ -4,7 +4,7 @@ import { GevAbortedError, GevOverloadedError, GevTimeoutError } from '../core/cl
 import type { ProcessHold } from '../core/process-hold.js';
 import { isThenable } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
-import { CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN, OVERLOADED } from '../protocol/nest-json.js';
+import { CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN, saysOverloaded } from '../protocol/nest-json.js';
 import { Call } from './call.js';
 import { Cancellation } from './cancellation.js';
 import type { Clock } from '../core/clock.js';
@@ -238,7 +238,7 @@ export class PendingCalls {
     }
     link.endpoint.replied();
     if (err) {
-      this.fail(call, isOverloaded(err) ? new GevOverloadedError(link.endpoint.name) : err);
+      this.fail(call, saysOverloaded(err) ? new GevOverloadedError(link.endpoint.name) : err);
       return;
     }
     if (last) this.settle(call);
@@ -396,8 +396,4 @@ function isGoAway(packet: unknown): boolean {
   if (typeof packet !== 'object' || packet === null) return false;
   const { pattern, id } = packet as { readonly pattern?: unknown; readonly id?: unknown };
   return pattern === GO_AWAY_PATTERN && id === undefined;
-}
-
-function isOverloaded(error: unknown): boolean {
-  return typeof error === 'object' && (error as Partial<typeof OVERLOADED>).code === OVERLOADED.code;
 }

@@ -1,6 +1,7 @@
-import { GevConnectionLostError, GevNotConnectedError } from '../core/client-errors.js';
+import { GevConnectionLostError, GevNotConnectedError, GevOverloadedError } from '../core/client-errors.js';
 import { MAX_DELAY } from '../core/constants.js';
 import { GevConnectError } from '../core/errors.js';
+import { saysNotBegun } from '../protocol/nest-json.js';
 import { flag, given, integer, nested, refuse } from '../core/option-checks.js';
 
 /** How a request is sent again; see {@link GevRecordBuilder.setRetry}. */
@@ -57,5 +58,5 @@ export function retryDelay(
 /** It found no connection, or the server says that it has not begun it. */
 function wasNotBegun(error: unknown): boolean {
   if (error instanceof GevConnectError || error instanceof GevNotConnectedError) return true;
-  return typeof error === 'object' && (error as { readonly retryable?: unknown } | null)?.retryable === true;
+  return error instanceof GevOverloadedError || saysNotBegun(error);
 }

@@ -10,6 +10,40 @@ export const OVERLOADED = Object.freeze({
   retryable: true,
 });
 
+/** What requests are told that have not been answered at the end of a server's drainTimeout. */
+export const SHUTTING_DOWN = Object.freeze({ status: 'error', message: 'The server is shutting down' });
+
+/** What requests are told that have not been answered so long after their client was asked to go. */
+export const OVERAGE = Object.freeze({
+  status: 'error',
+  message: 'The connection has reached its greatest age',
+});
+
+/** Errors by which our server itself, and no handler, says that it has not begun a request. */
+const NOT_BEGUN: readonly object[] = [
+  OVERLOADED,
+  ...[SHUTTING_DOWN, OVERAGE].map((error) => ({ ...error, retryable: true })),
+];
+
+/** Whether an error is, word for word, one by which our server says that it has not begun a request. */
+export function saysNotBegun(error: unknown): boolean {
+  return NOT_BEGUN.some((each) => isSame(error, each));
+}
+
+/** Whether an error is, word for word, that of a request that found no place. */
+export function saysOverloaded(error: unknown): boolean {
+  return isSame(error, OVERLOADED);
+}
+
+function isSame(value: unknown, expected: object): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const entries = Object.entries(expected);
+  return (
+    Object.keys(value).length === entries.length &&
+    entries.every(([key, each]) => (value as Readonly<Record<string, unknown>>)[key] === each)
+  );
+}
+
 /**
  * The wire format of Nest's own TCP transport, `<length>#<json>` with the length in UTF-16 code units: the server runs
  * `@MessagePattern` and `@EventPattern` handlers and serves unmodified `ClientTCP`s. The default codec.

@@ -8,6 +8,7 @@ import type { Reactor, ReactorHandler } from '../core/reactor.js';
 import { typeName } from '../core/values.js';
 import { within } from '../core/within.js';
 import { inFreshScope } from '../native/fresh-scope.js';
+import { SHUTTING_DOWN } from '../protocol/nest-json.js';
 import type { ConnectionAges } from './connection-ages.js';
 import { ConnectionScope } from './connection-scope.js';
 import type { ErrorLog } from '../core/error-log.js';
@@ -23,7 +24,6 @@ import { Tally } from './tally.js';
 import { Turns } from './turns.js';
 
 /** What requests and streams are told that end because the server stops. */
-const SHUTTING_DOWN = { status: 'error', message: 'The server is shutting down' };
 
 /** Those who are asked to go at once, and the pause before as many follow: they all come back somewhere. */
 const LEAVING_AT_ONCE = 100;

@@ -3,6 +3,7 @@ import type { CloseReason } from '../core/close-reason.js';
 import type { GevConnection } from '../core/connection.js';
 import { isData } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
+import { OVERAGE } from '../protocol/nest-json.js';
 import type { ConnectionEvents } from './connection-events.js';
 import type { EventHandler } from './event-handlers.js';
 import { patternOf } from './handler-marker.js';
@@ -14,9 +15,6 @@ import { type LineOwner, WaitingLine } from './waiting-line.js';
 
 /** Why a server asks a peer to go. */
 export type LeaveReason = Extract<CloseReason, 'shutdown' | 'age'>;
-
-/** What requests are told that have not been answered so long after their client was asked to go. */
-const OVERAGE = { status: 'error', message: 'The connection has reached its greatest age' };
 
 /**
  * How long nothing must have come from a peer that was asked to go, and is owed nothing, before it hears FIN. Not where the

@@ -10,6 +10,14 @@ import { clientOf, Subscriber } from '../kit/rpc-client.js';
 import { frame, serveRpc } from '../kit/rpc.js';
 import { settled, until } from '../kit/until.js';
 
+/** As a server says it that has not begun a request. */
+const OVERLOADED = {
+  status: 'error',
+  message: 'The server is overloaded',
+  code: 'ERR_GEV_OVERLOADED',
+  retryable: true,
+};
+
 let calls = 0;
 
 @Controller()
@@ -17,14 +25,20 @@ class Service {
   /** As a server that is overloaded twice. */
   @MessagePattern('busy')
   busy(): string {
-    if (++calls <= 2) throw new RpcException({ status: 'error', message: 'later', retryable: true });
+    if (++calls <= 2) throw new RpcException({ ...OVERLOADED });
     return `at the ${calls}rd`;
   }
 
   @MessagePattern('always busy')
   alwaysBusy(): never {
     calls++;
-    throw new RpcException({ status: 'error', message: 'later', retryable: true });
+    throw new RpcException({ ...OVERLOADED });
+  }
+
+  @MessagePattern('later')
+  later(): never {
+    calls++;
+    throw new RpcException({ status: 'error', message: 'later', code: OVERLOADED.code, retryable: true });
   }
 
   @MessagePattern('wrong')
@@ -88,13 +102,16 @@ describe('a request that may be sent again', () => {
     const record = withRetry({ attempts: 5, delay: 1, idempotent: true }).build();
     const wrong = new Subscriber(client.send('wrong', record));
     await until(() => wrong.seen.length > 0);
+    const later = new Subscriber(client.send('later', record));
+    await until(() => later.seen.length > 0);
+    expect(later.last).toMatchObject({ message: 'later', retryable: true });
     const stream = new Subscriber(client.send('stream', record));
     await until(() => stream.seen.length === 1);
     connections[0]!.destroy();
     await until(() => stream.seen.length === 2);
     expect(stream.last).toMatchObject({ code: 'ERR_GEV_CONNECTION_LOST' });
     await settled(() => server.stats().accepted);
-    expect([calls, client.stats().retries]).toEqual([2, 0]);
+    expect([calls, client.stats().retries]).toEqual([3, 0]);
   });
 
   it.each([
