@@ -139,6 +139,7 @@ describe.each([0, 2])('going away on %i loops', (loops) => {
     await service.connection();
     let id = 0;
     const timer = setInterval(() => peer.send({ pattern: 'echo', data: 1, id: ++id }), 20);
+    onCleanup(() => clearInterval(timer));
     const closed = closing(service);
     await until(() => closed.done, 'it ends at drainTimeout', 10_000);
     clearInterval(timer);
@@ -155,6 +156,7 @@ describe.each([0, 2])('going away on %i loops', (loops) => {
       const peer = await RpcPeer.connect(service.port);
       let id = 0;
       const timer = setInterval(() => peer.send({ pattern: 'slow', data: 'x', id: ++id }), 5);
+      onCleanup(() => clearInterval(timer));
       await until(() => begun.length > 0);
       await service.close();
       clearInterval(timer);

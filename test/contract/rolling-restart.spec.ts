@@ -18,6 +18,7 @@ class Counted {
   @MessagePattern('work')
   async work(@Payload() { id, ms }: { id: string; ms: number }): Promise<string> {
     count(id);
+    if (ms < 0) await new Promise(() => undefined); // for ever
     if (ms > 0) await pause(ms);
     return id;
   }
@@ -225,7 +226,7 @@ describe.each([0, 2])('a rolling restart on %i loops', (loops) => {
     const service = await start({ loops, maxConnectionAge: 50, drainTimeout: 200 });
     const peer = await RpcPeer.connect(service.port);
     const connection = await service.connection();
-    peer.send({ pattern: 'work', data: { id: 'endless', ms: 2 ** 30 }, id: 1 });
+    peer.send({ pattern: 'work', data: { id: 'endless', ms: -1 }, id: 1 });
     await until(() => peer.peer.closed);
     expect(peer.of(undefined)).toEqual([{ pattern: 'gev:goaway', data: {} }]);
     expect(peer.of(1)).toMatchObject([{ err: { status: 'error' }, isDisposed: true }]);

@@ -6,7 +6,7 @@ import { Endpoints } from '../../src/client/endpoints.js';
 import type { GevClientOptions } from '../../src/client/gev.client.options.js';
 import type { Link } from '../../src/client/link.js';
 import { Outgoing } from '../../src/client/outgoing.js';
-import { ProcessHold } from '../../src/core/process-hold.js';
+import type { ProcessHold } from '../../src/core/process-hold.js';
 import { GevProtocolError } from '../../src/core/errors.js';
 import { validateClientOptions } from '../../src/client/validate-client-options.js';
 import { type FakeClientConnection, FakeClientReactor, turn } from './support/fake-client-reactor.js';
@@ -57,7 +57,8 @@ function setUp(options: GevClientOptions = {}) {
     options: validateClientOptions({ port: 1, host: '127.0.0.1', ...options }),
     clock,
     report,
-    hold: new ProcessHold(),
+    // A real one would hold the process of the tests.
+    hold: { up: () => undefined, down: () => undefined } as unknown as ProcessHold,
     createReactor(handler) {
       const reactor = new FakeClientReactor(handler);
       reactor.answer = answer;
