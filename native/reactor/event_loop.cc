@@ -35,7 +35,7 @@ EventLoop::EventLoop(LoopOptions options, LoopHandler& handler)
       wheel_(TickAt(now_)),
       timers_(*this),
       connector_(*this),
-      short_reads_tell_the_end_(SocketOps::ShortReadsTellTheEnd()),
+      short_reads_tell_the_end_(Poller::kTellsOfUrgentData && SocketOps::ShortReadsTellTheEnd()),
       partial_frames_(options_.max_partial_bytes),
       waiting_output_(options_.output_budget,
                       [this] { Post([this] { waiting_output_.Shed(); }); }) {}

@@ -14,6 +14,9 @@ namespace reactor {
 /// Owned and driven by one EventLoop; only Wakeup() is safe from other threads.
 class EpollPoller {
  public:
+  /// Whether Ready::kUrgent comes with urgent data.
+  static constexpr bool kTellsOfUrgentData = true;
+
   /// Throws std::system_error.
   EpollPoller();
 

@@ -18,6 +18,13 @@ namespace reactor {
 /// wake-up. Owned and driven by one EventLoop; only Wakeup() is safe from other threads.
 class KqueuePoller {
  public:
+  /// Whether Ready::kUrgent comes with urgent data: on macOS.
+#ifdef EV_OOBAND
+  static constexpr bool kTellsOfUrgentData = true;
+#else
+  static constexpr bool kTellsOfUrgentData = false;
+#endif
+
   /// Throws std::system_error.
   KqueuePoller();
 
