@@ -178,6 +178,7 @@ TEST(NestTcpBridgeTest, R3_DeliversWhatCameBeforeAnInvalidFrameAndThenTheEnd) {
     const ClientSocket good(server.address());
     const ClientSocket bad(server.address());
     ASSERT_TRUE(bad.Write("2#{}1#7" + std::string(invalid) + "2#{}"));
+    bad.ShutdownWrite();  // else it would be waited for as long as it may stay
     EXPECT_TRUE(server.ReadUntil([&] { return !server.closes.empty(); }));
     EXPECT_EQ(server.frames, (std::vector<std::string>{"{}", "7"})) << invalid;
     EXPECT_EQ(server.closes, std::vector<CloseReason>{CloseReason::kProtocol}) << invalid;
