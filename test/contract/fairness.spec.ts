@@ -1,21 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern } from '@nestjs/microservices';
-import {
-  type GevContext,
-  type GevServerOptions,
-  OnMessage,
-  Reactor,
-  type ReactorHandler,
-  type ReactorOptions,
-  raw,
-} from 'nestjs-gev';
+import { type GevContext, type GevServerOptions, OnMessage } from 'nestjs-gev';
 import { fileURLToPath } from 'node:url';
+import { listenBare } from '../kit/bare-reactor.js';
 import { onCleanup } from '../kit/cleanup.js';
 import { Child } from '../kit/child.js';
 import { Peer } from '../kit/peer.js';
 import { frame, RpcPeer, serveRpc } from '../kit/rpc.js';
-import { until } from '../kit/until.js';
+import { spin, until } from '../kit/until.js';
 
 const script = fileURLToPath(new URL('../kit/children/flood.mjs', import.meta.url));
 
@@ -28,12 +21,6 @@ class Works {
   work(@Ctx() context: GevContext): unknown {
     return work(context);
   }
-}
-
-/** Keeps the JavaScript thread busy. */
-function spin(ms: number): void {
-  const end = performance.now() + ms;
-  while (performance.now() < end);
 }
 
 /** Peers that pipeline flat out, each to one of the ports. */
@@ -94,37 +81,15 @@ describe('the loops of one process', () => {
 });
 
 describe.each([0, 1])('reactors on %i threads each', (loops) => {
-  /** Listens on a free port, which it returns. */
-  async function listen(onMessage: () => void): Promise<number> {
-    const nothing = (): void => undefined;
-    const handler: ReactorHandler = {
-      ...{ onOpen: nothing, onMessage, onText: nothing, onEnd: nothing, onClose: nothing, onError: nothing },
-    };
-    const options = {
-      ...{ loops, codec: raw(), host: '127.0.0.1', port: 0, noDelay: true, keepAlive: false },
-      ...{ highWaterMark: 2 ** 20, lowWaterMark: 2 ** 18, maxSendBuffer: 2 ** 26, maxFrameLength: 2 ** 20 },
-      ...{
-        idleTimeout: 0,
-        incompleteFrameTimeout: 0,
-        closeTimeout: 1_000,
-        halfCloseTimeout: 1_000,
-        userTimeout: 0,
-      },
-    };
-    const reactor = new Reactor(options as ReactorOptions, handler);
-    onCleanup(() => reactor.stop());
-    return ((await reactor.listen()) as { port: number }).port;
-  }
-
   it('F1: have their turn after a call of another one that took longer than there is time for all', async () => {
     const total = 500;
     let handled = 0;
-    const slow = await listen(() => {
+    const { port: slow } = await listenBare(loops, () => {
       spin(8);
       handled++;
     });
     let answered = false;
-    const quick = await listen(() => (answered = true));
+    const { port: quick } = await listenBare(loops, () => (answered = true));
     const asking = await Peer.connect(quick);
     const flooding = await Peer.connect(slow);
     flooding.write(Buffer.alloc(64 * 1024 * total));

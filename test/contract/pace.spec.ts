@@ -1,22 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
-import { raw, Reactor, type ReactorHandler, type ReactorOptions } from 'nestjs-gev';
 import { firstValueFrom } from 'rxjs';
+import { listenBare } from '../kit/bare-reactor.js';
 import { onCleanup } from '../kit/cleanup.js';
 import { Peer } from '../kit/peer.js';
 import { serveRpc } from '../kit/rpc.js';
 import { clientOf } from '../kit/rpc-client.js';
 import { serve } from '../kit/serve.js';
-import { block, until } from '../kit/until.js';
+import { block, spin, until } from '../kit/until.js';
 
 const SLOW_MS = 5;
-
-/** Keeps the JavaScript thread busy. */
-function spin(ms: number): void {
-  const end = performance.now() + ms;
-  while (performance.now() < end);
-}
 
 /** How often Node's loop has gone round. */
 function rounds(): () => number {
@@ -64,25 +58,7 @@ describe.each([0, 1])('one callback into JavaScript, on %i loops', (loops) => {
 
   it('F2: brings a bare reactor no more messages than there is time for', async () => {
     const slow = new Slow();
-    const nothing = (): void => undefined;
-    const handler: ReactorHandler = {
-      ...{ onOpen: nothing, onText: nothing, onEnd: nothing, onClose: nothing, onError: nothing },
-      onMessage: slow.call,
-    };
-    const options = {
-      ...{ loops, codec: raw(), host: '127.0.0.1', port: 0, noDelay: true, keepAlive: false },
-      ...{ highWaterMark: 2 ** 20, lowWaterMark: 2 ** 18, maxSendBuffer: 2 ** 26, maxFrameLength: 2 ** 20 },
-      ...{
-        idleTimeout: 0,
-        incompleteFrameTimeout: 0,
-        closeTimeout: 1_000,
-        halfCloseTimeout: 1_000,
-        userTimeout: 0,
-      },
-    };
-    const reactor = new Reactor(options as ReactorOptions, handler);
-    onCleanup(() => reactor.stop());
-    const { port } = (await reactor.listen()) as { port: number };
+    const { reactor, port } = await listenBare(loops, slow.call);
     const peers = await Peer.connectAll(40, port);
     await until(() => reactor.connections.size === 40);
     for (const peer of peers) peer.write('x');
