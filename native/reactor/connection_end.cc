@@ -1,0 +1,284 @@
+// How a connection ends: closing, and deadlines.
+#include "reactor/connection.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+
+#include "reactor/error.h"
+#include "reactor/event_loop.h"
+#include "reactor/loop_handler.h"
+
+namespace reactor {
+namespace {
+
+constexpr Nanoseconds kRetryDelay = FromMilliseconds(10);
+constexpr std::uint64_t kMinimumPace = 1024;  // bytes a second of a frame that takes long
+// Between FIN and the first look whether it is acknowledged, and between two looks. A peer that
+// answers with its own FIN does so within the first.
+constexpr Nanoseconds kAcknowledgeDelay = FromMilliseconds(50);
+
+}  // namespace
+
+void Connection::ShutdownWrite() noexcept {
+  if (state_ != State::kOpen || fin_wanted_) return;
+  fin_wanted_ = true;
+  if (output_.empty()) OnOutputEmpty();
+}
+
+void Connection::Close(CloseReason reason) noexcept {
+  if (reason == CloseReason::kShutdown) Hasten();
+  if (state_ != State::kOpen) return;
+  Enter(State::kFlushing);
+  reason_ = reason;
+  DropInput();
+  pending_ &= static_cast<std::uint8_t>(~(kEndEvent | kIdleEvent));
+  // The peer that sends no frames has its time from the first of them on.
+  if (!refused_) close_deadline_ = MonotonicNow() + loop_->options().connection.close_timeout;
+  if (final_read_) FinishFinalRead();
+  ArmTimer();
+  if (output_.empty()) OnOutputEmpty();
+  if (state_ != State::kClosed && (readable_ || hangup_)) {
+    readable_ = true;
+    loop_->Schedule(*this);
+  }
+  assert(IsConsistent());
+}
+
+void Connection::RefuseInput(int error) noexcept {
+  if (state_ != State::kOpen || refused_) return;
+  if (dial_ != 0) {
+    Abort(CloseReason::kProtocol, error);
+    return;
+  }
+  refused_ = true;
+  error_ = error;
+  DropInput();
+  const Nanoseconds deadline = MonotonicNow() + loop_->options().connection.close_timeout;
+  close_deadline_ = close_deadline_ == 0 ? deadline : std::min(close_deadline_, deadline);
+  ArmTimer();
+  Raise(kEndEvent);
+  assert(IsConsistent());
+}
+
+void Connection::OnOutputEmpty() noexcept {
+  if (state_ == State::kFlushing) {
+    SendFin();
+    if (state_ == State::kClosed) return;
+    Enter(State::kFinSent);
+    if (end_seen_) {
+      Finish(reason_, 0);
+    } else if (hastened_) {
+      AwaitAcknowledgement();
+    }
+  } else if (state_ == State::kOpen && fin_wanted_) {
+    SendFin();
+  }
+}
+
+// Whatever it closes for, or has begun to: a server that stops does not wait for its peer's FIN.
+void Connection::Hasten() noexcept {
+  if (std::exchange(hastened_, true)) return;
+  if (state_ == State::kFinSent) AwaitAcknowledgement();
+}
+
+void Connection::AwaitAcknowledgement() noexcept {
+  acknowledge_by_ = MonotonicNow() + kAcknowledgeDelay;
+  ArmTimer();
+}
+
+// Whose system holds all that was sent is owed nothing, and need not say FIN for the server to
+// stop. Unread bytes would turn the end into a reset, which may cost the peer what it has not read
+// yet: as long as some come, it is looked again.
+void Connection::LookForAcknowledgement() noexcept {
+  const int rest = SocketOps::Unacknowledged(fd());
+  if (rest == 0 && !readable_) {
+    Finish(reason_, 0);
+  } else {
+    acknowledge_by_ = rest < 0 ? 0 : loop_->now() + kAcknowledgeDelay;
+  }
+}
+
+void Connection::SendFin() noexcept {
+  if (fin_sent_) return;
+  fin_sent_ = true;
+  const int result = SocketOps::Shutdown(fd(), SHUT_WR);
+  if (result >= 0) return;
+  if (!end_seen_) {
+    Abort(CloseReason::kReset, -result);
+  } else {
+    Abort(state_ == State::kOpen ? CloseReason::kPeer : reason_);
+  }
+}
+
+void Connection::Abort(CloseReason reason, int error) noexcept {
+  if (state_ == State::kOpen || state_ == State::kFlushing || state_ == State::kFinSent) {
+    Finish(reason, error);
+  }
+}
+
+void Connection::Finish(CloseReason reason, int error) noexcept {
+  Enter(State::kClosed);
+  reason_ = refused_ ? CloseReason::kProtocol : reason;
+  if (!refused_) error_ = error;
+  DropInput();
+  readable_ = false;
+  loop_->wheel().Cancel(timer_);
+  if (!output_.empty()) {
+    output_.Clear();
+    CountOutput();
+  }
+  socket_.Reset();  // leaves the poller by itself
+  pending_ &= kOpenEvent | kFlushedEvent;
+  if (final_read_) FinishFinalRead();
+  Raise(kCloseEvent);
+  loop_->OnConnectionClosed();
+}
+
+// The loop's own time is that of the beginning of its turn, and a turn that writes megabytes is
+// long enough to end a connection early by it.
+void Connection::Touch() noexcept {
+  if (idle_timeout_ != 0) last_activity_ = MonotonicNow();
+}
+
+// Activity only moves `last_activity_`; the wheel finds out when the old deadline expires.
+void Connection::ArmTimer() noexcept {
+  const ConnectionOptions& limits = loop_->options().connection;
+  Nanoseconds deadline = close_deadline_ == 0 ? ~Nanoseconds{0} : close_deadline_;
+  if (state_ == State::kOpen) {
+    if (idle_timeout_ != 0 && !idle_asked_) {
+      deadline = std::min(deadline, last_activity_ + idle_timeout_);
+    }
+    if (admit_by_ != 0) deadline = std::min(deadline, admit_by_);
+    if (frame_incomplete_ && limits.incomplete_frame_timeout != 0) {
+      deadline = std::min(deadline,
+                          std::min(frame_progress_, pace_since_) + limits.incomplete_frame_timeout);
+    }
+  }
+  if (retry_at_ != 0) deadline = std::min(deadline, retry_at_);
+  if (acknowledge_by_ != 0) deadline = std::min(deadline, acknowledge_by_);
+  if (deadline == ~Nanoseconds{0}) return;
+  loop_->ArmTimer(timer_, deadline);
+}
+
+void Connection::OnDeadline() {
+  const Nanoseconds now = loop_->now();
+  if (close_deadline_ != 0 && now >= close_deadline_) {
+    Finish(state_ == State::kOpen ? CloseReason::kPeer : reason_, 0);
+    return;
+  }
+  if (state_ == State::kOpen) {
+    // What the peer sent and we could not read yet is neither silence nor a stalled frame, unless
+    // it is the peer who does not read.
+    // Nor is what the application does not read a stalled frame; but whoever sends nothing more
+    // meanwhile is idle.
+    const bool unread = (readable_ || unparsed_) && !over_high_water_;
+    if (unread) {
+      frame_progress_ = now;
+      StartPace(now, 0);
+    }
+    if ((unread && !paused_) || OwesOutput()) last_activity_ = now;
+    if (admit_by_ != 0 && now >= admit_by_) {
+      Finish(CloseReason::kHandshake, 0);
+      return;
+    }
+    if (frame_incomplete_ && IsFrameTooSlow(now)) {
+      Finish(CloseReason::kProtocol, ETIMEDOUT);
+      return;
+    }
+    if (!idle_asked_ && IsIdle(now)) {
+      // A peer that has sent nothing is owed no reply: nobody has to be asked. One that is to leave
+      // may be owed the word that tells it so.
+      if (bytes_received() == 0 && !leaving_) {
+        EndIdle();
+        return;
+      }
+      idle_asked_ = true;
+      Raise(kIdleEvent);
+    }
+  }
+  if (acknowledge_by_ != 0 && now >= acknowledge_by_) {
+    LookForAcknowledgement();
+    if (state_ == State::kClosed) return;
+  }
+  if (retry_at_ != 0 && now >= retry_at_) Retry();
+  if (state_ != State::kClosed) ArmTimer();
+  assert(IsConsistent());
+}
+
+bool Connection::IsIdle(Nanoseconds now) const noexcept {
+  return idle_timeout_ != 0 && now >= last_activity_ + idle_timeout_ && !OwesOutput();
+}
+
+/// How fast a frame comes is judged anew; `received` bytes of it count already.
+void Connection::StartPace(Nanoseconds now, std::size_t received) noexcept {
+  pace_since_ = now;
+  pace_from_ = bytes_received() - std::min<std::uint64_t>(received, bytes_received());
+}
+
+// Silence for a time-out is the end of it, and so is less than the minimum pace over one.
+bool Connection::IsFrameTooSlow(Nanoseconds now) noexcept {
+  const Nanoseconds timeout = loop_->options().connection.incomplete_frame_timeout;
+  if (timeout == 0) return false;
+  if (now >= frame_progress_ + timeout) return true;
+  if (now < pace_since_ + timeout) return false;
+  const std::uint64_t milliseconds = (now - pace_since_) / kNanosecondsPerMillisecond;
+  if ((bytes_received() - pace_from_) * 1000 < kMinimumPace * milliseconds) return true;
+  StartPace(now, 0);
+  return false;
+}
+
+void Connection::SetIdleTimeout(Nanoseconds timeout) noexcept {
+  if (leaving_) return;
+  idle_timeout_ = timeout;
+  RestartIdle();
+}
+
+void Connection::Leave(Nanoseconds quiet, CloseReason reason) noexcept {
+  if (reason == CloseReason::kShutdown) Hasten();
+  if (state_ != State::kOpen) return;
+  leaving_ = true;
+  reason_ = reason;
+  idle_timeout_ = quiet;
+  RestartIdle();
+}
+
+void Connection::EndIdle() noexcept {
+  if (leaving_) {
+    Close(reason_);
+  } else {
+    Finish(CloseReason::kIdle, 0);
+  }
+}
+
+void Connection::ExpireIdle() noexcept {
+  if (state_ != State::kOpen || !std::exchange(idle_asked_, false)) return;
+  if (IsIdle(MonotonicNow())) {
+    EndIdle();
+  } else {
+    ArmTimer();
+  }
+}
+
+void Connection::RestartIdle() noexcept {
+  if (state_ != State::kOpen) return;
+  idle_asked_ = false;
+  pending_ &= static_cast<std::uint8_t>(~kIdleEvent);
+  Touch();
+  ArmTimer();
+}
+
+// The kernel is short of memory: a pause, not an end, and no spinning meanwhile.
+void Connection::RetrySoon() noexcept {
+  retry_at_ = loop_->now() + kRetryDelay;
+  ArmTimer();
+}
+
+void Connection::Retry() noexcept {
+  retry_at_ = 0;
+  readable_ = writable_ = true;
+  if (!output_.empty()) FlushOutput();
+  if (MayRead()) loop_->Schedule(*this);
+}
+
+}  // namespace reactor
