@@ -3,10 +3,8 @@
 import 'reflect-metadata';
 import process from 'node:process';
 import { setImmediate as turn } from 'node:timers/promises';
-import { Controller, Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { MessagePattern, Transport } from '@nestjs/microservices';
-import { announce } from './announce.mjs';
+import { Controller } from '@nestjs/common';
+import { serve } from './serve.mjs';
 
 const megabyte = 'x'.repeat(1_000_000);
 
@@ -23,35 +21,10 @@ class MemoryController {
     return megabyte;
   }
 }
-const { prototype } = MemoryController;
-for (const name of ['ping', 'much', 'later']) {
-  MessagePattern(name)(prototype, name, Object.getOwnPropertyDescriptor(prototype, name));
-}
 Controller()(MemoryController);
-class MemoryModule {}
-Module({ controllers: [MemoryController] })(MemoryModule);
-
-const options = { host: process.env.HOST ?? '127.0.0.1', port: Number(process.env.PORT ?? 0) };
-const logger = ['fatal', 'error'];
-if (process.env.TRANSPORT === 'tcp') {
-  const app = await NestFactory.createMicroservice(MemoryModule, {
-    transport: Transport.TCP,
-    options,
-    logger,
-  });
-  await app.listen();
-  announce(app.unwrap().address().port);
-} else {
-  const { GevServer } = await import('nestjs-gev');
-  const silent = () => undefined;
-  const server = new GevServer({
-    ...options,
-    loops: Number(process.env.LOOPS ?? 0),
-    maxTotalSendBuffer: Number(process.env.MAX_TOTAL_SEND_BUFFER),
-    maxPartialBytes: Number(process.env.MAX_PARTIAL_BYTES),
-    logger: { log: silent, warn: silent, error: silent },
-  });
-  const app = await NestFactory.createMicroservice(MemoryModule, { strategy: server, logger });
-  await app.listen();
-  announce(server.address().port);
-}
+const silent = () => undefined;
+await serve(MemoryController, ['ping', 'much', 'later'], {
+  maxTotalSendBuffer: Number(process.env.MAX_TOTAL_SEND_BUFFER),
+  maxPartialBytes: Number(process.env.MAX_PARTIAL_BYTES),
+  logger: { log: silent, warn: silent, error: silent },
+});
