@@ -1,14 +1,17 @@
 import { BaseRpcContext } from '@nestjs/microservices';
 import type { Subscription } from 'rxjs';
 import type { CloseReason } from '../core/close-reason.js';
+import { isBranded } from '../core/both-builds.js';
 import type { GevConnection } from '../core/connection.js';
 import { type GevCallEnd, GevCallEndedError } from '../core/errors.js';
 import { createCallController } from './call-controller.js';
 import { GevSocketRef } from './gev.socket-ref.js';
 
+const BRAND = Symbol.for('gev:context');
+
 /** The arguments of a {@link GevContext}: connection, pattern, the packet's metadata, why the connection closed. */
-export type GevContextArgs = [
-  connection: GevConnection,
+export type GevContextArgs<Data extends object = Record<string, unknown>> = [
+  connection: GevConnection<Data>,
   pattern: string,
   metadata?: unknown,
   reason?: CloseReason,
@@ -25,9 +28,12 @@ export type GevContextArgs = [
  *   return this.reports.build(month, { signal }); // stops when nobody waits for it any more
  * }
  * ```
+ * @typeParam Data what the application keeps in `connection.data`
  * @publicApi
  */
-export class GevContext extends BaseRpcContext<GevContextArgs> {
+export class GevContext<Data extends object = Record<string, unknown>> extends BaseRpcContext<
+  GevContextArgs<Data>
+> {
   private controller: AbortController | undefined;
   private end: GevCallEnd | undefined;
   private released = false;
@@ -68,8 +74,13 @@ export class GevContext extends BaseRpcContext<GevContextArgs> {
     this.closing = undefined;
   }
 
+  /** @internal */
+  get [BRAND](): true {
+    return true;
+  }
+
   /** The connection that this call is about. */
-  getConnection(): GevConnection {
+  getConnection(): GevConnection<Data> {
     return this.args[0];
   }
 
@@ -98,4 +109,9 @@ export class GevContext extends BaseRpcContext<GevContextArgs> {
       cause: end === 'lost' ? this.getConnection().closeError : undefined,
     });
   }
+}
+
+/** Whether a context is a {@link GevContext}, of either build. */
+export function isContext(context: unknown): context is GevContext {
+  return isBranded(context, BRAND);
 }

@@ -6,10 +6,8 @@ import { Operation, READ_ON } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
 import { Pace } from '../native/pace.js';
 import { formatAddress, type GevAddress } from './address.js';
-import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
 import { type CloseReason, closeReasonCode } from './close-reason.js';
 import { assertData, type GevConnection, type GevData, nameOf } from './connection.js';
-import { DEFAULT_BACKLOG, DEFAULT_HOST, DEFAULT_PORT } from './constants.js';
 import { debug } from './debug.js';
 import {
   GevAlreadyListeningError,
@@ -22,11 +20,12 @@ import {
   describe,
 } from './errors.js';
 import { createNativeReactor } from './native-reactor.js';
-import type { AcceptOptions, CompleteReactorOptions, ReactorOptions } from './options.js';
+import type { ReactorOptions, ResolvedReactorOptions } from './options.js';
 import { assertInterval } from './timer.js';
 import { assertDialable, connectError, type DialTarget, ReactorDials } from './reactor-dials.js';
 import type { ReactorHandler } from './reactor-handler.js';
-import { ReactorLoop, type ReactorLoopOwner } from './reactor-loop.js';
+import { ReactorLoop } from './reactor-loop.js';
+import { resolveReactorOptions } from './reactor-options.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 
 export type { DialTarget } from './reactor-dials.js';
@@ -48,19 +47,6 @@ export interface ReactorStats {
   readonly loops: readonly { readonly connections: number }[];
 }
 
-/** For a reactor that only dials. */
-const ACCEPT_DEFAULTS: AcceptOptions = {
-  host: DEFAULT_HOST,
-  port: DEFAULT_PORT,
-  path: undefined,
-  backlog: DEFAULT_BACKLOG,
-  reusePort: false,
-  ipv6Only: false,
-  loadBalance: 'round-robin',
-  maxConnections: 0,
-  gateConnections: false,
-  handshakeTimeout: 0,
-};
 const STARTS_ONCE = 'A reactor starts once: make another one';
 /** How long connections that were cut may take to say so. */
 const ABORT_GRACE_MS = 1000;
@@ -71,13 +57,15 @@ const ABORT_GRACE_MS = 1000;
  *
  * @publicApi
  */
-export class Reactor implements ReactorLoopOwner {
+export class Reactor {
+  /** @internal */
+  readonly handler: ReactorHandler;
   /** @internal */
   readonly open = new Map<number, GevConnection>();
   /** @internal */
   closing = false;
   private readonly loops: ReactorLoop[] = [];
-  private readonly options: CompleteReactorOptions;
+  private readonly options: ResolvedReactorOptions;
   private readonly dials = new ReactorDials();
   private nextDialLoop = 0;
   private native: NativeReactor | undefined;
@@ -92,17 +80,10 @@ export class Reactor implements ReactorLoopOwner {
   private quiescing: Promise<void> | undefined;
   private readonly whenEmptied = new Set<() => void>();
 
-  constructor(
-    options: ReactorOptions,
-    /** @internal */
-    readonly handler: ReactorHandler,
-  ) {
-    this.options = {
-      ...ACCEPT_DEFAULTS,
-      maxPartialBytes: defaultMaxPartialBytes(options.maxFrameLength),
-      maxTotalSendBuffer: defaultMaxTotalSendBuffer(),
-      ...options,
-    };
+  /** @throws GevOptionsError for a value an option cannot have, and for unknown options */
+  constructor(options: ReactorOptions, handler: ReactorHandler) {
+    this.options = resolveReactorOptions(options);
+    this.handler = handler;
   }
 
   /** Open connections by id. */

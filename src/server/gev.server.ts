@@ -13,13 +13,9 @@ import { boundObservable, EventSource } from '../core/contained-observable.js';
 import { GevAlreadyListeningError } from '../core/errors.js';
 import { Listeners } from '../core/listeners.js';
 import { overrides } from '../core/overrides.js';
-import type {
-  AcceptOptions,
-  GevServerOptions,
-  ReactorOptions,
-  ResolvedGevServerOptions,
-} from '../core/options.js';
+import type { GevServerOptions, ReactorOptions, ResolvedGevServerOptions } from '../core/options.js';
 import { Reactor } from '../core/reactor.js';
+import { reactorOptionsOf } from '../core/reactor-options.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { validateServerOptions } from '../core/validate-options.js';
 import { Admission } from './admission.js';
@@ -262,7 +258,7 @@ export class GevServer
   }
 
   /** The reactor to listen with; a seam for tests. */
-  protected createReactor(options: ReactorOptions & AcceptOptions, events: ConnectionEvents): Reactor {
+  protected createReactor(options: ReactorOptions, events: ConnectionEvents): Reactor {
     return new Reactor(options, events);
   }
 
@@ -271,7 +267,10 @@ export class GevServer
     const events = this.createEvents();
     const gateConnections = events.hasConnectHandlers;
     const patterns = patternTexts(this.messageHandlers.keys());
-    const reactor = this.createReactor({ ...this.options, gateConnections, patterns }, events);
+    const reactor = this.createReactor(
+      { ...reactorOptionsOf(this.options), gateConnections, patterns },
+      events,
+    );
     events.reactor = reactor;
     if (!this.handle.referenced) reactor.unref();
     this.running = { reactor, events };
