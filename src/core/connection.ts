@@ -24,6 +24,10 @@ import { isData, typeName } from './values.js';
 /** What can be sent. Strings are sent as UTF-8. */
 export type GevData = Buffer | Uint8Array | string;
 
+/** Whom a broadcast goes to: these connections, or those that a function picks. */
+export type GevReceivers<Data extends object = Record<string, unknown>> =
+  Iterable<GevConnection<object>> | ((connection: GevConnection<Data>) => boolean);
+
 /** Called once: without an argument when the kernel has taken the bytes, with an error when it never will. */
 export type SendCallback = (error?: GevError) => void;
 

@@ -7,7 +7,7 @@ import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
 import { Pace } from '../native/pace.js';
 import { formatAddress, type GevAddress } from './address.js';
 import { type CloseReason, closeReasonCode } from './close-reason.js';
-import { assertData, type GevConnection, type GevData, nameOf } from './connection.js';
+import { assertData, type GevConnection, type GevData, type GevReceivers, nameOf } from './connection.js';
 import { debug } from './debug.js';
 import {
   GevAlreadyListeningError,
@@ -186,17 +186,20 @@ export class Reactor {
   }
 
   /**
-   * Sends the same bytes to every open connection, or to those the filter picks. One for which the filter throws is left
-   * out, and reported.
+   * Sends the same bytes to every open connection, or to some: those that the filter picks, or those given, as far as they
+   * are this reactor's and open, each once. One for which the filter throws is left out, and reported.
    *
    * @returns how many
-   * @throws GevHandlerError for what is neither bytes nor text; GevFrameTooLongError
+   * @throws GevHandlerError for what is neither bytes nor text, and for receivers that are neither; GevFrameTooLongError
    */
-  broadcast(data: GevData, filter?: (connection: GevConnection) => boolean): number {
+  broadcast<Data extends object = Record<string, unknown>>(
+    data: GevData,
+    receivers?: GevReceivers<Data>,
+  ): number {
     assertData(data);
     const bytes = this.encode(data);
-    const picked = [...this.open.values()].filter((connection) => this.picks(connection, filter));
-    // Only now: a filter may do anything, stopping the reactor included.
+    const picked = [...this.chosen(receivers as GevReceivers | undefined)];
+    // Only now: a filter and an iterator may do anything, stopping the reactor included.
     const reached = picked.filter((connection) => connection.takesBroadcast(bytes.length));
     if (bytes.length > 0 && reached.length > 0) this.sendToAll(bytes, reached);
     for (const connection of reached) connection.countBroadcast(bytes.length);
@@ -346,10 +349,20 @@ export class Reactor {
     );
   }
 
-  private picks(connection: GevConnection, filter?: (connection: GevConnection) => boolean): boolean {
+  private chosen(receivers: GevReceivers | undefined): Iterable<GevConnection> {
+    if (receivers === undefined) return this.open.values();
+    if (typeof receivers === 'function') {
+      return [...this.open.values()].filter((connection) => this.picks(connection, receivers));
+    }
+    assertIterable(receivers);
+    const given = new Set(receivers) as Set<GevConnection>;
+    return [...given].filter((connection) => this.open.get(connection.id) === connection);
+  }
+
+  private picks(connection: GevConnection, filter: (connection: GevConnection) => boolean): boolean {
     if (connection.state !== 'open') return false;
     try {
-      return filter === undefined || filter(connection);
+      return filter(connection);
     } catch (error) {
       this.reportFailure('The filter of broadcast()', error, connection);
       return false;
@@ -495,6 +508,14 @@ export class Reactor {
       throw new GevNotListeningError('Timers of a reactor run from its start to its stop');
     return this.timers;
   }
+}
+
+function assertIterable(receivers: object): void {
+  if (Symbol.iterator in receivers) return;
+  throw new GevHandlerError(
+    'broadcast() takes what connections to send to, an array or another iterable of them, or a function that picks them; ' +
+      'use send() for a single one',
+  );
 }
 
 function toAddress({ address, port, family }: NativeAddress): GevAddress {
