@@ -1,6 +1,7 @@
 import { GevClientClosedError, GevConnectionLostError, GevNotConnectedError } from '../core/client-errors.js';
 import type { CloseReason } from '../core/close-reason.js';
-import type { GevConnection } from '../core/connection.js';
+import { type GevConnection, nameOf } from '../core/connection.js';
+import { debug } from '../core/debug.js';
 import { GevConnectionError, type GevError } from '../core/errors.js';
 import type { ProcessHold } from '../core/process-hold.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
@@ -125,6 +126,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   private async end(): Promise<void> {
     this.closed = true;
+    debug('client closes');
     const links = this.all.flatMap((endpoint) => endpoint.takeAll());
     for (const endpoint of this.all) endpoint.stop();
     this.arrange();
@@ -196,6 +198,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   onDialFailed(endpoint: Endpoint, error: GevError): void {
     this.lastFailure = error;
+    debug('endpoint %s: %s', endpoint.name, error.message);
     const expected = endpoint.departed && !this.balancer.empty;
     this.setup.report.dialFailed(endpoint, error, expected || !this.wasConnected);
   }
@@ -207,6 +210,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   }
 
   onReconnecting(endpoint: Endpoint, delay: number): void {
+    debug('endpoint %s: dialled again in %d ms', endpoint.name, delay);
     if (this.balancer.empty && this.wanted) this.setup.onStatus('reconnecting');
     this.setup.report.reconnecting(endpoint, delay);
   }
@@ -217,11 +221,14 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   }
 
   onEjection(): void {
+    const out = this.all.filter(({ ejected }) => ejected).map(({ name }) => name);
+    debug('endpoints left out: %s', out.join(', ') || 'none');
     this.arrange();
   }
 
   /** A connection on which not even a probe is answered. */
   giveUp(link: Link): void {
+    debug('%s leaves a probe unanswered', nameOf(link.connection));
     link.endpoint.silent();
     link.connection.failSilent();
     this.lose(link.connection, 'reset', new GevConnectionError('ETIMEDOUT', SILENT));
@@ -234,6 +241,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   /** Nobody has answered on a new connection. */
   ungreeted(link: Link): void {
+    debug('%s: nobody answers', nameOf(link.connection));
     link.connection.failSilent();
     this.lose(link.connection, 'reset', new GevConnectionError('ETIMEDOUT', SILENT));
   }
@@ -250,6 +258,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   leave(link: Link): void {
     const { endpoint } = link;
     if (this.closed || !endpoint.leave(link)) return;
+    debug('%s: the server asks it to go; %d calls in flight', nameOf(link.connection), link.calls.size);
     this.arrange();
     if (this.balancer.empty) this.setup.onStatus('disconnected');
     if (link.idle) this.hangUp(link);
@@ -292,6 +301,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
       return;
     }
     this.waiting.enter(outgoing);
+    debug('nothing is connected: %d requests and events wait', this.waiting.size);
     if (!this.trying) for (const endpoint of this.all) endpoint.beginForRequest();
   }
 
@@ -315,6 +325,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     }
     this.arrange();
     if (this.balancer.empty) this.setup.onStatus('disconnected');
+    debug('endpoint %s: %s', endpoint.name, error.message);
     this.setup.report.disconnected(link, error);
     endpoint.beginLater();
     this.setup.onLost(link, error);

@@ -1,6 +1,8 @@
 import type { Subscriber } from 'rxjs';
 import { onAbort } from '../core/abort-listeners.js';
 import { GevAbortedError, GevOverloadedError, GevTimeoutError } from '../core/client-errors.js';
+import { debug } from '../core/debug.js';
+import { describe } from '../core/errors.js';
 import type { ProcessHold } from '../core/process-hold.js';
 import { isThenable } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
@@ -117,6 +119,7 @@ export class PendingCalls {
 
   fail(call: Call, error: unknown): void {
     if (call.settled || this.retry(call, error)) return;
+    if (debug.enabled) debug('request %d failed: %s', call.id, describe(error));
     this.settle(call);
     this.tellError(call, error);
   }
@@ -130,6 +133,9 @@ export class PendingCalls {
     if (delay === undefined || (call.queue !== undefined && clock.now() + delay >= call.deadline))
       return false;
     call.tries++;
+    if (debug.enabled) {
+      debug('request %d is sent again in %d ms, after: %s', call.id, Math.round(delay), describe(error));
+    }
     this.retries++;
     if (call.link !== undefined) this.forget(call, call.link);
     call.link = undefined;
@@ -161,6 +167,7 @@ export class PendingCalls {
 
   expire(call: Call): void {
     this.timeouts++;
+    debug('request %d has timed out', call.id);
     const { link, id } = call;
     if (link?.usable === true && link.calls.has(id)) this.probeOf(link).timedOut();
     this.abandon(call);

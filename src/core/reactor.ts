@@ -5,11 +5,12 @@ import { inFreshScope } from '../native/fresh-scope.js';
 import { Operation, READ_ON } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
 import { Pace } from '../native/pace.js';
-import type { GevAddress } from './address.js';
+import { formatAddress, type GevAddress } from './address.js';
 import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
 import { type CloseReason, closeReasonCode } from './close-reason.js';
 import { assertData, type GevConnection, type GevData, nameOf } from './connection.js';
 import { DEFAULT_BACKLOG, DEFAULT_HOST, DEFAULT_PORT } from './constants.js';
+import { debug } from './debug.js';
 import {
   GevAlreadyListeningError,
   type GevError,
@@ -24,43 +25,13 @@ import { createNativeReactor } from './native-reactor.js';
 import type { AcceptOptions, CompleteReactorOptions, ReactorOptions } from './options.js';
 import { assertInterval } from './timer.js';
 import { assertDialable, connectError, type DialTarget, ReactorDials } from './reactor-dials.js';
+import type { ReactorHandler } from './reactor-handler.js';
 import { ReactorLoop, type ReactorLoopOwner } from './reactor-loop.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 
 export type { DialTarget } from './reactor-dials.js';
+export type { ReactorHandler, ReactorTurns } from './reactor-handler.js';
 export type { ReactorTimerHandle } from './reactor-timers.js';
-
-/** Told of each call that brings events; what bounds the time that handlers take between two turns of Node's loop. */
-export interface ReactorTurns {
-  /** @param lastTook µs that the last call took, promise jobs included */
-  beginEvents(lastTook: number): void;
-  /** Returns whether messages are only queued from now on, until Node's loop has gone round. */
-  endEvents(): boolean;
-}
-
-/** What a {@link Reactor} tells whoever uses it. Of one connection: open, messages, end, close, in this order. */
-export interface ReactorHandler {
-  readonly turns?: ReactorTurns;
-  /** After accept, or when a dial has connected. With `gateConnections` nothing is read from it until {@link Reactor.admit}. */
-  onOpen(connection: GevConnection): void;
-  /** One chunk or frame; the Buffer is the receiver's to keep. */
-  onMessage(connection: GevConnection, data: Buffer): void;
-  /**
-   * Instead of `onMessage` where frames are text (`nest-json`): the content of one frame. If it is written as
-   * `{"pattern":…,"data":…,"id":"…"}`, its pattern has a number of this loop's, the `route`, its data begins at `dataStart`
-   * and its id has `idLength` characters; else these are 0.
-   */
-  onText(connection: GevConnection, text: string, route: number, dataStart: number, idLength: number): void;
-  /**
-   * Its last message was delivered: the peer sent FIN, or what is no message (then it closes within `closeTimeout` in
-   * any case). Call {@link Reactor.finish} when no reply is pending. May come again.
-   */
-  onEnd(connection: GevConnection): void;
-  /** Exactly once, and last. */
-  onClose(connection: GevConnection): void;
-  /** Something worth a log line that belongs to no connection. */
-  onError(error: GevError): void;
-}
 
 /** Counters of a {@link Reactor} since listen. */
 export interface ReactorStats {
@@ -163,6 +134,7 @@ export class Reactor implements ReactorLoopOwner {
       );
     }
     this.begin(native);
+    debug('listening on %s, %s', formatAddress(this.bound), this.loopsText);
     return this.bound;
   }
 
@@ -272,9 +244,11 @@ export class Reactor implements ReactorLoopOwner {
   async closeAll(timeout: number): Promise<void> {
     if (this.native === undefined) return;
     this.closing = true;
+    debug('closing %d connections, within %d ms', this.open.size, Math.round(timeout));
     this.dials.cancelAll();
     for (const connection of this.open.values()) connection.closeFor('shutdown');
     if (await this.whenEmpty(timeout)) return;
+    debug('cutting %d connections that are left', this.open.size);
     for (const loop of this.loops) {
       if (!loop.abandoned) loop.outbound.command(Operation.AbortAll, 0, 0, closeReasonCode('shutdown'));
     }
@@ -295,6 +269,7 @@ export class Reactor implements ReactorLoopOwner {
     this.native = undefined;
     this.bound = null;
     native.stop();
+    debug('stopped');
     for (const loop of this.loops) loop.abandon();
     return Promise.resolve();
   }
@@ -441,6 +416,12 @@ export class Reactor implements ReactorLoopOwner {
       });
     }
     this.begin(native);
+    debug('started, to dial, with %s', this.loopsText);
+  }
+
+  /** For a line of {@link debug}. */
+  private get loopsText(): string {
+    return this.options.loops === 0 ? 'inline' : `loops: ${this.options.loops}`;
   }
 
   private hold(hold: boolean): void {
@@ -499,6 +480,7 @@ export class Reactor implements ReactorLoopOwner {
   }
 
   private async quiesceLoops(argument = 0): Promise<void> {
+    debug('accepting no more%s', argument === READ_ON ? '' : ', reading what the kernel holds and no more');
     const [accepting, ...others] = this.loops;
     // First the loop that accepts: it may still hand connections to the others.
     await this.quiesceLoop(accepting!, argument);

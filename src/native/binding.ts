@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { loadAddon } from '#native/load.cjs';
 
 /** Numbers and flags the addon is configured with; all required and checked before. Sizes in bytes, times in ms. */
 export interface NativeReactorOptions {
@@ -129,21 +127,6 @@ export class BindingNotFoundError extends Error {
   }
 }
 
-/** Where the addon may be, first match wins. Both src/ and dist/ lie one level below the root. */
-function candidates(): string[] {
-  const root = new URL('../../', import.meta.url);
-  const libc = process.platform === 'linux' && isMusl() ? '-musl' : '';
-  return [
-    new URL('native/build/nestjs_gev.node', root),
-    new URL(`prebuilds/${process.platform}-${process.arch}${libc}/nestjs_gev.node`, root),
-  ].map((url) => fileURLToPath(url));
-}
-
-function isMusl(): boolean {
-  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
-  return report.header?.glibcVersionRuntime === undefined;
-}
-
 let loaded: NativeBinding | undefined;
 
 /**
@@ -153,13 +136,7 @@ let loaded: NativeBinding | undefined;
  */
 export function loadBinding(): NativeBinding {
   if (loaded !== undefined) return loaded;
-  const tried = candidates();
-  const file = tried.find((path) => existsSync(path));
-  if (file === undefined) throw new BindingNotFoundError(tried);
-  try {
-    loaded = createRequire(import.meta.url)(file) as NativeBinding;
-  } catch (error) {
-    throw new BindingNotFoundError(tried, error);
-  }
-  return loaded;
+  const { addon, tried, error } = loadAddon();
+  if (addon === undefined) throw new BindingNotFoundError(tried, error);
+  return (loaded = addon as NativeBinding);
 }

@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 export type ConnectionEvent = 'connect' | 'message' | 'close';
 
 /** The key, among the extras of a Nest pattern, under which a connection event's decorator leaves its marker. */
-export const HANDLER_MARKER = Symbol('gev:handler');
+export const HANDLER_MARKER = Symbol.for('gev:handler');
 
 /** Made by `@OnConnect`, `@OnMessage` and `@OnClose`, read by the server: one a decorated method. */
 export interface HandlerMarker {

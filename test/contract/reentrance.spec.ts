@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type GevConnection, Reactor, raw, type ReactorHandler, type ReactorOptions } from 'nestjs-gev';
+import { type GevConnection, Reactor, raw, type ReactorHandler, type ReactorOptions } from 'nestjs-gev/core';
 import { onCleanup } from '../kit/cleanup.js';
 import { Peer } from '../kit/peer.js';
 import { random } from '../kit/random.js';

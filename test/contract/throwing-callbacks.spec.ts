@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { type GevConnection, Reactor, raw, type ReactorHandler, type ReactorOptions } from 'nestjs-gev';
+import { type GevConnection, raw } from 'nestjs-gev';
+import { Reactor, type ReactorHandler, type ReactorOptions } from 'nestjs-gev/core';
 import { interval, map, Observable } from 'rxjs';
 import { onCleanup } from '../kit/cleanup.js';
 import { Peer } from '../kit/peer.js';

@@ -1,4 +1,4 @@
-import { raw, Reactor, type ReactorHandler, type ReactorOptions } from 'nestjs-gev';
+import { raw, Reactor, type ReactorHandler, type ReactorOptions } from 'nestjs-gev/core';
 import { onCleanup } from './cleanup.js';
 
 const nothing = (): void => undefined;
