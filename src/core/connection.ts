@@ -218,6 +218,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    * is neither bytes nor text; with `nestJson()` GevFrameTooLongError above `maxFrameLength`
    */
   send(data: GevData, callback?: SendCallback): boolean {
+    assertData(data);
     return this.transmit(
       data,
       callback === undefined ? undefined : bindOnce(callback, 'A send() callback', this.reporter),
@@ -234,7 +235,8 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   trySend(data: GevData): boolean {
     if (this.canSend) {
       try {
-        this.transmit(data, undefined);
+        assertData(data);
+        this.transmit(data);
         if (!this.aborted) return true;
       } catch (error) {
         this.reportFailure('trySend()', error);
@@ -251,6 +253,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    */
   sendAsync(data: GevData): Promise<void> {
     return new Promise((resolve, reject) => {
+      assertData(data);
       this.transmit(data, (error) => (error === undefined ? resolve() : reject(error)));
     });
   }
@@ -533,8 +536,12 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     return (culprit, error) => this.reportFailure(culprit, error);
   }
 
-  private transmit(data: GevData, settle: SendCallback | undefined): boolean {
-    assertData(data);
+  /**
+   * @internal As {@link GevConnection.send}, of what is known to be data.
+   *
+   * @param settle as the callback of `send()`; must not throw
+   */
+  transmit(data: GevData, settle?: SendCallback): boolean {
     if (this.owner.framesText) return this.sendFrame([asText(data)], settle);
     if (!this.canSend) return this.refuse(settle);
     const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
