@@ -34,6 +34,7 @@ export {
   GevConnection,
   type GevConnectionState,
   type GevData,
+  type GevReceivers,
   type SendCallback,
 } from './core/connection.js';
 export { GEV_TRANSPORT } from './core/constants.js';
