@@ -3,6 +3,8 @@ export function loadAddon(): {
   /** What it exports; undefined where it is not there or does not load. */
   readonly addon: unknown;
   readonly tried: readonly string[];
+  /** Whether a bundler has put the loader into a file of its own, away from the package's other files. */
+  readonly bundled: boolean;
   /** Why a file that is there does not load. */
   readonly error?: unknown;
 };

@@ -1,5 +1,5 @@
 import {
-  BindingNotFoundError,
+  BindingError,
   type BatchListener,
   loadBinding,
   type NativeReactor,
@@ -47,7 +47,7 @@ export function createNativeReactor(
     );
     return { native, memory };
   } catch (error) {
-    if (error instanceof BindingNotFoundError) throw new GevNativeError(error.message, { cause: error });
+    if (error instanceof BindingError) throw new GevNativeError(error.message, { cause: error });
     throw error;
   }
 }
