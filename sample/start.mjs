@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const about = {
   'device-gateway': [
     'devices over raw TCP with authentication, pushed to by HTTP; health, configuration',
-    'see its README',
+    'see its README.md',
   ],
   rpc: ['a service and its client: request, event, stream, and what stops when the client gives up'],
   migrate: ["the same service and client on Nest's TCP or on this", 'TRANSPORT=gev|tcp'],

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { lastValueFrom, type Observable } from 'rxjs';
-import { GevContext } from '../context/gev.context.js';
+import { MessageContext } from '../context/gev.context.js';
 import type { CloseReason } from '../core/close-reason.js';
 import { type GevConnection, nameOf } from '../core/connection.js';
 import { codeOf, type GevError, GevHandlerError } from '../core/errors.js';
@@ -52,6 +52,8 @@ export interface ConnectionEventsSetup {
   /** Undefined: connections last as long as they like. */
   readonly ages: ConnectionAges | undefined;
   readonly overflow: OverflowPolicy;
+  /** Where packets are carried: a handler has returned what is not sent. Told once each. */
+  readonly onUnsent: (handler: string) => void;
   readonly log: ErrorLog;
   /** A connection has been accepted, and no message of it was handled yet. */
   readonly onConnection: (connection: GevConnection) => void;
@@ -80,6 +82,8 @@ export class ConnectionEvents implements ReactorHandler {
   /** What streams that begin from now on are allowed; undefined: to go on without end. */
   streamLimit: StreamLimit | undefined;
   private readonly scopes = new Set<ConnectionScope>();
+  /** Handlers that have returned what is not sent. */
+  private readonly unsent = new Set<EventHandler>();
   private leaving = false;
   private lost = 0;
 
@@ -215,6 +219,13 @@ export class ConnectionEvents implements ReactorHandler {
     log.report('handshake', 'warn', `${nameOf(connection)} is closed: ${what}`);
   }
 
+  /** On a server that speaks RPC what connection handlers return is no reply, and would break the clients of others. */
+  dropReply(handler: EventHandler): void {
+    if (this.unsent.has(handler)) return;
+    this.unsent.add(handler);
+    this.setup.onUnsent(handler.label);
+  }
+
   reportUnsendable(connection: GevConnection, handler: EventHandler, value: unknown): void {
     const error = new GevHandlerError(
       `a ${typeName(value)} cannot be sent: return a Buffer, Uint8Array or string, or a promise or Observable of one`,
@@ -254,7 +265,7 @@ export class ConnectionEvents implements ReactorHandler {
   }
 
   private async runConnect(scope: ConnectionScope, handler: EventHandler): Promise<void> {
-    const context = new GevContext([scope.connection, patternOf('connect')]);
+    const context = new MessageContext([scope.connection, patternOf('connect')]);
     this.work.up(1);
     try {
       const result = await handler.call(scope.connection, context);
@@ -286,7 +297,7 @@ export class ConnectionEvents implements ReactorHandler {
     reason: CloseReason,
     handler: EventHandler,
   ): Promise<void> {
-    const context = new GevContext([connection, patternOf('close'), undefined, reason]);
+    const context = new MessageContext([connection, patternOf('close'), undefined, reason]);
     try {
       const result = await handler.call(reason, context);
       if (isStream(result)) await lastValueFrom(result, { defaultValue: undefined });
