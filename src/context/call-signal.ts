@@ -12,7 +12,7 @@ export class CallSignal {
   private closing: Subscription | undefined;
 
   constructor(
-    private readonly connection: GevConnection,
+    private readonly connection: GevConnection<object>,
     state: CallState,
   ) {
     this.controller = createCallController((...failure) => connection.reportFailure(...failure));

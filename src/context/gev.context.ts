@@ -1,13 +1,16 @@
 import { BaseRpcContext } from '@nestjs/microservices';
 import type { CloseReason } from '../core/close-reason.js';
+import { isBranded } from '../core/both-builds.js';
 import type { GevConnection } from '../core/connection.js';
 import type { GevCallEnd } from '../core/errors.js';
 import { CallSignal, type CallState } from './call-signal.js';
 import { GevSocketRef } from './gev.socket-ref.js';
 
+const BRAND = Symbol.for('gev:context');
+
 /** The arguments of a {@link GevContext}: connection, pattern, the packet's metadata, why the connection closed. */
-export type GevContextArgs = [
-  connection: GevConnection,
+export type GevContextArgs<Data extends object = Record<string, unknown>> = [
+  connection: GevConnection<Data>,
   pattern: string,
   metadata?: unknown,
   reason?: CloseReason,
@@ -24,9 +27,12 @@ export type GevContextArgs = [
  *   return this.reports.build(month, { signal }); // stops when nobody waits for it any more
  * }
  * ```
+ * @typeParam Data what the application keeps in `connection.data`
  * @publicApi
  */
-export class GevContext extends BaseRpcContext<GevContextArgs> {
+export class GevContext<Data extends object = Record<string, unknown>> extends BaseRpcContext<
+  GevContextArgs<Data>
+> {
   /** What has become of the call while nobody has asked for its signal; then the signal. */
   private call: CallSignal | CallState;
 
@@ -57,8 +63,13 @@ export class GevContext extends BaseRpcContext<GevContextArgs> {
     else if (call === undefined) this.call = 'over';
   }
 
+  /** @internal */
+  get [BRAND](): true {
+    return true;
+  }
+
   /** The connection that this call is about. */
-  getConnection(): GevConnection {
+  getConnection(): GevConnection<Data> {
     return this.args[0];
   }
 
@@ -81,6 +92,11 @@ export class GevContext extends BaseRpcContext<GevContextArgs> {
   getReason(): CloseReason | undefined {
     return this.args[3];
   }
+}
+
+/** Whether a context is a {@link GevContext}, of either build. */
+export function isContext(context: unknown): context is GevContext {
+  return isBranded(context, BRAND);
 }
 
 /**

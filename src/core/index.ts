@@ -4,7 +4,13 @@ export { nestJson } from '../protocol/nest-json.js';
 export { raw, type RawOptions } from '../protocol/raw.js';
 export type { GevAddress, GevNetworkAddress, GevPathAddress } from './address.js';
 export type { CloseReason } from './close-reason.js';
-export { GevConnection, type GevConnectionState, type GevData, type SendCallback } from './connection.js';
+export {
+  GevConnection,
+  type GevConnectionState,
+  type GevData,
+  type GevReceivers,
+  type SendCallback,
+} from './connection.js';
 export {
   GevAlreadyListeningError,
   GevBackpressureError,

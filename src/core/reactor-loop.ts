@@ -8,7 +8,7 @@ import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 import { GevConnection } from './connection.js';
 import { debug } from './debug.js';
 import { GevError } from './errors.js';
-import type { CompleteReactorOptions } from './options.js';
+import type { ResolvedReactorOptions } from './options.js';
 import type { ReactorHandler } from './reactor-handler.js';
 import { systemErrorName } from './system-error.js';
 import { TracedHandler, TracedOutbound, traceOpen } from './trace.js';
@@ -45,7 +45,7 @@ export interface ReactorLoopOwner {
 
 /** For messages of errors; in bytes. */
 export type ReactorLimits = Pick<
-  CompleteReactorOptions,
+  ResolvedReactorOptions,
   'maxFrameLength' | 'maxPartialBytes' | 'maxTotalSendBuffer'
 >;
 
@@ -77,12 +77,12 @@ export class ReactorLoop implements InboundListener {
     private readonly owner: ReactorLoopOwner,
     private readonly reactor: NativeReactor,
     memory: LoopMemory,
-    options: CompleteReactorOptions,
+    options: ResolvedReactorOptions,
     scheduleFlush: FlushScheduler,
     pace: Pace,
   ) {
     this.handler = this.traced ? new TracedHandler(owner.handler) : owner.handler;
-    this.gated = options.gateConnections ?? false;
+    this.gated = options.gateConnections;
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
     this.limits = options;

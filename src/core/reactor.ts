@@ -6,10 +6,8 @@ import { Operation, READ_ON } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
 import { Pace } from '../native/pace.js';
 import { formatAddress, type GevAddress } from './address.js';
-import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
 import { type CloseReason, closeReasonCode } from './close-reason.js';
-import { assertData, type GevConnection, type GevData, nameOf } from './connection.js';
-import { DEFAULT_BACKLOG, DEFAULT_HOST, DEFAULT_PORT } from './constants.js';
+import { assertData, type GevConnection, type GevData, type GevReceivers, nameOf } from './connection.js';
 import { debug } from './debug.js';
 import {
   GevAlreadyListeningError,
@@ -22,11 +20,12 @@ import {
   describe,
 } from './errors.js';
 import { createNativeReactor } from './native-reactor.js';
-import type { AcceptOptions, CompleteReactorOptions, ReactorOptions } from './options.js';
+import type { ReactorOptions, ResolvedReactorOptions } from './options.js';
 import { assertInterval } from './timer.js';
 import { assertDialable, connectError, type DialTarget, ReactorDials } from './reactor-dials.js';
 import type { ReactorHandler } from './reactor-handler.js';
-import { ReactorLoop, type ReactorLoopOwner } from './reactor-loop.js';
+import { ReactorLoop } from './reactor-loop.js';
+import { resolveReactorOptions } from './reactor-options.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 
 export type { DialTarget } from './reactor-dials.js';
@@ -48,19 +47,6 @@ export interface ReactorStats {
   readonly loops: readonly { readonly connections: number }[];
 }
 
-/** For a reactor that only dials. */
-const ACCEPT_DEFAULTS: AcceptOptions = {
-  host: DEFAULT_HOST,
-  port: DEFAULT_PORT,
-  path: undefined,
-  backlog: DEFAULT_BACKLOG,
-  reusePort: false,
-  ipv6Only: false,
-  loadBalance: 'round-robin',
-  maxConnections: 0,
-  gateConnections: false,
-  handshakeTimeout: 0,
-};
 const STARTS_ONCE = 'A reactor starts once: make another one';
 /** How long connections that were cut may take to say so. */
 const ABORT_GRACE_MS = 1000;
@@ -71,13 +57,15 @@ const ABORT_GRACE_MS = 1000;
  *
  * @publicApi
  */
-export class Reactor implements ReactorLoopOwner {
+export class Reactor {
+  /** @internal */
+  readonly handler: ReactorHandler;
   /** @internal */
   readonly open = new Map<number, GevConnection>();
   /** @internal */
   closing = false;
   private readonly loops: ReactorLoop[] = [];
-  private readonly options: CompleteReactorOptions;
+  private readonly options: ResolvedReactorOptions;
   private readonly dials = new ReactorDials();
   private nextDialLoop = 0;
   private native: NativeReactor | undefined;
@@ -92,17 +80,10 @@ export class Reactor implements ReactorLoopOwner {
   private quiescing: Promise<void> | undefined;
   private readonly whenEmptied = new Set<() => void>();
 
-  constructor(
-    options: ReactorOptions,
-    /** @internal */
-    readonly handler: ReactorHandler,
-  ) {
-    this.options = {
-      ...ACCEPT_DEFAULTS,
-      maxPartialBytes: defaultMaxPartialBytes(options.maxFrameLength),
-      maxTotalSendBuffer: defaultMaxTotalSendBuffer(),
-      ...options,
-    };
+  /** @throws GevOptionsError for a value an option cannot have, and for unknown options */
+  constructor(options: ReactorOptions, handler: ReactorHandler) {
+    this.options = resolveReactorOptions(options);
+    this.handler = handler;
   }
 
   /** Open connections by id. */
@@ -205,17 +186,20 @@ export class Reactor implements ReactorLoopOwner {
   }
 
   /**
-   * Sends the same bytes to every open connection, or to those the filter picks. One for which the filter throws is left
-   * out, and reported.
+   * Sends the same bytes to every open connection, or to some: those that the filter picks, or those given, as far as they
+   * are this reactor's and open, each once. One for which the filter throws is left out, and reported.
    *
    * @returns how many
-   * @throws GevHandlerError for what is neither bytes nor text; GevFrameTooLongError
+   * @throws GevHandlerError for what is neither bytes nor text, and for receivers that are neither; GevFrameTooLongError
    */
-  broadcast(data: GevData, filter?: (connection: GevConnection) => boolean): number {
+  broadcast<Data extends object = Record<string, unknown>>(
+    data: GevData,
+    receivers?: GevReceivers<Data>,
+  ): number {
     assertData(data);
     const bytes = this.encode(data);
-    const picked = [...this.open.values()].filter((connection) => this.picks(connection, filter));
-    // Only now: a filter may do anything, stopping the reactor included.
+    const picked = [...this.chosen(receivers as GevReceivers | undefined)];
+    // Only now: a filter and an iterator may do anything, stopping the reactor included.
     const reached = picked.filter((connection) => connection.takesBroadcast(bytes.length));
     if (bytes.length > 0 && reached.length > 0) this.sendToAll(bytes, reached);
     for (const connection of reached) connection.countBroadcast(bytes.length);
@@ -365,10 +349,20 @@ export class Reactor implements ReactorLoopOwner {
     );
   }
 
-  private picks(connection: GevConnection, filter?: (connection: GevConnection) => boolean): boolean {
+  private chosen(receivers: GevReceivers | undefined): Iterable<GevConnection> {
+    if (receivers === undefined) return this.open.values();
+    if (typeof receivers === 'function') {
+      return [...this.open.values()].filter((connection) => this.picks(connection, receivers));
+    }
+    assertIterable(receivers);
+    const given = new Set(receivers) as Set<GevConnection>;
+    return [...given].filter((connection) => this.open.get(connection.id) === connection);
+  }
+
+  private picks(connection: GevConnection, filter: (connection: GevConnection) => boolean): boolean {
     if (connection.state !== 'open') return false;
     try {
-      return filter === undefined || filter(connection);
+      return filter(connection);
     } catch (error) {
       this.reportFailure('The filter of broadcast()', error, connection);
       return false;
@@ -514,6 +508,14 @@ export class Reactor implements ReactorLoopOwner {
       throw new GevNotListeningError('Timers of a reactor run from its start to its stop');
     return this.timers;
   }
+}
+
+function assertIterable(receivers: object): void {
+  if (Symbol.iterator in receivers) return;
+  throw new GevHandlerError(
+    'broadcast() takes what connections to send to, an array or another iterable of them, or a function that picks them; ' +
+      'use send() for a single one',
+  );
 }
 
 function toAddress({ address, port, family }: NativeAddress): GevAddress {

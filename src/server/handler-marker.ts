@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { inCommon } from '../core/both-builds.js';
 
 /** What can happen to a connection, in this order. */
 export type ConnectionEvent = 'connect' | 'message' | 'close';
@@ -26,7 +27,7 @@ export interface EntryCount {
   entered: number;
 }
 
-const causing = new AsyncLocalStorage<EntryCount>();
+const causing = inCommon('causing', () => new AsyncLocalStorage<EntryCount>());
 
 /** Whether entries must be told apart by the server that causes them. */
 export function isShared(marker: HandlerMarker): boolean {

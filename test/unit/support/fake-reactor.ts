@@ -36,6 +36,10 @@ export class FakeConnection {
     return true;
   }
 
+  transmit(data: Uint8Array | string): boolean {
+    return this.send(data);
+  }
+
   close(): void {
     if (this.state === 'closed' || this.state === 'closing') return;
     this.state = 'closing';
