@@ -80,6 +80,11 @@ export class Endpoint {
     return connections - this.links.length - this.greeting.size;
   }
 
+  /** Connections that it wants to end, and that may still be used. Those on which nothing was ever sent are not kept. */
+  get lastResorts(): readonly Link[] {
+    return [...this.leaving].filter((link) => link.used && link.open);
+  }
+
   /** Whatever is there, to be used or not. */
   get all(): readonly Link[] {
     return [...this.links, ...this.greeting, ...this.leaving];
@@ -140,7 +145,10 @@ export class Endpoint {
       this.reconnect.departed(link.since);
       return 'greeting';
     }
-    if (this.leaving.delete(link)) return 'leaving';
+    if (this.leaving.delete(link)) {
+      link.stopWaiting?.();
+      return 'leaving';
+    }
     if (!this.remove(link)) return undefined;
     // Of several that go together one counts.
     if (!this.failing) this.ejection.failed();
@@ -170,6 +178,7 @@ export class Endpoint {
   /** Forgets all connections, and returns them. */
   takeAll(): readonly Link[] {
     const { all } = this;
+    for (const link of all) link.stopWaiting?.();
     this.links.length = 0;
     this.greeting.clear();
     this.leaving.clear();

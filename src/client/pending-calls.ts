@@ -98,6 +98,7 @@ export class PendingCalls {
     if (call.settled) return;
     if (link.usable) {
       link.calls.set(call.id, call);
+      link.used = true;
       link.connection.sendFrame(text);
     } else {
       call.link = undefined;
