@@ -4,7 +4,13 @@ import { GevAbortedError, GevOverloadedError, GevTimeoutError } from '../core/cl
 import type { ProcessHold } from '../core/process-hold.js';
 import { isThenable } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
-import { CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN, saysOverloaded } from '../protocol/nest-json.js';
+import {
+  CANCEL_PATTERN,
+  GO_AWAY_PATTERN,
+  HELLO_PATTERN,
+  NOT_BEGUN,
+  OVERLOADED,
+} from '../protocol/nest-json.js';
 import { Call } from './call.js';
 import { Cancellation } from './cancellation.js';
 import type { Clock } from '../core/clock.js';
@@ -116,18 +122,19 @@ export class PendingCalls {
     link.greeting = new Greeting(channel, link.awaited ? this.setup.connectTimeout : 0, this.setup.clock);
   }
 
-  fail(call: Call, error: unknown): void {
-    if (call.settled || this.retry(call, error)) return;
+  /** @param refused the server itself says that it has not begun it */
+  fail(call: Call, error: unknown, refused = false): void {
+    if (call.settled || this.retry(call, error, refused)) return;
     this.settle(call);
     this.tellError(call, error);
   }
 
   /** Sends it again in a while, if that was asked for and does no harm. Its time goes on. */
-  private retry(call: Call, error: unknown): boolean {
+  private retry(call: Call, error: unknown, refused: boolean): boolean {
     const retry = call.options?.retry;
     if (retry === undefined || call.answered) return false;
     const { clock } = this.setup;
-    const delay = retryDelay(retry, call.tries, error, clock.random());
+    const delay = retryDelay(retry, call.tries, error, refused, clock.random());
     if (delay === undefined || (call.queue !== undefined && clock.now() + delay >= call.deadline))
       return false;
     call.tries++;
@@ -223,12 +230,19 @@ export class PendingCalls {
   }
 
   private deliverReply(link: Link, reply: Reply): void {
-    const { id, err, response, isDisposed } = reply;
+    const { id, err, response, isDisposed, status } = reply;
     if (isGoAway(reply)) this.setup.onGoAway(link);
-    else this.deliver(link, idOf(id), err, response, Boolean(isDisposed || err));
+    else this.deliver(link, idOf(id), err, response, Boolean(isDisposed || err), status === NOT_BEGUN);
   }
 
-  private deliver(link: Link, id: number, err: unknown, response: unknown, last: boolean): void {
+  private deliver(
+    link: Link,
+    id: number,
+    err: unknown,
+    response: unknown,
+    last: boolean,
+    refused = false,
+  ): void {
     const call = link.calls.get(id);
     if (call === undefined) {
       if (link.probe?.receive(id) === true) return;
@@ -239,7 +253,7 @@ export class PendingCalls {
     }
     link.endpoint.replied();
     if (err) {
-      this.fail(call, saysOverloaded(err) ? new GevOverloadedError(link.endpoint.name) : err);
+      this.fail(call, refused && isOverload(err) ? new GevOverloadedError(link.endpoint.name) : err, refused);
       return;
     }
     if (last) this.settle(call);
@@ -391,6 +405,10 @@ export class PendingCalls {
 function idOf(id: unknown): number {
   const number = typeof id === 'string' ? Number(id) : 0;
   return String(number) === id ? number : 0;
+}
+
+function isOverload(error: unknown): boolean {
+  return (error as { readonly code?: unknown }).code === OVERLOADED.code;
 }
 
 function isGoAway(packet: unknown): boolean {
