@@ -27,6 +27,11 @@ export interface EndpointOwner extends EjectionOwner {
 /** So many times the connections it has may wait for their last replies, before no more are made. */
 const MAX_LEAVING = 16;
 
+/** So many greeted connections in a row may end without an answer, before one is made that is not. */
+const MAX_UNANSWERED = 2;
+/** The same where others have been asked to end: it may be that the server ends. */
+const MAX_UNANSWERED_IN_DOUBT = 5;
+
 /** One server: its connections, when it is dialled, and whether it answers. */
 export class Endpoint {
   /** For messages. */
@@ -44,6 +49,7 @@ export class Endpoint {
   private readonly ejection: Ejection;
   private losses = 0; // not made good yet
   private doubted = false; // it has asked a connection to end, and nobody has answered on one made since
+  private unanswered = 0; // greeted connections in a row that have ended without a byte received
   private failing = false; // a connection was lost, and none has been made since
 
   constructor(
@@ -141,6 +147,7 @@ export class Endpoint {
 
   /** A connection is gone. Returns what it was; undefined when that is known. */
   drop(link: Link): 'up' | 'greeting' | 'leaving' | undefined {
+    if (link.greeting !== undefined && link.connection.bytesArrived === 0) this.unanswered++;
     if (this.greeting.delete(link)) {
       this.reconnect.departed(link.since);
       return 'greeting';
@@ -158,6 +165,7 @@ export class Endpoint {
 
   /** The server asks for a connection to end. False: that is known. */
   leave(link: Link): boolean {
+    this.unanswered = 0;
     if (!this.greeting.delete(link) && !this.remove(link)) return false;
     link.greeting?.stop();
     link.probe?.stop();
@@ -170,6 +178,7 @@ export class Endpoint {
 
   /** Somebody has answered on a connection. */
   greeted(link: Link): void {
+    this.unanswered = 0;
     if (link.leaving) return;
     this.doubted = false;
     this.admit(link);
@@ -219,7 +228,13 @@ export class Endpoint {
 
   private open(connection: GevConnection): void {
     const link = new Link(this, connection, this.clock.now());
-    link.awaited = this.doubted || this.leaving.size > 0;
+    if (this.unanswered >= (this.doubted ? MAX_UNANSWERED_IN_DOUBT : MAX_UNANSWERED)) {
+      link.bare = true;
+      this.doubted = false;
+      this.unanswered = 1; // the next one is greeted again, and not relied upon before it is answered
+    } else {
+      link.awaited = this.doubted || this.unanswered > 0 || this.leaving.size > 0;
+    }
     this.greeting.add(link);
     this.owner.greet(link);
     if (!link.awaited) this.admit(link);

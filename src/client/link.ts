@@ -17,7 +17,9 @@ export class Link {
   probe: Probe | undefined = undefined;
   /** There until the server has introduced itself. */
   greeting: Greeting | undefined = undefined;
-  /** Not to be used before that: it may be that nobody is there. */
+  /** Nothing but requests and events is sent on it: its server hangs up on whoever greets it. */
+  bare = false;
+  /** Not to be used before the server has answered: it may be that nobody is there. */
   awaited = false;
   /** Whether the server wants to hear of requests that are given up; undefined: not known yet. */
   cancels: boolean | undefined = undefined;

@@ -112,8 +112,12 @@ export class PendingCalls {
     }
   }
 
-  /** The first word on a connection. */
+  /** The first word on a connection, unless its server does not bear it. */
   greet(link: Link): void {
+    if (link.bare) {
+      link.cancels = false;
+      return;
+    }
     const channel: GreetingChannel = {
       ask: () => this.ask(link),
       onAnswer: (introduction) => this.meet(link, introduction),
@@ -170,7 +174,7 @@ export class PendingCalls {
   expire(call: Call): void {
     this.timeouts++;
     const { link, id } = call;
-    if (link?.usable === true && link.calls.has(id)) this.probeOf(link).timedOut();
+    if (link?.usable === true && !link.bare && link.calls.has(id)) this.probeOf(link).timedOut();
     this.abandon(call);
     const ms = call.options?.timeout ?? this.setup.requestTimeout;
     this.tellError(call, new GevTimeoutError(call.pattern, ms));

@@ -168,6 +168,7 @@ describe('a client whose server asks it to go', () => {
     const client = await connect(options);
     await until(() => client.links.length === 2);
     client.reactor.answer = 'ECONNREFUSED';
+    greet(client.links[0]!);
     client.links[0]!.drop('peer');
     await turn();
     client.reactor.answer = undefined;
@@ -413,6 +414,7 @@ describe('a client whose server asks it to go', () => {
       const serialize = (packet: { pattern: unknown }): unknown =>
         packet.pattern === 'gev:hello' ? packet : new Promise((resolve) => made.push(() => resolve(packet)));
       const client = await connect({ serializer: { serialize }, reconnect: { initialDelay: 1 } });
+      greet(client.links[0]!);
       const call = ask(client.send('a', retried ? new GevRecordBuilder(1).setRetry(retry).build() : 1));
       client.links[0]!.drop('reset', 'ECONNRESET');
       await until(() => client.links.length === 2);
