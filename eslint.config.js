@@ -17,7 +17,7 @@ const restrictImports = (...patterns) => ({
 });
 
 const outsideSource = {
-  regex: '(^nestjs-gev$|(^|/)(sample|test|bench|dist)/)',
+  regex: '(^nestjs-gev(/core)?$|(^|/)(sample|test|bench|dist)/)',
   message: 'src/ imports neither the package by name nor sample/, test/, bench/ or dist/.',
 };
 
@@ -26,7 +26,7 @@ const layerRules = layers.flatMap((folders, depth) =>
     files: [`src/${folder}/**/*.ts`],
     rules: restrictImports(
       outsideSource,
-      { regex: '^\\.\\./index(\\.js)?$', message: 'src/index.ts is the top layer: import the file itself.' },
+      { regex: '/index(\\.js)?$', message: 'An index is what users import: import the file itself.' },
       depth < layers.length - 1 && {
         regex: `^(\\.\\./)+(${layers
           .slice(depth + 1)
@@ -44,7 +44,7 @@ const layerRules = layers.flatMap((folders, depth) =>
 
 const throughTheEntry = restrictImports({
   regex: '^(\\./|\\.\\./)+(src|dist)/',
-  message: "Import from 'nestjs-gev'. Only unit tests may reach inside.",
+  message: "Import from 'nestjs-gev' or 'nestjs-gev/core'. Only unit tests may reach inside.",
 });
 
 /** How not to wait: see CONTRIBUTING.md. */
@@ -100,7 +100,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/*.{js,mjs}'],
+    files: ['**/*.{js,mjs,cjs}'],
     languageOptions: {
       globals: Object.fromEntries(
         ['Buffer', 'URL', 'clearInterval', 'clearTimeout', 'console', 'performance', 'process']
@@ -109,5 +109,6 @@ export default tseslint.config(
       ),
     },
   },
+  { files: ['**/*.cjs'], languageOptions: { globals: { __dirname: 'readonly' } } },
   prettier,
 );

@@ -7,8 +7,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { cmakeOptions } from './addon.mjs';
 import { checkIncludes } from './check-includes.mjs';
-import { fail, has, headerOptions, native, run } from './toolchain.mjs';
+import { fail, has, native, run } from './toolchain.mjs';
 
 /** clang-format and clang-tidy of another version judge differently: CI uses 19. */
 const tool = (name) => [`${name}-19`, name].find(has);
@@ -53,7 +54,7 @@ if (tidy === undefined) fail('clang-tidy 19 was not found: apt-get install clang
 function unitsOf(poller) {
   const build = join(native, 'build', `lint-${poller}`);
   const unity = ['-DCMAKE_UNITY_BUILD=ON', '-DCMAKE_UNITY_BUILD_BATCH_SIZE=0'];
-  const options = ['-DCMAKE_BUILD_TYPE=Debug', `-DGEV_POLLER=${poller}`, ...unity, ...headerOptions()];
+  const options = ['-DCMAKE_BUILD_TYPE=Debug', `-DGEV_POLLER=${poller}`, ...unity, ...cmakeOptions()];
   run('cmake', ['-S', native, '-B', build, ...options], { quiet: true });
   const commands = JSON.parse(readFileSync(join(build, 'compile_commands.json'), 'utf8'));
   return commands.map(({ file }) => ({ build, file }));

@@ -1,25 +1,11 @@
-// What the native scripts share: running a tool with a clear word when it is missing, and the paths of
-// the Node-API headers, which come from npm packages so that no Node headers are downloaded.
+// What the native scripts share: running a tool, with a clear word when it is missing.
 import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const require = createRequire(import.meta.url);
-
 export const native = dirname(fileURLToPath(import.meta.url));
 export const jobs = String(availableParallelism());
-
-export const headers = () => ({
-  nodeApi: require('node-api-headers').include_dir,
-  nodeAddonApi: dirname(require.resolve('node-addon-api')), // its own include_dir depends on the current folder
-});
-
-export const headerOptions = () => [
-  `-DNODE_API_HEADERS_DIR=${headers().nodeApi}`,
-  `-DNODE_ADDON_API_DIR=${headers().nodeAddonApi}`,
-];
 
 export const has = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).error === undefined;
 

@@ -30,7 +30,13 @@ export {
   GevTimeoutError,
 } from './core/client-errors.js';
 export type { CloseReason } from './core/close-reason.js';
-export { GevConnection, type GevData, type SendCallback } from './core/connection.js';
+export {
+  GevConnection,
+  type GevConnectionState,
+  type GevData,
+  type GevReceivers,
+  type SendCallback,
+} from './core/connection.js';
 export { GEV_TRANSPORT } from './core/constants.js';
 export {
   GevAlreadyListeningError,
@@ -63,9 +69,7 @@ export type {
   GevOverflow,
   GevSerializer,
   GevServerOptions,
-  ReactorOptions,
 } from './core/options.js';
-export { type DialTarget, Reactor, type ReactorHandler, type ReactorStats } from './core/reactor.js';
 export type { GevIntervalOptions, GevTimer, GevTimerOptions } from './core/timer.js';
 export { Conn } from './decorators/conn.decorator.js';
 export { OnClose } from './decorators/on-close.decorator.js';

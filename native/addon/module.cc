@@ -23,6 +23,7 @@ Napi::Value ReadLedger(const Napi::CallbackInfo& info) {
 /// Runs once per Node environment (main thread, each worker): nothing here may be static.
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(std::make_unique<addon::Environment>(env).release());
+  exports.Set("version", Napi::String::New(env, GEV_VERSION));
   exports.Set("NativeReactor", addon::ReactorWrap::Define(env));
 #ifndef NDEBUG
   exports.Set("ledger", Napi::Function::New<&ReadLedger>(env, "ledger"));

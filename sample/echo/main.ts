@@ -4,10 +4,11 @@ import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { GevServer, raw } from 'nestjs-gev';
 import { host, loops, port } from '../env.js';
+import { explain } from '../explain.js';
 import { AppModule } from './app.module.js';
 
 const server = new GevServer({ host, port, loops, codec: raw() });
 const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, { strategy: server });
 app.enableShutdownHooks();
-await app.listen();
+await app.listen().catch(explain);
 new Logger('echo').log(`Listening: ${JSON.stringify(server.address())}`);

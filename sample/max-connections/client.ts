@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { host, port } from '../env.js';
+import { explain } from '../explain.js';
 
 const count = Number(process.argv[2] ?? 7);
 
@@ -10,7 +11,7 @@ const sockets = Array.from({ length: count }, (_, index) => {
   const socket = connect(port, host);
   socket.setEncoding('utf8');
   socket.on('data', (text) => console.log(`${number}: ${String(text).trim()}`));
-  socket.on('error', (error) => console.log(`${number}: ${error.message}`));
+  socket.on('error', explain);
   socket.on('end', () => console.log(`${number}: turned away`));
   return socket;
 });

@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { GevServer, raw } from 'nestjs-gev';
 import { host, loops, port } from '../env.js';
+import { explain } from '../explain.js';
 import { AppModule } from './app.module.js';
 import { GUEST_LIMIT } from './guests.controller.js';
 
@@ -11,5 +12,5 @@ import { GUEST_LIMIT } from './guests.controller.js';
 const server = new GevServer({ host, port, loops, maxConnections: GUEST_LIMIT + 2, codec: raw() });
 const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, { strategy: server });
 app.enableShutdownHooks();
-await app.listen();
+await app.listen().catch(explain);
 new Logger('max-connections').log(`Listening: ${JSON.stringify(server.address())}`);

@@ -6,6 +6,7 @@ import { ClientsModule, Transport, type ClientProxy } from '@nestjs/microservice
 import { GevClient } from 'nestjs-gev';
 import { firstValueFrom, lastValueFrom, tap } from 'rxjs';
 import { host, port } from '../env.js';
+import { explain } from '../explain.js';
 import type { Order, OrderState } from './orders.controller.js';
 
 @Module({
@@ -22,6 +23,7 @@ class ClientModule {}
 
 const app = await NestFactory.createApplicationContext(ClientModule, { logger: ['warn', 'error'] });
 const orders = app.get<ClientProxy>('ORDERS');
+await orders.connect().catch(explain);
 
 const item = process.argv[2] ?? 'a kettle';
 const { id } = await firstValueFrom(orders.send<Order>({ cmd: 'place' }, { item }));

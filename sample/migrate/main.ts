@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
 import { GevServer } from 'nestjs-gev';
 import { host, loops, port } from '../env.js';
+import { explain } from '../explain.js';
 import { AppModule } from './app.module.js';
 
 const { TRANSPORT = 'gev' } = process.env;
@@ -16,6 +17,6 @@ const app = await NestFactory.createMicroservice<MicroserviceOptions>(
     : { strategy: new GevServer({ host, port, loops }) },
 );
 app.enableShutdownHooks();
-await app.listen();
+await app.listen().catch(explain);
 const server = app.unwrap<{ address(): unknown }>();
 new Logger('migrate').log(`Listening: ${JSON.stringify(server.address())} (${TRANSPORT})`);

@@ -6,6 +6,7 @@ import { ClientsModule } from '@nestjs/microservices';
 import { GevClient, GevRecordBuilder, type GevError } from 'nestjs-gev';
 import { firstValueFrom, lastValueFrom, take, tap } from 'rxjs';
 import { host, loops, port } from '../env.js';
+import { explain } from '../explain.js';
 
 @Module({
   imports: [
@@ -19,6 +20,9 @@ class ClientModule {}
 const app = await NestFactory.createApplicationContext(ClientModule, { logger: ['warn', 'error'] });
 const quotes = app.get<GevClient>('QUOTES');
 const of = process.argv[2] ?? 'gold';
+
+// The first request would connect, too. Here it is to be told apart whether anybody is there.
+await quotes.connect().catch(explain);
 
 // A stream without end: with the third value take() unsubscribes, and the service stops.
 const prices = quotes.send<number>('follow', { of }).pipe(take(3));

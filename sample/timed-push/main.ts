@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
 import { GevServer } from 'nestjs-gev';
+import { explain } from '../explain.js';
 import { AppModule } from './app.module.js';
 
 // GevModule makes the server, so that controllers can inject it; here it becomes the application's strategy.
@@ -11,5 +12,5 @@ const app = await NestFactory.createMicroservice<AsyncMicroserviceOptions>(AppMo
   useFactory: (server: GevServer) => ({ strategy: server }),
 });
 app.enableShutdownHooks();
-await app.listen();
+await app.listen().catch(explain);
 new Logger('timed-push').log(`Listening: ${JSON.stringify(app.get(GevServer).address())}`);

@@ -1,6 +1,7 @@
 import { GevClientClosedError, GevConnectionLostError, GevNotConnectedError } from '../core/client-errors.js';
 import type { CloseReason } from '../core/close-reason.js';
-import type { GevConnection } from '../core/connection.js';
+import { type GevConnection, nameOf } from '../core/connection.js';
+import { debug } from '../core/debug.js';
 import { GevConnectionError, type GevError } from '../core/errors.js';
 import type { ProcessHold } from '../core/process-hold.js';
 import type { Reactor, ReactorHandler } from '../core/reactor.js';
@@ -128,6 +129,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
 
   private async end(): Promise<void> {
     this.closed = true;
+    debug('client closes');
     const links = this.all.flatMap((endpoint) => endpoint.takeAll());
     for (const endpoint of this.all) endpoint.stop();
     this.arrange();
@@ -197,6 +199,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
 
   onDialFailed(endpoint: Endpoint, error: GevError): void {
     this.lastFailure = error;
+    debug('endpoint %s: %s', endpoint.name, error.message);
     const expected = endpoint.departed && !this.balancer.empty;
     this.setup.report.dialFailed(endpoint, error, expected || !this.wasConnected);
   }
@@ -208,6 +211,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
   }
 
   onReconnecting(endpoint: Endpoint, delay: number): void {
+    debug('endpoint %s: dialled again in %d ms', endpoint.name, delay);
     if (this.balancer.empty && this.wanted) this.setup.onStatus('reconnecting');
     this.setup.report.reconnecting(endpoint, delay);
   }
@@ -218,11 +222,14 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
   }
 
   onEjection(): void {
+    const out = this.all.filter(({ ejected }) => ejected).map(({ name }) => name);
+    debug('endpoints left out: %s', out.join(', ') || 'none');
     this.arrange();
   }
 
   /** A connection on which not even a probe is answered. */
   giveUp(link: Link): void {
+    debug('%s leaves a probe unanswered', nameOf(link.connection));
     link.endpoint.silent();
     link.connection.failSilent();
     this.lose(link.connection, 'reset', new GevConnectionError('ETIMEDOUT', SILENT));
@@ -235,6 +242,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
 
   /** Nobody has answered on a new connection. */
   ungreeted(link: Link): void {
+    debug('%s: nobody answers', nameOf(link.connection));
     link.connection.failSilent();
     this.lose(link.connection, 'reset', new GevConnectionError('ETIMEDOUT', SILENT));
   }
@@ -251,6 +259,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
   leave(link: Link): void {
     const { endpoint } = link;
     if (this.closed || !endpoint.leave(link)) return;
+    debug('%s: the server asks it to go; %d calls in flight', nameOf(link.connection), link.calls.size);
     this.arrange();
     if (this.balancer.empty) this.setup.onStatus('disconnected');
     this.lastResorts.retire(link);
@@ -325,6 +334,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
       return;
     }
     this.waiting.enter(outgoing);
+    debug('nothing is connected: %d requests and events wait', this.waiting.size);
     this.seek();
   }
 
@@ -361,6 +371,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     }
     this.arrange();
     if (this.balancer.empty) this.setup.onStatus('disconnected');
+    debug('endpoint %s: %s', endpoint.name, error.message);
     this.setup.report.disconnected(link, error);
     endpoint.beginLater();
     this.setup.onLost(link, error);

@@ -20,7 +20,7 @@ import type {
   GevClientStatus,
 } from './gev.client.events.js';
 import type { GevClientOptions, ResolvedGevClientOptions } from './gev.client.options.js';
-import { type GevMetadata, GevRecord, type GevRecordOptions } from './gev.record.js';
+import { type GevMetadata, type GevRecord, type GevRecordOptions, isRecord } from './gev.record.js';
 import type { Outgoing } from './outgoing.js';
 import { PacketWriter } from './packet-writer.js';
 import { PendingCalls, type PendingCallsSetup } from './pending-calls.js';
@@ -297,11 +297,11 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
 }
 
 function payloadOf(data: unknown): unknown {
-  return data instanceof GevRecord ? data.data : data;
+  return isRecord(data) ? data.data : data;
 }
 
 function optionsOf(data: unknown): GevRecordOptions | undefined {
-  return data instanceof GevRecord ? data.options : undefined;
+  return isRecord(data) ? data.options : undefined;
 }
 
 /** Of a packet that Nest has made: what a dispatch hook has attached goes beside the record's own. */

@@ -1,3 +1,4 @@
+import { isBranded } from '../core/both-builds.js';
 import { MAX_DELAY } from '../core/constants.js';
 import { integer, refuse } from '../core/option-checks.js';
 import { checkRetry, type GevRetryOptions } from './retry.js';
@@ -17,6 +18,8 @@ export interface GevRecordOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const BRAND = Symbol.for('gev:record');
+
 /**
  * Data with options for this one request or event: give it to `send()` or `emit()` in place of the data. Made by a
  * {@link GevRecordBuilder}.
@@ -28,6 +31,16 @@ export class GevRecord<Data = unknown> {
     readonly data: Data,
     readonly options: GevRecordOptions = {},
   ) {}
+
+  /** @internal */
+  get [BRAND](): true {
+    return true;
+  }
+}
+
+/** Whether data is a {@link GevRecord}, of either build. */
+export function isRecord(data: unknown): data is GevRecord {
+  return isBranded(data, BRAND);
 }
 
 /**

@@ -1,6 +1,8 @@
 import type { Subscriber } from 'rxjs';
 import { onAbort } from '../core/abort-listeners.js';
 import { GevAbortedError, GevOverloadedError, GevTimeoutError } from '../core/client-errors.js';
+import { debug } from '../core/debug.js';
+import { describe } from '../core/errors.js';
 import type { ProcessHold } from '../core/process-hold.js';
 import { isThenable } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
@@ -129,6 +131,7 @@ export class PendingCalls {
   /** @param refused the server itself says that it has not begun it */
   fail(call: Call, error: unknown, refused = false): void {
     if (call.settled || this.retry(call, error, refused)) return;
+    if (debug.enabled) debug('request %d failed: %s', call.id, describe(error));
     this.settle(call);
     this.tellError(call, error);
   }
@@ -142,6 +145,9 @@ export class PendingCalls {
     if (delay === undefined || (call.queue !== undefined && clock.now() + delay >= call.deadline))
       return false;
     call.tries++;
+    if (debug.enabled) {
+      debug('request %d is sent again in %d ms, after: %s', call.id, Math.round(delay), describe(error));
+    }
     this.retries++;
     if (call.link !== undefined) this.forget(call, call.link);
     call.link = undefined;
@@ -173,6 +179,7 @@ export class PendingCalls {
 
   expire(call: Call): void {
     this.timeouts++;
+    debug('request %d has timed out', call.id);
     const { link, id } = call;
     if (link?.usable === true && !link.bare && link.calls.has(id)) this.probeOf(link).timedOut();
     this.abandon(call);

@@ -1,14 +1,16 @@
 import { BaseRpcContext } from '@nestjs/microservices';
-import type { Subscription } from 'rxjs';
 import type { CloseReason } from '../core/close-reason.js';
+import { isBranded } from '../core/both-builds.js';
 import type { GevConnection } from '../core/connection.js';
-import { type GevCallEnd, GevCallEndedError } from '../core/errors.js';
-import { createCallController } from './call-controller.js';
+import type { GevCallEnd } from '../core/errors.js';
+import { CallSignal, type CallState } from './call-signal.js';
 import { GevSocketRef } from './gev.socket-ref.js';
 
+const BRAND = Symbol.for('gev:context');
+
 /** The arguments of a {@link GevContext}: connection, pattern, the packet's metadata, why the connection closed. */
-export type GevContextArgs = [
-  connection: GevConnection,
+export type GevContextArgs<Data extends object = Record<string, unknown>> = [
+  connection: GevConnection<Data>,
   pattern: string,
   metadata?: unknown,
   reason?: CloseReason,
@@ -25,51 +27,49 @@ export type GevContextArgs = [
  *   return this.reports.build(month, { signal }); // stops when nobody waits for it any more
  * }
  * ```
+ * @typeParam Data what the application keeps in `connection.data`
  * @publicApi
  */
-export class GevContext extends BaseRpcContext<GevContextArgs> {
-  private controller: AbortController | undefined;
-  private end: GevCallEnd | undefined;
-  private released = false;
-  private closing: Subscription | undefined;
+export class GevContext<Data extends object = Record<string, unknown>> extends BaseRpcContext<
+  GevContextArgs<Data>
+> {
+  /** What has become of the call while nobody has asked for its signal; then the signal. */
+  private call: CallSignal | CallState;
 
   /**
    * Fires when nobody waits for the outcome any more: the client has cancelled the request, or its connection has
    * closed. It does not fire after the last reply to a request, nor once an event or message has been handled. Made when
    * it is first asked for. Its listeners run in the async context in which they were added. Its `reason` is a
-   * {@link GevCallEndedError}.
+   * `GevCallEndedError`.
    */
   get signal(): AbortSignal {
-    if (this.controller === undefined) {
-      const connection = this.getConnection();
-      this.controller = createCallController((...failure) => connection.reportFailure(...failure));
-      if (this.end !== undefined) this.controller.abort(this.reasonOf(this.end));
-      else if (!this.released) {
-        this.closing = connection.closed$.subscribe((reason) =>
-          this.abort(reason === 'shutdown' ? 'shutdown' : 'lost'),
-        );
-      }
-    }
-    return this.controller.signal;
+    const { call } = this;
+    const made = typeof call === 'object' ? call : new CallSignal(this.getConnection(), call);
+    this.call = made;
+    return made.signal;
   }
 
-  /** @internal */
+  /** @internal Nobody waits for the outcome any more. */
   abort(end: GevCallEnd): void {
-    if (this.end !== undefined) return;
-    this.end = end;
-    this.release();
-    this.controller?.abort(this.reasonOf(end));
+    const { call } = this;
+    if (typeof call === 'object') call.abort(end);
+    else if (call === undefined || call === 'over') this.call = end;
   }
 
   /** @internal The call has ended: a connection that lives long is not to keep what it asked for. */
   release(): void {
-    this.released = true;
-    this.closing?.unsubscribe();
-    this.closing = undefined;
+    const { call } = this;
+    if (typeof call === 'object') call.release();
+    else if (call === undefined) this.call = 'over';
+  }
+
+  /** @internal */
+  get [BRAND](): true {
+    return true;
   }
 
   /** The connection that this call is about. */
-  getConnection(): GevConnection {
+  getConnection(): GevConnection<Data> {
     return this.args[0];
   }
 
@@ -92,10 +92,22 @@ export class GevContext extends BaseRpcContext<GevContextArgs> {
   getReason(): CloseReason | undefined {
     return this.args[3];
   }
-
-  private reasonOf(end: GevCallEnd): GevCallEndedError {
-    return new GevCallEndedError(end, {
-      cause: end === 'lost' ? this.getConnection().closeError : undefined,
-    });
-  }
 }
+
+/** Whether a context is a {@link GevContext}, of either build. */
+export function isContext(context: unknown): context is GevContext {
+  return isBranded(context, BRAND);
+}
+
+/**
+ * Makes contexts as `new GevContext()` does, one a message: the constructor of a derived class, which is not inlined where
+ * messages are handled, costs more than all the rest of it.
+ */
+export const MessageContext = function (
+  this: { args: GevContextArgs; call: CallState },
+  args: GevContextArgs,
+) {
+  this.args = args;
+  this.call = undefined;
+} as unknown as new (args: GevContextArgs) => GevContext;
+MessageContext.prototype = GevContext.prototype;

@@ -2,6 +2,7 @@ import type { Observable, Subscriber, Subscription } from 'rxjs';
 import { Operation, SendFlag } from '../native/layout.js';
 import { type FramePiece, MAX_FRAME_HEADER } from '../native/outbound.js';
 import { formatAddress } from './address.js';
+import { inCommon } from './both-builds.js';
 import { bindOnce, type FailureReport } from './callback.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
 import { MAX_DELAY } from './constants.js';
@@ -22,6 +23,10 @@ import { isData, typeName } from './values.js';
 
 /** What can be sent. Strings are sent as UTF-8. */
 export type GevData = Buffer | Uint8Array | string;
+
+/** Whom a broadcast goes to: these connections, or those that a function picks. */
+export type GevReceivers<Data extends object = Record<string, unknown>> =
+  Iterable<GevConnection<object>> | ((connection: GevConnection<Data>) => boolean);
 
 /** Called once: without an argument when the kernel has taken the bytes, with an error when it never will. */
 export type SendCallback = (error?: GevError) => void;
@@ -54,7 +59,7 @@ const NOTHING = new Uint8Array(0);
 /** Output that has grown over all limits in less has left the peer no time to read it. */
 const FLOOD_MS = 100;
 
-let nextId = 1;
+const ids = inCommon('connection-ids', () => ({ next: 1 }));
 
 /**
  * One connection, the same object from connect to close. It may be kept longer: what can no longer work then throws a
@@ -65,7 +70,7 @@ let nextId = 1;
  */
 export class GevConnection<Data extends object = Record<string, unknown>> {
   /** Unique among all connections of this process (of this worker thread). */
-  readonly id = nextId++;
+  readonly id = ids.next++;
   /** The peer's numeric address; undefined for Unix sockets. An IPv4 peer of a dual-stack server shows as IPv4. */
   readonly remoteAddress: string | undefined;
   /** Undefined for Unix sockets. */
@@ -218,6 +223,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    * is neither bytes nor text; with `nestJson()` GevFrameTooLongError above `maxFrameLength`
    */
   send(data: GevData, callback?: SendCallback): boolean {
+    assertData(data);
     return this.transmit(
       data,
       callback === undefined ? undefined : bindOnce(callback, 'A send() callback', this.reporter),
@@ -234,7 +240,8 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
   trySend(data: GevData): boolean {
     if (this.canSend) {
       try {
-        this.transmit(data, undefined);
+        assertData(data);
+        this.transmit(data);
         if (!this.aborted) return true;
       } catch (error) {
         this.reportFailure('trySend()', error);
@@ -251,6 +258,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    */
   sendAsync(data: GevData): Promise<void> {
     return new Promise((resolve, reject) => {
+      assertData(data);
       this.transmit(data, (error) => (error === undefined ? resolve() : reject(error)));
     });
   }
@@ -533,8 +541,12 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     return (culprit, error) => this.reportFailure(culprit, error);
   }
 
-  private transmit(data: GevData, settle: SendCallback | undefined): boolean {
-    assertData(data);
+  /**
+   * @internal As {@link GevConnection.send}, of what is known to be data.
+   *
+   * @param settle as the callback of `send()`; must not throw
+   */
+  transmit(data: GevData, settle?: SendCallback): boolean {
     if (this.owner.framesText) return this.sendFrame([asText(data)], settle);
     if (!this.canSend) return this.refuse(settle);
     const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;

@@ -2,7 +2,7 @@
  * The transport id of every gev server and of every handler that only a gev server may take:
  * `@MessagePattern('sum', GEV_TRANSPORT)`.
  */
-export const GEV_TRANSPORT = Symbol('GEV');
+export const GEV_TRANSPORT = Symbol.for('GEV');
 
 /** Defaults of {@link GevServerOptions}; sizes in bytes, times in milliseconds. */
 export const DEFAULT_HOST = 'localhost';

@@ -1,13 +1,15 @@
+import { inCommon } from './both-builds.js';
+
 /**
  * What decorators of this package have been put on, as `Class.method`. Nothing works from it: it is there for warnings of
  * decorators that never come to life.
  */
-export const decorated = {
+export const decorated = inCommon('decorated', () => ({
   connectionHandlers: new Set<string>(),
   timers: new Set<string>(),
   /** A {@link GevModule} looks for timers in this process. */
   timersAreSought: false,
-};
+}));
 
 /** Some of the names, for a message. */
 export function someOf(names: ReadonlySet<string>): string {

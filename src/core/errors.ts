@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { formatAddress } from './address.js';
+import { isBranded } from './both-builds.js';
 import type { CloseReason } from './close-reason.js';
 import { typeName } from './values.js';
 
@@ -13,8 +14,11 @@ export interface GevErrorDetails {
   readonly syscall?: string | undefined;
 }
 
+const BRAND = Symbol.for('gev:error');
+
 /**
- * The root of every error this package throws. Test `code`, which is stable, rather than the message.
+ * The root of every error this package throws. Test `code`, which is stable, rather than the message. `instanceof` holds for
+ * errors of the package's other build, too, where a process has loaded both.
  *
  * @publicApi
  */
@@ -31,6 +35,25 @@ export class GevError extends Error {
     if (details.errno !== undefined) this.errno = details.errno;
     if (details.syscall !== undefined) this.syscall = details.syscall;
   }
+
+  /** @internal */
+  get [BRAND](): true {
+    return true;
+  }
+
+  /** @internal What the other build has made is known by its brand, and the classes of both by their names. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    return isBranded(value, BRAND) && classNames(value as object).includes(this.name);
+  }
+}
+
+function classNames(value: object): string[] {
+  const names: string[] = [];
+  for (let prototype = value; prototype !== null; prototype = Object.getPrototypeOf(prototype) as object) {
+    names.push(prototype.constructor.name);
+  }
+  return names;
 }
 
 /**

@@ -1,5 +1,5 @@
 import {
-  BindingNotFoundError,
+  BindingError,
   type BatchListener,
   loadBinding,
   type NativeReactor,
@@ -8,7 +8,7 @@ import {
 import { CONTROL_OPEN_SLAB, SLAB_SIZE } from '../native/layout.js';
 import { FRAMINGS } from '../protocol/codec.js';
 import { GevNativeError } from './errors.js';
-import type { CompleteReactorOptions, GevLoadBalance } from './options.js';
+import type { GevLoadBalance, ResolvedReactorOptions } from './options.js';
 import type { LoopMemory } from './reactor-loop.js';
 
 const INBOUND_SLABS = 4;
@@ -26,7 +26,7 @@ const LOAD_BALANCES: readonly GevLoadBalance[] = [
  * @throws GevNativeError when the addon is missing
  */
 export function createNativeReactor(
-  options: CompleteReactorOptions,
+  options: ResolvedReactorOptions,
   onBatch: BatchListener,
 ): { readonly native: NativeReactor; readonly memory: readonly LoopMemory[] } {
   const loopCount = Math.max(options.loops, 1);
@@ -47,7 +47,7 @@ export function createNativeReactor(
     );
     return { native, memory };
   } catch (error) {
-    if (error instanceof BindingNotFoundError) throw new GevNativeError(error.message, { cause: error });
+    if (error instanceof BindingError) throw new GevNativeError(error.message, { cause: error });
     throw error;
   }
 }
@@ -56,7 +56,7 @@ function slabs(count: number): ArrayBuffer[] {
   return Array.from({ length: count }, () => new ArrayBuffer(SLAB_SIZE));
 }
 
-function toNative(options: CompleteReactorOptions): NativeReactorOptions {
+function toNative(options: ResolvedReactorOptions): NativeReactorOptions {
   const keepAlive = options.keepAlive || { delay: 0, interval: 0, count: 0 };
   return {
     loops: options.loops,
@@ -73,7 +73,7 @@ function toNative(options: CompleteReactorOptions): NativeReactorOptions {
     receiveBufferSize: options.receiveBufferSize ?? 0,
     sendBufferSize: options.sendBufferSize ?? 0,
     // To the loop this is where reading pauses, and nothing else.
-    highWaterMark: options.alwaysRead === true ? options.maxSendBuffer : options.highWaterMark,
+    highWaterMark: options.alwaysRead ? options.maxSendBuffer : options.highWaterMark,
     lowWaterMark: options.lowWaterMark,
     maxSendBuffer: options.maxSendBuffer,
     idleTimeout: options.idleTimeout,
@@ -87,6 +87,6 @@ function toNative(options: CompleteReactorOptions): NativeReactorOptions {
     maxPartialBytes: options.maxPartialBytes,
     maxTotalSendBuffer: options.maxTotalSendBuffer,
     startPaused: options.gateConnections,
-    patterns: options.patterns ?? [],
+    patterns: options.patterns,
   };
 }

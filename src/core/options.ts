@@ -212,28 +212,8 @@ export interface GevServerOptions {
 /** What counts as activity of a connection. */
 export type GevIdleOn = 'any' | 'received';
 
-/** What concerns connections that are accepted. */
-export type AcceptOptions = Pick<
-  ResolvedGevServerOptions,
-  | 'host'
-  | 'port'
-  | 'path'
-  | 'backlog'
-  | 'reusePort'
-  | 'ipv6Only'
-  | 'loadBalance'
-  | 'maxConnections'
-  | 'gateConnections'
-  | 'handshakeTimeout'
->;
-
-/** What bounds all connections together. */
-export type Budgets = Pick<ResolvedGevServerOptions, 'maxPartialBytes' | 'maxTotalSendBuffer'>;
-
-/** What a reactor works from. One that only dials needs no {@link AcceptOptions}. */
-export type ReactorOptions = Omit<
-  ResolvedGevServerOptions,
-  | keyof AcceptOptions
+/** What of a server's options is not its reactor's business. */
+export type HandlerOptionName =
   | 'concurrency'
   | 'maxInFlight'
   | 'serializer'
@@ -243,22 +223,32 @@ export type ReactorOptions = Omit<
   | 'drainTimeout'
   | 'streamDrainTimeout'
   | 'maxConnectionAge'
-  | 'logger'
-  | keyof Budgets
-> &
-  Partial<AcceptOptions> &
-  Partial<Budgets> & {
-    /**
-     * Read on while output waits above `highWaterMark`. A client must: while it waited for its server to read, the server
-     * might wait for it. Default: false.
-     */
-    readonly alwaysRead?: boolean;
-    /** JSON texts of the patterns that are handled: what peers invent beside them takes no room from them. */
-    readonly patterns?: readonly string[];
-  };
+  | 'logger';
+
+/**
+ * Options of a {@link Reactor}: those of a server that concern loops and connections, with the same defaults, and three of
+ * its own. One that only dials has no use for those about listening.
+ *
+ * @publicApi
+ */
+export interface ReactorOptions extends Omit<GevServerOptions, HandlerOptionName> {
+  /** Read nothing from an accepted connection before {@link Reactor.admit}. Default: false. */
+  readonly gateConnections?: boolean;
+  /**
+   * Read on while output waits above `highWaterMark`. A client must: while it waited for its server to read, the server
+   * might wait for it. Default: false.
+   */
+  readonly alwaysRead?: boolean;
+  /**
+   * With `nestJson()`, JSON texts of the patterns that are handled: what peers invent beside them takes no room from them.
+   * Default: none.
+   */
+  readonly patterns?: readonly string[];
+}
 
 /** {@link ReactorOptions} with every default filled in. */
-export type CompleteReactorOptions = ReactorOptions & AcceptOptions & Budgets;
+export type ResolvedReactorOptions = Omit<ResolvedGevServerOptions, HandlerOptionName> &
+  Required<Pick<ReactorOptions, 'gateConnections' | 'alwaysRead' | 'patterns'>>;
 
 /** {@link GevServerOptions} with every default filled in. */
 export interface ResolvedGevServerOptions {
@@ -299,6 +289,4 @@ export interface ResolvedGevServerOptions {
   readonly streamDrainTimeout: number;
   readonly maxConnectionAge: number;
   readonly logger: GevLogger | undefined;
-  /** Read nothing from a connection before it was admitted. Set by the server, not by the user. */
-  readonly gateConnections: boolean;
 }

@@ -5,6 +5,7 @@ import { onAbort } from './abort-listeners.js';
 import { MAX_DELAY } from './constants.js';
 import { show } from './option-checks.js';
 import type { GevConnection } from './connection.js';
+import { debug } from './debug.js';
 import { GevConnectError, type GevErrorDetails, GevOptionsError } from './errors.js';
 import { systemErrorName } from './system-error.js';
 
@@ -62,6 +63,7 @@ export class ReactorDials {
   }
 
   onFailed(token: number, errno: number): void {
+    debug('dial %d failed: %s', token, systemErrorName(errno));
     this.abandoned.delete(token);
     this.take(token)?.reject(systemErrorName(errno), { errno, syscall: 'connect' });
   }
@@ -74,6 +76,7 @@ export class ReactorDials {
   private abandon(token: number, details?: GevErrorDetails): void {
     const dial = this.take(token);
     if (dial === undefined) return;
+    debug('dial %d is given up', token);
     this.abandoned.add(token);
     dial.outbound.command(Operation.DialCancel, token);
     dial.reject('ECANCELED', details);

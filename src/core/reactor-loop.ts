@@ -6,10 +6,12 @@ import { type FlushScheduler, Outbound } from '../native/outbound.js';
 import type { Pace } from '../native/pace.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 import { GevConnection } from './connection.js';
+import { debug } from './debug.js';
 import { GevError } from './errors.js';
-import type { CompleteReactorOptions } from './options.js';
-import type { ReactorHandler } from './reactor.js';
+import type { ResolvedReactorOptions } from './options.js';
+import type { ReactorHandler } from './reactor-handler.js';
 import { systemErrorName } from './system-error.js';
+import { TracedHandler, TracedOutbound, traceOpen } from './trace.js';
 
 const NO_DESCRIPTORS =
   'Waiting clients were hung up on; it is tried again. Raise the limit of open files (ulimit -n) or set maxConnections';
@@ -43,7 +45,7 @@ export interface ReactorLoopOwner {
 
 /** For messages of errors; in bytes. */
 export type ReactorLimits = Pick<
-  CompleteReactorOptions,
+  ResolvedReactorOptions,
   'maxFrameLength' | 'maxPartialBytes' | 'maxTotalSendBuffer'
 >;
 
@@ -67,6 +69,7 @@ export class ReactorLoop implements InboundListener {
   private readonly inbound: Inbound;
   private readonly slots: (GevConnection | undefined)[] = [];
   private readonly handler: ReactorHandler;
+  private readonly traced = debug.enabled;
   private quiesced: (() => void) | undefined;
 
   constructor(
@@ -74,12 +77,12 @@ export class ReactorLoop implements InboundListener {
     private readonly owner: ReactorLoopOwner,
     private readonly reactor: NativeReactor,
     memory: LoopMemory,
-    options: CompleteReactorOptions,
+    options: ResolvedReactorOptions,
     scheduleFlush: FlushScheduler,
     pace: Pace,
   ) {
-    this.handler = owner.handler;
-    this.gated = options.gateConnections ?? false;
+    this.handler = this.traced ? new TracedHandler(owner.handler) : owner.handler;
+    this.gated = options.gateConnections;
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
     this.limits = options;
@@ -87,7 +90,10 @@ export class ReactorLoop implements InboundListener {
     const delivery = this.framesText ? 'text' : options.codec.copy === false ? 'borrowed' : 'copied';
     this.inbound = new Inbound(reactor, index, memory.inbound, this, delivery, pace, !this.handler.turns);
     const longest = this.framesText ? options.maxFrameLength : Infinity;
-    this.outbound = new Outbound(reactor, index, memory.outbound, memory.control, scheduleFlush, longest);
+    const written = [reactor, index, memory.outbound, memory.control, scheduleFlush, longest] as const;
+    this.outbound = this.traced
+      ? new TracedOutbound((slot) => this.slots[slot], ...written)
+      : new Outbound(...written);
   }
 
   /** Reads some of a slab's events, as many as there is time for. Returns where it stopped. */
@@ -141,6 +147,7 @@ export class ReactorLoop implements InboundListener {
     }
     this.slots[slot] = connection;
     this.owner.open.set(connection.id, connection);
+    if (this.traced) traceOpen(connection, dial);
     try {
       this.handler.onOpen(connection);
     } finally {
@@ -205,6 +212,7 @@ export class ReactorLoop implements InboundListener {
   }
 
   onQuiesced(): void {
+    debug('loop %d: all that the kernel held is delivered', this.index);
     this.quiesced?.();
   }
 

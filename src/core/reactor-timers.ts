@@ -1,6 +1,7 @@
 import { MAX_TIMER_ID, Operation } from '../native/layout.js';
 import type { Outbound } from '../native/outbound.js';
 import { Registrar } from './callback.js';
+import { debug } from './debug.js';
 import { promiseOf } from './values.js';
 
 /** A running timer of a {@link Reactor}. */
@@ -25,7 +26,9 @@ export class ReactorTimers {
   start(delay: number, interval: number, overlap: boolean, fn: () => unknown): ReactorTimerHandle {
     const id = this.nextId();
     const timer = new NativeTimer(fn, interval > 0, overlap, () => {
-      if (this.timers.delete(id)) this.outbound.command(Operation.TimerCancel, id);
+      if (!this.timers.delete(id)) return;
+      debug('timer %d is cancelled', id);
+      this.outbound.command(Operation.TimerCancel, id);
     });
     this.timers.set(id, timer);
     this.outbound.startTimer(id, delay, interval);
@@ -36,6 +39,7 @@ export class ReactorTimers {
     const timer = this.timers.get(id);
     if (timer === undefined) return; // cancelled while the tick was on its way
     if (!timer.repeats) this.timers.delete(id);
+    debug('timer %d runs, %d ticks were skipped', id, skipped);
     timer.tick(skipped, this.onError, () => {
       if (this.timers.has(id)) this.outbound.command(Operation.TimerDone, id);
     });

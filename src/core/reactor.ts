@@ -5,11 +5,10 @@ import { inFreshScope } from '../native/fresh-scope.js';
 import { Operation, READ_ON } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
 import { Pace } from '../native/pace.js';
-import type { GevAddress } from './address.js';
-import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
+import { formatAddress, type GevAddress } from './address.js';
 import { type CloseReason, closeReasonCode } from './close-reason.js';
-import { assertData, type GevConnection, type GevData, nameOf } from './connection.js';
-import { DEFAULT_BACKLOG, DEFAULT_HOST, DEFAULT_PORT } from './constants.js';
+import { assertData, type GevConnection, type GevData, type GevReceivers, nameOf } from './connection.js';
+import { debug } from './debug.js';
 import {
   GevAlreadyListeningError,
   type GevError,
@@ -21,46 +20,17 @@ import {
   describe,
 } from './errors.js';
 import { createNativeReactor } from './native-reactor.js';
-import type { AcceptOptions, CompleteReactorOptions, ReactorOptions } from './options.js';
+import type { ReactorOptions, ResolvedReactorOptions } from './options.js';
 import { assertInterval } from './timer.js';
 import { assertDialable, connectError, type DialTarget, ReactorDials } from './reactor-dials.js';
-import { ReactorLoop, type ReactorLoopOwner } from './reactor-loop.js';
+import type { ReactorHandler } from './reactor-handler.js';
+import { ReactorLoop } from './reactor-loop.js';
+import { resolveReactorOptions } from './reactor-options.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 
 export type { DialTarget } from './reactor-dials.js';
+export type { ReactorHandler, ReactorTurns } from './reactor-handler.js';
 export type { ReactorTimerHandle } from './reactor-timers.js';
-
-/** Told of each call that brings events; what bounds the time that handlers take between two turns of Node's loop. */
-export interface ReactorTurns {
-  /** @param lastTook µs that the last call took, promise jobs included */
-  beginEvents(lastTook: number): void;
-  /** Returns whether messages are only queued from now on, until Node's loop has gone round. */
-  endEvents(): boolean;
-}
-
-/** What a {@link Reactor} tells whoever uses it. Of one connection: open, messages, end, close, in this order. */
-export interface ReactorHandler {
-  readonly turns?: ReactorTurns;
-  /** After accept, or when a dial has connected. With `gateConnections` nothing is read from it until {@link Reactor.admit}. */
-  onOpen(connection: GevConnection): void;
-  /** One chunk or frame; the Buffer is the receiver's to keep. */
-  onMessage(connection: GevConnection, data: Buffer): void;
-  /**
-   * Instead of `onMessage` where frames are text (`nest-json`): the content of one frame. If it is written as
-   * `{"pattern":…,"data":…,"id":"…"}`, its pattern has a number of this loop's, the `route`, its data begins at `dataStart`
-   * and its id has `idLength` characters; else these are 0.
-   */
-  onText(connection: GevConnection, text: string, route: number, dataStart: number, idLength: number): void;
-  /**
-   * Its last message was delivered: the peer sent FIN, or what is no message (then it closes within `closeTimeout` in
-   * any case). Call {@link Reactor.finish} when no reply is pending. May come again.
-   */
-  onEnd(connection: GevConnection): void;
-  /** Exactly once, and last. */
-  onClose(connection: GevConnection): void;
-  /** Something worth a log line that belongs to no connection. */
-  onError(error: GevError): void;
-}
 
 /** Counters of a {@link Reactor} since listen. */
 export interface ReactorStats {
@@ -77,19 +47,6 @@ export interface ReactorStats {
   readonly loops: readonly { readonly connections: number }[];
 }
 
-/** For a reactor that only dials. */
-const ACCEPT_DEFAULTS: AcceptOptions = {
-  host: DEFAULT_HOST,
-  port: DEFAULT_PORT,
-  path: undefined,
-  backlog: DEFAULT_BACKLOG,
-  reusePort: false,
-  ipv6Only: false,
-  loadBalance: 'round-robin',
-  maxConnections: 0,
-  gateConnections: false,
-  handshakeTimeout: 0,
-};
 const STARTS_ONCE = 'A reactor starts once: make another one';
 /** How long connections that were cut may take to say so. */
 const ABORT_GRACE_MS = 1000;
@@ -100,13 +57,15 @@ const ABORT_GRACE_MS = 1000;
  *
  * @publicApi
  */
-export class Reactor implements ReactorLoopOwner {
+export class Reactor {
+  /** @internal */
+  readonly handler: ReactorHandler;
   /** @internal */
   readonly open = new Map<number, GevConnection>();
   /** @internal */
   closing = false;
   private readonly loops: ReactorLoop[] = [];
-  private readonly options: CompleteReactorOptions;
+  private readonly options: ResolvedReactorOptions;
   private readonly dials = new ReactorDials();
   private nextDialLoop = 0;
   private native: NativeReactor | undefined;
@@ -121,17 +80,10 @@ export class Reactor implements ReactorLoopOwner {
   private quiescing: Promise<void> | undefined;
   private readonly whenEmptied = new Set<() => void>();
 
-  constructor(
-    options: ReactorOptions,
-    /** @internal */
-    readonly handler: ReactorHandler,
-  ) {
-    this.options = {
-      ...ACCEPT_DEFAULTS,
-      maxPartialBytes: defaultMaxPartialBytes(options.maxFrameLength),
-      maxTotalSendBuffer: defaultMaxTotalSendBuffer(),
-      ...options,
-    };
+  /** @throws GevOptionsError for a value an option cannot have, and for unknown options */
+  constructor(options: ReactorOptions, handler: ReactorHandler) {
+    this.options = resolveReactorOptions(options);
+    this.handler = handler;
   }
 
   /** Open connections by id. */
@@ -163,6 +115,7 @@ export class Reactor implements ReactorLoopOwner {
       );
     }
     this.begin(native);
+    debug('listening on %s, %s', formatAddress(this.bound), this.loopsText);
     return this.bound;
   }
 
@@ -233,17 +186,20 @@ export class Reactor implements ReactorLoopOwner {
   }
 
   /**
-   * Sends the same bytes to every open connection, or to those the filter picks. One for which the filter throws is left
-   * out, and reported.
+   * Sends the same bytes to every open connection, or to some: those that the filter picks, or those given, as far as they
+   * are this reactor's and open, each once. One for which the filter throws is left out, and reported.
    *
    * @returns how many
-   * @throws GevHandlerError for what is neither bytes nor text; GevFrameTooLongError
+   * @throws GevHandlerError for what is neither bytes nor text, and for receivers that are neither; GevFrameTooLongError
    */
-  broadcast(data: GevData, filter?: (connection: GevConnection) => boolean): number {
+  broadcast<Data extends object = Record<string, unknown>>(
+    data: GevData,
+    receivers?: GevReceivers<Data>,
+  ): number {
     assertData(data);
     const bytes = this.encode(data);
-    const picked = [...this.open.values()].filter((connection) => this.picks(connection, filter));
-    // Only now: a filter may do anything, stopping the reactor included.
+    const picked = [...this.chosen(receivers as GevReceivers | undefined)];
+    // Only now: a filter and an iterator may do anything, stopping the reactor included.
     const reached = picked.filter((connection) => connection.takesBroadcast(bytes.length));
     if (bytes.length > 0 && reached.length > 0) this.sendToAll(bytes, reached);
     for (const connection of reached) connection.countBroadcast(bytes.length);
@@ -272,9 +228,11 @@ export class Reactor implements ReactorLoopOwner {
   async closeAll(timeout: number): Promise<void> {
     if (this.native === undefined) return;
     this.closing = true;
+    debug('closing %d connections, within %d ms', this.open.size, Math.round(timeout));
     this.dials.cancelAll();
     for (const connection of this.open.values()) connection.closeFor('shutdown');
     if (await this.whenEmpty(timeout)) return;
+    debug('cutting %d connections that are left', this.open.size);
     for (const loop of this.loops) {
       if (!loop.abandoned) loop.outbound.command(Operation.AbortAll, 0, 0, closeReasonCode('shutdown'));
     }
@@ -295,6 +253,7 @@ export class Reactor implements ReactorLoopOwner {
     this.native = undefined;
     this.bound = null;
     native.stop();
+    debug('stopped');
     for (const loop of this.loops) loop.abandon();
     return Promise.resolve();
   }
@@ -390,10 +349,20 @@ export class Reactor implements ReactorLoopOwner {
     );
   }
 
-  private picks(connection: GevConnection, filter?: (connection: GevConnection) => boolean): boolean {
+  private chosen(receivers: GevReceivers | undefined): Iterable<GevConnection> {
+    if (receivers === undefined) return this.open.values();
+    if (typeof receivers === 'function') {
+      return [...this.open.values()].filter((connection) => this.picks(connection, receivers));
+    }
+    assertIterable(receivers);
+    const given = new Set(receivers) as Set<GevConnection>;
+    return [...given].filter((connection) => this.open.get(connection.id) === connection);
+  }
+
+  private picks(connection: GevConnection, filter: (connection: GevConnection) => boolean): boolean {
     if (connection.state !== 'open') return false;
     try {
-      return filter === undefined || filter(connection);
+      return filter(connection);
     } catch (error) {
       this.reportFailure('The filter of broadcast()', error, connection);
       return false;
@@ -441,6 +410,12 @@ export class Reactor implements ReactorLoopOwner {
       });
     }
     this.begin(native);
+    debug('started, to dial, with %s', this.loopsText);
+  }
+
+  /** For a line of {@link debug}. */
+  private get loopsText(): string {
+    return this.options.loops === 0 ? 'inline' : `loops: ${this.options.loops}`;
   }
 
   private hold(hold: boolean): void {
@@ -499,6 +474,7 @@ export class Reactor implements ReactorLoopOwner {
   }
 
   private async quiesceLoops(argument = 0): Promise<void> {
+    debug('accepting no more%s', argument === READ_ON ? '' : ', reading what the kernel holds and no more');
     const [accepting, ...others] = this.loops;
     // First the loop that accepts: it may still hand connections to the others.
     await this.quiesceLoop(accepting!, argument);
@@ -532,6 +508,14 @@ export class Reactor implements ReactorLoopOwner {
       throw new GevNotListeningError('Timers of a reactor run from its start to its stop');
     return this.timers;
   }
+}
+
+function assertIterable(receivers: object): void {
+  if (Symbol.iterator in receivers) return;
+  throw new GevHandlerError(
+    'broadcast() takes what connections to send to, an array or another iterable of them, or a function that picks them; ' +
+      'use send() for a single one',
+  );
 }
 
 function toAddress({ address, port, family }: NativeAddress): GevAddress {

@@ -170,7 +170,6 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     streamDrainTimeout: integer(options, 'streamDrainTimeout', 0, MAX_DELAY) ?? DEFAULT_STREAM_DRAIN_TIMEOUT,
     maxConnectionAge: integer(options, 'maxConnectionAge', 0, MAX_DELAY) ?? 0,
     logger: resolveLogger(options.logger),
-    gateConnections: false,
   };
 }
 

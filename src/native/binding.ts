@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { loadAddon } from '#native/load.cjs';
+import { VERSION } from './version.js';
 
 /** Numbers and flags the addon is configured with; all required and checked before. Sizes in bytes, times in ms. */
 export interface NativeReactorOptions {
@@ -102,6 +101,8 @@ export interface NativeReactor {
 
 /** Everything the addon exports: the only typed view of C++. */
 export interface NativeBinding {
+  /** Of the package it was built for. Another one's memory may be laid out differently. */
+  readonly version: string;
   /**
    * @param inbound ArrayBuffers of SLAB_SIZE, the same number (>= 2) for each loop, loop by loop
    * @param outbound likewise; the last one of each loop is its staging slab
@@ -116,32 +117,26 @@ export interface NativeBinding {
   ) => NativeReactor;
 }
 
-/** The addon could not be loaded; `tried` are the places looked at. */
-export class BindingNotFoundError extends Error {
-  override readonly name = 'BindingNotFoundError';
+/** The addon could not be loaded. The message says where it was looked for, the system's own words, and what to do. */
+export class BindingError extends Error {
+  override readonly name = 'BindingError';
 
-  constructor(tried: readonly string[], cause?: unknown) {
+  constructor(problem: string, { tried, bundled }: ReturnType<typeof loadAddon>, cause?: unknown) {
     super(
-      `No native addon for ${process.platform}-${process.arch} (${cause === undefined ? 'not found' : 'it does not load'}). Looked for:\n  ${tried.join('\n  ')}\n` +
-        'Build it from source with "npm run build:native" in the package folder (needs CMake and a C++20 compiler).',
+      `No native addon for ${process.platform}-${process.arch} (${problem}). Looked for:\n  ${tried.join('\n  ')}\n${remedy(bundled)}`,
       cause === undefined ? undefined : { cause },
     );
   }
 }
 
-/** Where the addon may be, first match wins. Both src/ and dist/ lie one level below the root. */
-function candidates(): string[] {
-  const root = new URL('../../', import.meta.url);
-  const libc = process.platform === 'linux' && isMusl() ? '-musl' : '';
-  return [
-    new URL('native/build/nestjs_gev.node', root),
-    new URL(`prebuilds/${process.platform}-${process.arch}${libc}/nestjs_gev.node`, root),
-  ].map((url) => fileURLToPath(url));
-}
-
-function isMusl(): boolean {
-  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
-  return report.header?.glibcVersionRuntime === undefined;
+function remedy(bundled: boolean): string {
+  if (process.env.GEV_ADDON) return 'GEV_ADDON names that file: build it again, or unset GEV_ADDON.';
+  if (bundled)
+    return (
+      'A bundler has taken the code and left the addon behind: keep nestjs-gev out of the bundle ("external"), or copy ' +
+      'node_modules/nestjs-gev/prebuilds beside it.'
+    );
+  return 'Build it from source with "npm run build:native" in the package folder (needs a C++20 compiler).';
 }
 
 let loaded: NativeBinding | undefined;
@@ -149,17 +144,16 @@ let loaded: NativeBinding | undefined;
 /**
  * The addon, loaded on first use so that importing the package never fails.
  *
- * @throws BindingNotFoundError when it was not built
+ * @throws BindingError when it is not there, does not load, or belongs to another version of the package
  */
 export function loadBinding(): NativeBinding {
   if (loaded !== undefined) return loaded;
-  const tried = candidates();
-  const file = tried.find((path) => existsSync(path));
-  if (file === undefined) throw new BindingNotFoundError(tried);
-  try {
-    loaded = createRequire(import.meta.url)(file) as NativeBinding;
-  } catch (error) {
-    throw new BindingNotFoundError(tried, error);
-  }
-  return loaded;
+  const found = loadAddon();
+  if (found.error !== undefined)
+    throw new BindingError(`it does not load: ${(found.error as Error).message}`, found, found.error);
+  if (found.addon === undefined) throw new BindingError('not found', found);
+  const binding = found.addon as NativeBinding;
+  if (binding.version !== VERSION)
+    throw new BindingError(`it was built for version ${binding.version}, this is ${VERSION}`, found);
+  return (loaded = binding);
 }

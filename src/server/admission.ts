@@ -1,3 +1,4 @@
+import { debug } from '../core/debug.js';
 import type { TurnTaker, Turns } from './turns.js';
 
 /** A connection with requests that wait for a place among the calls in flight. */
@@ -74,6 +75,11 @@ export class Admission {
   }
 
   private refuseAll(): void {
+    debug(
+      'no call has ended for %d ms: what waits on %d connections is refused',
+      PATIENCE_MS,
+      this.seekers.size,
+    );
     for (const seeker of [...this.seekers]) {
       this.leave(seeker);
       seeker.shed();

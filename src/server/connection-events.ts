@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { lastValueFrom, type Observable } from 'rxjs';
-import { GevContext } from '../context/gev.context.js';
+import { MessageContext } from '../context/gev.context.js';
 import type { CloseReason } from '../core/close-reason.js';
 import { type GevConnection, nameOf } from '../core/connection.js';
 import { codeOf, type GevError, GevHandlerError } from '../core/errors.js';
@@ -254,7 +254,7 @@ export class ConnectionEvents implements ReactorHandler {
   }
 
   private async runConnect(scope: ConnectionScope, handler: EventHandler): Promise<void> {
-    const context = new GevContext([scope.connection, patternOf('connect')]);
+    const context = new MessageContext([scope.connection, patternOf('connect')]);
     this.work.up(1);
     try {
       const result = await handler.call(scope.connection, context);
@@ -286,7 +286,7 @@ export class ConnectionEvents implements ReactorHandler {
     reason: CloseReason,
     handler: EventHandler,
   ): Promise<void> {
-    const context = new GevContext([connection, patternOf('close'), undefined, reason]);
+    const context = new MessageContext([connection, patternOf('close'), undefined, reason]);
     try {
       const result = await handler.call(reason, context);
       if (isStream(result)) await lastValueFrom(result, { defaultValue: undefined });

@@ -1,4 +1,4 @@
-import { GevContext, type GevContextArgs } from '../context/gev.context.js';
+import { type GevContext, type GevContextArgs, MessageContext } from '../context/gev.context.js';
 import type { CloseReason } from '../core/close-reason.js';
 import type { GevConnection } from '../core/connection.js';
 import { isData } from '../core/values.js';
@@ -60,7 +60,7 @@ export class ConnectionScope implements LineOwner<Buffer> {
 
   /** For one call of a message handler. */
   context(): GevContext {
-    return new GevContext(this.contextArgs);
+    return new MessageContext(this.contextArgs);
   }
 
   /** A message has come. */
@@ -104,7 +104,7 @@ export class ConnectionScope implements LineOwner<Buffer> {
   reply(value: unknown, handler: EventHandler): void {
     if (value === undefined || value === null) return;
     try {
-      if (isData(value)) this.connection.send(value);
+      if (isData(value)) this.connection.transmit(value);
       else this.events.reportUnsendable(this.connection, handler, value);
     } catch (error) {
       this.events.reportUnsent(this.connection, handler, error);

@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, Logger } from '@nestjs/common';
 import { BaseRpcExceptionFilter, RpcException } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import { throwError } from 'rxjs';
-import { GevContext } from '../context/gev.context.js';
+import { isContext } from '../context/gev.context.js';
 import { nameOf } from '../core/connection.js';
 import { ErrorLog, quote } from '../core/error-log.js';
 import type { GevLogger } from '../core/options.js';
@@ -33,7 +33,7 @@ export class GevExceptionFilter extends BaseRpcExceptionFilter {
   override catch(exception: unknown, host: ArgumentsHost): Observable<unknown> {
     if (exception instanceof RpcException) return super.catch(exception, host);
     const context = host.switchToRpc().getContext<unknown>();
-    if (context instanceof GevContext) {
+    if (isContext(context)) {
       const pattern = context.getPattern();
       const line = `The handler of ${quote(pattern)} failed on ${nameOf(context.getConnection())}`;
       this.log.report(`handler ${pattern}`, 'error', line, exception);

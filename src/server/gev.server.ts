@@ -7,19 +7,15 @@ import {
 } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import type { GevAddress } from '../core/address.js';
-import { type GevConnection, type GevData, nameOf } from '../core/connection.js';
+import { type GevConnection, type GevData, type GevReceivers, nameOf } from '../core/connection.js';
 import { GEV_TRANSPORT } from '../core/constants.js';
 import { boundObservable, EventSource } from '../core/contained-observable.js';
 import { GevAlreadyListeningError } from '../core/errors.js';
 import { Listeners } from '../core/listeners.js';
 import { overrides } from '../core/overrides.js';
-import type {
-  AcceptOptions,
-  GevServerOptions,
-  ReactorOptions,
-  ResolvedGevServerOptions,
-} from '../core/options.js';
+import type { GevServerOptions, ReactorOptions, ResolvedGevServerOptions } from '../core/options.js';
 import { Reactor } from '../core/reactor.js';
+import { reactorOptionsOf } from '../core/reactor-options.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { validateServerOptions } from '../core/validate-options.js';
 import { Admission } from './admission.js';
@@ -189,13 +185,24 @@ export class GevServer
   }
 
   /**
-   * Sends the same data to every open connection, or to those the filter picks. The data is shared, not copied for each.
-   * With `nestJson()` it is the content of one frame, so JSON text.
+   * Sends the same data to every open connection, or to some: those that the filter picks, or those given, each once, as far
+   * as they are this server's and open. The data is shared, not copied for each. With `nestJson()` it is the content of one
+   * frame, so JSON text.
    *
    * @returns how many connections it goes to; 0 while the server does not listen
+   * @throws GevHandlerError for what is neither bytes nor text; with `nestJson()` GevFrameTooLongError above `maxFrameLength`
+   * @example
+   * ```ts
+   * server.broadcast('closing time\n');
+   * server.broadcast('lunch\n', ({ data }: GevConnection<Guest>) => data.table === 4);
+   * server.broadcast('hello\n', members); // a Set<GevConnection<Guest>>, say
+   * ```
    */
-  broadcast(data: GevData, filter?: (connection: GevConnection) => boolean): number {
-    return this.running?.reactor.broadcast(data, filter) ?? 0;
+  broadcast<Data extends object = Record<string, unknown>>(
+    data: GevData,
+    receivers?: GevReceivers<Data>,
+  ): number {
+    return this.running?.reactor.broadcast(data, receivers) ?? 0;
   }
 
   /**
@@ -262,7 +269,7 @@ export class GevServer
   }
 
   /** The reactor to listen with; a seam for tests. */
-  protected createReactor(options: ReactorOptions & AcceptOptions, events: ConnectionEvents): Reactor {
+  protected createReactor(options: ReactorOptions, events: ConnectionEvents): Reactor {
     return new Reactor(options, events);
   }
 
@@ -271,7 +278,10 @@ export class GevServer
     const events = this.createEvents();
     const gateConnections = events.hasConnectHandlers;
     const patterns = patternTexts(this.messageHandlers.keys());
-    const reactor = this.createReactor({ ...this.options, gateConnections, patterns }, events);
+    const reactor = this.createReactor(
+      { ...reactorOptionsOf(this.options), gateConnections, patterns },
+      events,
+    );
     events.reactor = reactor;
     if (!this.handle.referenced) reactor.unref();
     this.running = { reactor, events };

@@ -1,10 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { inCommon } from '../core/both-builds.js';
 
 /** What can happen to a connection, in this order. */
 export type ConnectionEvent = 'connect' | 'message' | 'close';
 
 /** The key, among the extras of a Nest pattern, under which a connection event's decorator leaves its marker. */
-export const HANDLER_MARKER = Symbol('gev:handler');
+export const HANDLER_MARKER = Symbol.for('gev:handler');
 
 /** Made by `@OnConnect`, `@OnMessage` and `@OnClose`, read by the server: one a decorated method. */
 export interface HandlerMarker {
@@ -26,7 +27,7 @@ export interface EntryCount {
   entered: number;
 }
 
-const causing = new AsyncLocalStorage<EntryCount>();
+const causing = inCommon('causing', () => new AsyncLocalStorage<EntryCount>());
 
 /** Whether entries must be told apart by the server that causes them. */
 export function isShared(marker: HandlerMarker): boolean {

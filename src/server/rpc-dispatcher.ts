@@ -1,5 +1,5 @@
 import type { ReadPacket } from '@nestjs/microservices';
-import { GevContext } from '../context/gev.context.js';
+import { type GevContext, MessageContext } from '../context/gev.context.js';
 import type { GevConnection } from '../core/connection.js';
 import type { GevDeserializer } from '../core/options.js';
 import { type ErrorLog, escapeControls, quote } from '../core/error-log.js';
@@ -118,7 +118,7 @@ export class RpcDispatcher {
       return false; // there is more between the two keys than the data
     }
     const id = text.substring(idStart, idStart + idLength);
-    rpc.call(route.handler, id, data, new GevContext([rpc.connection, route.pattern, undefined]), true);
+    rpc.call(route.handler, id, data, new MessageContext([rpc.connection, route.pattern, undefined]), true);
     return true;
   }
 
@@ -219,7 +219,7 @@ export class RpcDispatcher {
   private request(rpc: RpcConnection, pattern: string, packet: IncomingPacket, id: unknown): void {
     const handler = this.setup.routes.find(pattern);
     if (handler !== undefined) {
-      const context = new GevContext([rpc.connection, pattern, packet.metadata]);
+      const context = new MessageContext([rpc.connection, pattern, packet.metadata]);
       rpc.call(handler as NestHandler, id, packet.data, context);
     } else if (pattern === HELLO_PATTERN) {
       rpc.hello(id);
@@ -237,7 +237,7 @@ export class RpcDispatcher {
       return;
     }
     if (rpc.expired) return;
-    const context = new GevContext([rpc.connection, pattern, packet.metadata]);
+    const context = new MessageContext([rpc.connection, pattern, packet.metadata]);
     this.work.up(1);
     const run: NestHandler =
       handleEvent === undefined

@@ -1,5 +1,6 @@
 import { onAbort } from '../core/abort-listeners.js';
 import { Registrar } from '../core/callback.js';
+import { debug } from '../core/debug.js';
 import type { Reactor, ReactorTimerHandle } from '../core/reactor.js';
 import {
   assertInterval,
@@ -98,6 +99,7 @@ class ServerTimer implements EndingTimer {
   }
 
   start(source: TimerSource): void {
+    if (this.handle === undefined) debug('timer "%s" begins:', this.name);
     this.handle ??= this.begin(source, this.run);
   }
 

@@ -1,3 +1,4 @@
+import { debug } from '../core/debug.js';
 import type { ResolvedGevServerOptions } from '../core/options.js';
 import type { Reactor } from '../core/reactor.js';
 import { within } from '../core/within.js';
@@ -26,22 +27,30 @@ export async function drain(
   const { drainTimeout, streamDrainTimeout } = options;
   const deadline = performance.now() + drainTimeout;
   const left = (): number => Math.max(deadline - performance.now(), 0);
+  debug('draining %d connections, within %d ms', reactor.connections.size, drainTimeout);
   const stopLimiting = events.limitStreams(streamDrainTimeout);
   if (events.rpc === undefined) await within(reactor.quiesce(), left());
   else await sendAway(reactor, events, left);
-  if (!(await events.work.zero(left()))) events.expire();
+  if (!(await events.work.zero(left()))) {
+    debug('drainTimeout is over: what is in flight is answered with an error');
+    events.expire();
+  }
   stopLimiting();
   await reactor.closeAll(Math.max(left(), LEAST_CLOSE_MS));
   await events.closing.zero(Math.max(left(), LEAST_CLOSE_MS));
+  debug('drained, with %d ms left', Math.round(left()));
 }
 
 async function sendAway(reactor: Reactor, events: ConnectionEvents, left: () => number): Promise<void> {
   await within(reactor.stopAccepting(), left());
+  debug('asking %d clients to go', reactor.connections.size);
   await events.leave(left() * LEAVING_SHARE);
   const rest = left();
   if (await reactor.whenEmpty(rest - lastMoments(rest))) return;
+  debug('%d connections stay: each closes with its last reply', reactor.connections.size);
   events.finishSoon();
   if (await reactor.whenEmpty(left() / 2)) return;
+  debug('%d connections stay: nothing more is read from them', reactor.connections.size);
   events.stopReading();
   await reactor.whenEmpty(left());
 }

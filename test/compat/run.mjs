@@ -113,7 +113,7 @@ function test(version, tarball) {
 
 mkdirSync(cache, { recursive: true });
 run(process.execPath, ['native/build.mjs', '--quiet']);
-typescript('-b', 'tsconfig.build.json');
+npm(['run', 'build:ts'], root);
 const [{ filename }] = JSON.parse(npm(['pack', '--json', '--ignore-scripts', '--pack-destination', cache]));
 
 const failed = [];

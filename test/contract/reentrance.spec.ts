@@ -1,23 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { type GevConnection, Reactor, raw, type ReactorHandler, type ReactorOptions } from 'nestjs-gev';
+import { type GevConnection, Reactor, raw, type ReactorHandler, type ReactorOptions } from 'nestjs-gev/core';
 import { onCleanup } from '../kit/cleanup.js';
 import { Peer } from '../kit/peer.js';
 import { random } from '../kit/random.js';
 import { until } from '../kit/until.js';
 
-const OPTIONS = {
-  ...{
-    host: '127.0.0.1',
-    port: 0,
-    loadBalance: 'round-robin',
-    maxConnections: 0,
-    backlog: 128,
-    codec: raw(),
-  },
-  ...{ maxFrameLength: 4096, incompleteFrameTimeout: 0, noDelay: true, keepAlive: false, path: undefined },
-  ...{ receiveBufferSize: undefined, sendBufferSize: undefined, idleTimeout: 0, closeTimeout: 200 },
-  ...{ highWaterMark: 4096, lowWaterMark: 1024, maxSendBuffer: 2 ** 20, halfCloseTimeout: 200 },
-  ...{ reusePort: false, ipv6Only: false, gateConnections: false, userTimeout: 0, handshakeTimeout: 0 },
+const OPTIONS: ReactorOptions = {
+  ...{ host: '127.0.0.1', port: 0, codec: raw(), closeTimeout: 200, halfCloseTimeout: 200 },
+  ...{ highWaterMark: 4096, lowWaterMark: 1024, maxSendBuffer: 2 ** 20 },
 };
 const PEERS = 8;
 
@@ -119,7 +109,7 @@ async function run(seed: number, loops: number): Promise<void> {
     onClose: noting('close'),
     onError() {},
   };
-  const reactor = new Reactor({ ...OPTIONS, loops } as unknown as ReactorOptions, handler);
+  const reactor = new Reactor({ ...OPTIONS, loops }, handler);
   onCleanup(() => reactor.stop());
   const { port } = (await reactor.listen()) as { port: number };
   const timer = reactor.runEvery(1, () => act());

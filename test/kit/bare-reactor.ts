@@ -1,4 +1,4 @@
-import { raw, Reactor, type ReactorHandler, type ReactorOptions } from 'nestjs-gev';
+import { raw, Reactor, type ReactorHandler } from 'nestjs-gev/core';
 import { onCleanup } from './cleanup.js';
 
 const nothing = (): void => undefined;
@@ -12,13 +12,10 @@ export async function listenBare(
     ...{ onOpen: nothing, onText: nothing, onEnd: nothing, onClose: nothing, onError: nothing },
     onMessage,
   };
-  const options = {
-    ...{ loops, codec: raw(), host: '127.0.0.1', port: 0, noDelay: true, keepAlive: false },
-    ...{ highWaterMark: 2 ** 20, lowWaterMark: 2 ** 18, maxSendBuffer: 2 ** 26, maxFrameLength: 2 ** 20 },
-    ...{ idleTimeout: 0, incompleteFrameTimeout: 0, closeTimeout: 1_000, halfCloseTimeout: 1_000 },
-    userTimeout: 0,
-  };
-  const reactor = new Reactor(options as ReactorOptions, handler);
+  const reactor = new Reactor(
+    { loops, codec: raw(), host: '127.0.0.1', port: 0, closeTimeout: 1_000 },
+    handler,
+  );
   onCleanup(() => reactor.stop());
   const { port } = (await reactor.listen()) as { port: number };
   return { reactor, port };

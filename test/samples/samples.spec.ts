@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { Child } from '../kit/child.js';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { Child, root } from '../kit/child.js';
 import { Peer } from '../kit/peer.js';
 import { sanitized } from '../kit/server-process.js';
 import { eventually, pause, until } from '../kit/until.js';
@@ -183,12 +186,74 @@ function netcat(port: number, input: Buffer): Buffer {
     },
   );
 
-  it('an unknown name lists the samples and exits with 1', async () => {
-    const child = Child.start(['sample/start.mjs', 'nonsense']);
+  const SERVICES = ['echo', 'max-connections', 'timed-push', 'hybrid', 'rpc', 'migrate'];
+
+  it.each(SERVICES)(
+    '%s: a port that is taken, or a service that is not there, is told in two lines',
+    async (name) => {
+      const taken = createServer().listen(0, '127.0.0.1');
+      await once(taken, 'listening');
+      const { port } = taken.address() as AddressInfo;
+      const service = Child.start([`sample/dist/${name}/main.js`], {
+        env: { PORT: `${port}`, HTTP_PORT: '0' },
+      });
+      expect(await service.exit()).toEqual({ code: 1, signal: null });
+      expect(service.errors).toEqual([
+        expect.stringContaining(`127.0.0.1:${port}: EADDRINUSE`),
+        expect.stringContaining('PORT'),
+      ]);
+
+      taken.close();
+      await once(taken, 'close');
+      const client = Child.start([`sample/dist/${name}/client.js`], { env: { PORT: `${port}` } });
+      expect(await client.exit()).toEqual({ code: 1, signal: null });
+      expect(client.errors).toEqual([
+        expect.stringMatching(new RegExp(`ECONNREFUSED.*:${port}|:${port}.*ECONNREFUSED`)),
+        expect.stringContaining('Start the service first'),
+      ]);
+    },
+  );
+
+  it('hybrid: an HTTP port that is taken is told, too', async () => {
+    const taken = createServer().listen(0);
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const service = Child.start(['sample/dist/hybrid/main.js'], { env: { PORT: '0', HTTP_PORT: `${port}` } });
+    expect(await service.exit()).toEqual({ code: 1, signal: null });
+    expect(service.errors.slice(-2)).toEqual([
+      expect.stringContaining('EADDRINUSE'),
+      expect.stringContaining('HTTP_PORT'),
+    ]);
+    taken.close();
+  });
+
+  it('--help lists every sample with its purpose, the options and the variables', async () => {
+    const child = Child.start(['sample/start.mjs', '--help']);
+    expect(await child.exit()).toEqual({ code: 0, signal: null });
+    const text = child.lines.join('\n');
+    const { projects } = JSON.parse(readFileSync(`${root}/nest-cli.json`, 'utf8')) as { projects: object };
+    for (const name of Object.keys(projects)) expect(text).toMatch(new RegExp(`^  ${name} +\\w`, 'm'));
+    for (const word of ['--client', '--help', 'HOST=', 'PORT=', 'HTTP_PORT=', 'LOOPS=', 'NODE_DEBUG=gev'])
+      expect(text).toContain(word);
+  });
+
+  it('--client runs the client of a sample with its arguments', async () => {
+    const { port } = await start('migrate');
+    const child = Child.start(['sample/start.mjs', 'migrate', '--client', 'a teapot'], {
+      env: { PORT: `${port}` },
+    });
+    expect(await child.exit()).toEqual({ code: 0, signal: null });
+    expect(child.lines).toContain('order 1: a teapot');
+  });
+
+  it.each([
+    [['nonsense'], 'There is no sample "nonsense"'],
+    [['echo', 'nonsense'], 'A service has no arguments'],
+  ])('%j: is told, with the samples there are, and exits with 1', async (args, message) => {
+    const child = Child.start(['sample/start.mjs', ...args]);
     expect(await child.exit()).toEqual({ code: 1, signal: null });
     const text = child.errors.join('\n');
-    expect(text).toContain('There is no sample "nonsense"');
-    for (const name of ['echo', 'max-connections', 'timed-push', 'hybrid', 'rpc', 'migrate'])
-      expect(text).toContain(name);
+    expect(text).toContain(message);
+    for (const name of SERVICES) expect(text).toContain(name);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Subject } from 'rxjs';
-import { GevContext } from '../../src/context/gev.context.js';
+import { BaseRpcContext } from '@nestjs/microservices';
+import { GevContext, type GevContextArgs, MessageContext } from '../../src/context/gev.context.js';
 import type { CloseReason } from '../../src/core/close-reason.js';
 import type { GevConnection } from '../../src/core/connection.js';
 
@@ -42,5 +43,16 @@ describe('the signal of a context', () => {
     late.context.release();
     expect(late.context.signal.aborted).toBe(false);
     expect(late.closed$.observed).toBe(false);
+  });
+});
+
+describe('MessageContext', () => {
+  it('C9: makes what the constructor of GevContext makes, whatever fields Nest gives its class', () => {
+    const args: GevContextArgs = [{} as GevConnection, 'pattern'];
+    const made = new MessageContext(args);
+    expect(made).toBeInstanceOf(GevContext);
+    expect(made).toBeInstanceOf(BaseRpcContext);
+    expect(made.constructor).toBe(GevContext);
+    expect(Object.entries(made)).toEqual(Object.entries(new GevContext(args)));
   });
 });

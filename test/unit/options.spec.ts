@@ -54,7 +54,6 @@ describe('server options', () => {
       halfCloseTimeout: 30_000,
       drainTimeout: 10_000,
       logger: undefined,
-      gateConnections: false,
     });
   });
 
@@ -106,7 +105,7 @@ describe('server options', () => {
   });
 
   it('N3: undefined and null are options left out, and a port may be text, as in the environment', () => {
-    const names = Object.keys(validateServerOptions()).filter((name) => name !== 'gateConnections');
+    const names = Object.keys(validateServerOptions());
     const absent: unknown = Object.fromEntries(names.map((name) => [name, null]));
     expect(validateServerOptions(absent as GevServerOptions)).toEqual(validateServerOptions());
     const nestOnly = { tlsOptions: undefined, serializer: null, port: '3001' };

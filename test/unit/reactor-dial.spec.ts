@@ -47,24 +47,7 @@ class Recorder implements ReactorHandler {
 
 /** No options of a listener: such a reactor needs none. */
 function optionsOf(loops: number): ReactorOptions {
-  return {
-    loops,
-    codec: raw(),
-    maxFrameLength: 1024,
-    incompleteFrameTimeout: 0,
-    noDelay: true,
-    keepAlive: false,
-    userTimeout: 0,
-    idleOn: 'any',
-    receiveBufferSize: undefined,
-    sendBufferSize: undefined,
-    highWaterMark: 1024,
-    lowWaterMark: 256,
-    maxSendBuffer: 1024 * 1024,
-    idleTimeout: 0,
-    closeTimeout: 5000,
-    halfCloseTimeout: 5000,
-  };
+  return { loops, codec: raw(), highWaterMark: 1024, maxSendBuffer: 1024 * 1024 };
 }
 
 async function startReactor(loops: number): Promise<{ reactor: Reactor; seen: Recorder }> {

@@ -30,6 +30,10 @@ export class FakeConnection {
     return this.state === 'open';
   }
 
+  transmit(data: Uint8Array | string): boolean {
+    return this.send(data);
+  }
+
   send(data: Uint8Array | string): boolean {
     if (this.state === 'closing' || this.state === 'closed') throw new GevConnectionClosedError();
     this.sent.push(typeof data === 'string' ? data : Buffer.from(data).toString());

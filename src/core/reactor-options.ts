@@ -1,0 +1,56 @@
+import { GevOptionsError } from './errors.js';
+import { flag } from './option-checks.js';
+import type {
+  HandlerOptionName,
+  ReactorOptions,
+  ResolvedGevServerOptions,
+  ResolvedReactorOptions,
+} from './options.js';
+import { objectOf, validateServerOptions } from './validate-options.js';
+
+const HANDLER_OPTIONS = {
+  concurrency: true,
+  maxInFlight: true,
+  serializer: true,
+  deserializer: true,
+  overflow: true,
+  overflowLimit: true,
+  drainTimeout: true,
+  streamDrainTimeout: true,
+  maxConnectionAge: true,
+  logger: true,
+} satisfies Record<HandlerOptionName, true>;
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws GevOptionsError naming the option, its value and what is allowed
+ */
+export function resolveReactorOptions(reactorOptions: ReactorOptions): ResolvedReactorOptions {
+  const { patterns = [], gateConnections, alwaysRead, ...options } = objectOf(reactorOptions);
+  const foreign = Object.keys(options).find(isHandlerOption);
+  if (foreign !== undefined) {
+    throw new GevOptionsError(
+      foreign,
+      `Option "${foreign}" is of a GevServer: a Reactor has no part in handlers`,
+    );
+  }
+  return {
+    ...validateServerOptions(options),
+    gateConnections: flag({ gateConnections }, 'gateConnections') ?? false,
+    alwaysRead: flag({ alwaysRead }, 'alwaysRead') ?? false,
+    patterns,
+  };
+}
+
+/** What a server's reactor works from. */
+export function reactorOptionsOf(options: ResolvedGevServerOptions): ReactorOptions {
+  const { host, port, path, ...others } = Object.fromEntries(
+    Object.entries(options).filter(([name]) => !isHandlerOption(name)),
+  ) as Omit<ResolvedGevServerOptions, HandlerOptionName>;
+  return path === undefined ? { ...others, host, port } : { ...others, path };
+}
+
+function isHandlerOption(name: string): boolean {
+  return Object.hasOwn(HANDLER_OPTIONS, name);
+}

@@ -1,0 +1,173 @@
+import { Operation } from '../native/layout.js';
+import { type FramePiece, Outbound } from '../native/outbound.js';
+import { formatAddress } from './address.js';
+import { type GevConnection, nameOf } from './connection.js';
+import { debug } from './debug.js';
+import { quote } from './error-log.js';
+import type { GevError } from './errors.js';
+import type { ReactorHandler, ReactorTurns } from './reactor-handler.js';
+
+/** A connection is open. `dial`: the token of its dial; 0: it was accepted. */
+export function traceOpen(connection: GevConnection, dial: number): void {
+  const { localAddress, localPort, loop } = connection;
+  const here = localAddress === undefined ? '' : ` at ${formatAddress(addressOf(localAddress, localPort))}`;
+  debug('%s %s%s, loop %d', nameOf(connection), dial === 0 ? 'accepted' : `dialled (${dial})`, here, loop);
+}
+
+/** Says what a handler is told, and tells it. */
+export class TracedHandler implements ReactorHandler {
+  constructor(private readonly handler: ReactorHandler) {}
+
+  get turns(): ReactorTurns | undefined {
+    return this.handler.turns;
+  }
+
+  onOpen(connection: GevConnection): void {
+    this.handler.onOpen(connection);
+  }
+
+  onMessage(connection: GevConnection, data: Buffer): void {
+    debug('%s <- %d bytes', nameOf(connection), data.length);
+    this.handler.onMessage(connection, data);
+  }
+
+  onText(connection: GevConnection, text: string, route: number, dataStart: number, idLength: number): void {
+    debug('%s <- %s', nameOf(connection), describeFrame(text));
+    this.handler.onText(connection, text, route, dataStart, idLength);
+  }
+
+  onEnd(connection: GevConnection): void {
+    debug('%s: its peer has ended', nameOf(connection));
+    this.handler.onEnd(connection);
+  }
+
+  onClose(connection: GevConnection): void {
+    const { closeReason, closeError, bytesReceived, bytesSent, messagesReceived, messagesSent } = connection;
+    const received = `${bytesReceived} bytes in ${messagesReceived} messages received`;
+    const sent = `${bytesSent} bytes in ${messagesSent} sent`;
+    const why = closeError === undefined ? closeReason : `${closeReason}: ${closeError.message}`;
+    debug('%s closed (%s); %s, %s', nameOf(connection), why, received, sent);
+    this.handler.onClose(connection);
+  }
+
+  onError(error: GevError): void {
+    debug('error: %s', error.message);
+    this.handler.onError(error);
+  }
+}
+
+const OPERATION_NAMES = new Map<number, string>([
+  [Operation.Close, 'closes'],
+  [Operation.ShutdownWrite, 'says FIN'],
+  [Operation.Abort, 'is cut'],
+  [Operation.Pause, 'is not read from'],
+  [Operation.Resume, 'is read from'],
+  [Operation.ExpireIdle, 'has been idle for idleTimeout'],
+  [Operation.RefuseInput, 'sent what is no message'],
+]);
+
+/** Says what is written for a loop, and writes it. */
+export class TracedOutbound extends Outbound {
+  private depth = 0; // of calls: what calls another method here is told once
+
+  /** @param connectionAt whose slot of the loop that is */
+  constructor(
+    private readonly connectionAt: (slot: number) => GevConnection | undefined,
+    ...outbound: ConstructorParameters<typeof Outbound>
+  ) {
+    super(...outbound);
+  }
+
+  override send(slot: number, generation: number, data: Uint8Array, flags: number): void {
+    if (data.length > 0) this.say(slot, `-> ${data.length} bytes`);
+    this.within(() => super.send(slot, generation, data, flags));
+  }
+
+  override sendText(slot: number, generation: number, text: string, length: number, flags: number): void {
+    this.say(slot, `-> ${length} bytes`);
+    this.within(() => super.sendText(slot, generation, text, length, flags));
+  }
+
+  override sendFrame(slot: number, generation: number, pieces: readonly FramePiece[], flags: number): number {
+    const sent = this.within(() => super.sendFrame(slot, generation, pieces, flags));
+    const what = describeFrame(pieces.join(''));
+    this.say(slot, sent < 0 ? `is not sent, for it is too long: ${what}` : `-> ${what}`);
+    return sent;
+  }
+
+  override multicast(data: Uint8Array, receivers: readonly number[]): void {
+    if (receivers.length > 0)
+      debug('broadcast -> %d bytes to %d connections', data.length, receivers.length / 2);
+    super.multicast(data, receivers);
+  }
+
+  override command(operation: number, slot = 0, generation = 0, argument = 0): void {
+    const name = OPERATION_NAMES.get(operation);
+    if (name !== undefined) this.say(slot, name);
+    super.command(operation, slot, generation, argument);
+  }
+
+  override leave(slot: number, generation: number, ms: number, reason: number): void {
+    this.say(slot, `is to end when nothing is owed to it${ms > 0 ? `, or after ${ms} ms of silence` : ''}`);
+    super.leave(slot, generation, ms, reason);
+  }
+
+  override startTimer(id: number, delay: number, interval: number): void {
+    debug('timer %d: in %d ms%s', id, delay, interval > 0 ? `, then every ${interval} ms` : '');
+    super.startTimer(id, delay, interval);
+  }
+
+  override dial(token: number, timeout: number, port: number, address: string): void {
+    const where = port < 0 ? address : formatAddress({ address, port });
+    debug('dial %d: %s, for %s', token, where, timeout > 0 ? `${timeout} ms at most` : 'as long as it takes');
+    super.dial(token, timeout, port, address);
+  }
+
+  private within<Result>(write: () => Result): Result {
+    this.depth++;
+    try {
+      return write();
+    } finally {
+      this.depth--;
+    }
+  }
+
+  private say(slot: number, what: string): void {
+    if (this.depth > 0) return;
+    const connection = this.connectionAt(slot);
+    debug('%s %s', connection === undefined ? `slot ${slot}` : nameOf(connection), what);
+  }
+}
+
+/** The size of a frame's content, and whose request, event or reply it is. Not the data: it may be confidential. */
+function describeFrame(text: string): string {
+  const size = `${Buffer.byteLength(text)} bytes`;
+  let packet: { readonly [key in 'pattern' | 'id' | 'err' | 'isDisposed']?: unknown } | null;
+  try {
+    packet = JSON.parse(text) as typeof packet;
+  } catch {
+    return `${size}, no JSON`;
+  }
+  if (typeof packet !== 'object' || packet === null) return size;
+  const { pattern, id, err, isDisposed } = packet;
+  const name = id === undefined ? '' : ` ${show(id)}`;
+  if (pattern !== undefined)
+    return `${size}: ${id === undefined ? 'event' : 'request'}${name} ${show(pattern)}`;
+  const kind = err !== undefined ? 'error' : isDisposed === true ? 'reply' : 'value';
+  return id === undefined ? size : `${size}: ${kind}${name}`;
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? quote(value) : cut(JSON.stringify(value));
+}
+
+function cut(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
+
+function addressOf(
+  address: string,
+  port: number | undefined,
+): { address: string; port: number } | { path: string } {
+  return port === undefined ? { path: address } : { address, port };
+}
