@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Compiles every block of TypeScript in README.md and docs/ against the package as it is published, with the settings that
-// `nest new` gives an application: Nest 11 with CommonJS, and Nest 12 with ES modules. Then runs the README's service and
-// client.
+// Compiles every block of TypeScript in README.md and docs/, and the sample that is to be copied, against the package as it is
+// published, with the settings that `nest new` gives an application: Nest 11 with CommonJS, and Nest 12 with ES modules. Then
+// runs the README's service and client.
 //
 //   node test/docs/run.mjs [11|12...]      both by default
 //
@@ -11,6 +11,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -94,7 +95,7 @@ function addPackage(folder, tarball) {
   copyFileSync(join(root, addon), join(target, addon));
 }
 
-/** Puts every block into an application of that template, and compiles it. */
+/** Puts every block, and the sample that is to be copied, into an application of that template, and compiles it. */
 function compile(folder, { type, types, globals }) {
   const source = join(folder, 'src');
   for (const name of ['src', 'dist']) rmSync(join(folder, name), { recursive: true, force: true });
@@ -111,6 +112,7 @@ function compile(folder, { type, types, globals }) {
   const pages = [join(root, 'README.md'), ...docs.map((name) => join(root, 'docs', name))];
   const blocks = pages.flatMap(blocksOf);
   for (const block of blocks) writeFileSync(join(source, `${block.name}.ts`), block.source);
+  cpSync(join(root, 'sample', 'device-gateway'), join(source, 'device-gateway'), { recursive: true });
   const compiler = [folder, root]
     .map((place) => join(place, 'node_modules/typescript/bin/tsc'))
     .find(existsSync);
