@@ -50,6 +50,7 @@ export {
   GevConnectionError,
   GevFrameTooLongError,
   GevProtocolError,
+  GevDuplicatePatternError,
   GevDuplicateTimerError,
   GevError,
   GevHandlerError,
@@ -57,6 +58,7 @@ export {
   GevNativeError,
   GevNotListeningError,
   GevOptionsError,
+  GevServerNameError,
   GevTimerError,
   type GevConnectTarget,
   type GevErrorDetails,
@@ -73,6 +75,7 @@ export type {
   GevServerOptions,
 } from './core/options.js';
 export type { GevIntervalOptions, GevTimer, GevTimerOptions } from './core/timer.js';
+export { InjectGevServer } from './decorators/inject-gev-server.decorator.js';
 export { Conn } from './decorators/conn.decorator.js';
 export { OnClose } from './decorators/on-close.decorator.js';
 export { OnConnect } from './decorators/on-connect.decorator.js';
@@ -93,5 +96,7 @@ export type { GevServerEvents, GevServerStats, GevServerStatus } from './server/
 export { GevExceptionFilter } from './server/gev-exception.filter.js';
 export { GevServerHandle } from './server/gev.server-handle.js';
 export { GevServer } from './server/gev.server.js';
+export { getGevServerToken } from './server/gev-server.token.js';
+export type { GevHandlerOptions } from './server/handler-server.js';
 export type { RunAfterOptions, RunEveryOptions } from './timers/gev-timer.interfaces.js';
 export { GevTimerRegistry } from './timers/gev-timer.registry.js';

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// What takes too long for every change: all Jest files and C++ tests under both sanitizers, to their end, many fresh seeds
-// of the model test, and long fuzzing. Goes on after a failure, and says at the end what failed and how long each took.
+// What takes too long for every change: all Jest files and C++ tests under both sanitizers, to their end, the addons for all
+// systems, many fresh seeds of the model test, and long fuzzing. Goes on after a failure, and says at the end what failed and
+// how long each took.
 //
 //   npm run test:nightly [-- <step>...]      the steps: see below; without one, all
 import { spawnSync } from 'node:child_process';
@@ -15,6 +16,7 @@ const steps = {
   'jest-tsan': ['test:tsan'],
   'native-asan': ['test:native', '--', '--asan'],
   'native-tsan': ['test:native', '--', '--tsan'],
+  prebuilds: ['test:prebuilds'],
   model: ['test:native', '--', '--asan', '-R', 'FreshModelTest', '--timeout', '1800', '-V'],
   fuzz: ['fuzz', '--', `--seconds=${FUZZ_SECONDS}`],
 };

@@ -32,7 +32,7 @@ async function createClient() {
   const options = { host: '127.0.0.1', port: number('port') };
   if (process.env.CLIENT !== 'gev') return ClientProxyFactory.create({ transport: Transport.TCP, options });
   const { GevClient } = await import('nestjs-gev');
-  if (GevClient === undefined) throw new Error('nestjs-gev has no GevClient: run npm run build');
+  if (GevClient === undefined) throw new Error('nestjs-gev has no GevClient: run npm run prepare');
   return ClientProxyFactory.create({ customClass: GevClient, options });
 }
 

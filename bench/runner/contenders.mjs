@@ -201,7 +201,7 @@ export async function requireBuilt(contenders) {
     await import('nestjs-gev');
   } catch (error) {
     throw new BenchError(
-      `nestjs-gev does not load (${error.message}). Run npm run build first, or leave it out: ` +
+      `nestjs-gev does not load (${error.message}). Run npm run prepare first, or leave it out: ` +
         `--contenders ${others.map(({ id }) => id).join(',')}`,
     );
   }

@@ -1,4 +1,3 @@
-import type { Endpoint } from './endpoint.js';
 import type { GevClientBalance } from './gev.client.options.js';
 import type { Link } from './link.js';
 
@@ -17,9 +16,13 @@ export class Balancer {
     return this.available.length === 0;
   }
 
-  /** Something has changed. An endpoint that is left out is used only if all are. */
-  arrange(endpoints: readonly Endpoint[]): void {
-    const all = interleave(endpoints.map(({ links }) => links));
+  /**
+   * Something has changed. An endpoint that is left out is used only if all are.
+   *
+   * @param links of each endpoint
+   */
+  arrange(links: readonly (readonly Link[])[]): void {
+    const all = interleave(links);
     const answering = all.filter((link) => !link.endpoint.ejected);
     this.available = answering.length > 0 ? answering : all;
   }

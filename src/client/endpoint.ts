@@ -27,6 +27,11 @@ export interface EndpointOwner extends EjectionOwner {
 /** So many times the connections it has may wait for their last replies, before no more are made. */
 const MAX_LEAVING = 16;
 
+/** So many greeted connections in a row may end without an answer, before one is made that is not. */
+const MAX_UNANSWERED = 2;
+/** The same where others have been asked to end: it may be that the server ends. */
+const MAX_UNANSWERED_IN_DOUBT = 5;
+
 /** One server: its connections, when it is dialled, and whether it answers. */
 export class Endpoint {
   /** For messages. */
@@ -44,6 +49,7 @@ export class Endpoint {
   private readonly ejection: Ejection;
   private losses = 0; // not made good yet
   private doubted = false; // it has asked a connection to end, and nobody has answered on one made since
+  private unanswered = 0; // greeted connections in a row that have ended without a byte received
   private failing = false; // a connection was lost, and none has been made since
 
   constructor(
@@ -78,6 +84,11 @@ export class Endpoint {
     // A server that asks each to end is not to have ever more of them.
     if (this.leaving.size >= MAX_LEAVING * connections) return 0;
     return connections - this.links.length - this.greeting.size;
+  }
+
+  /** Connections that it wants to end, and that may still be used. Those on which nothing was ever sent are not kept. */
+  get lastResorts(): readonly Link[] {
+    return [...this.leaving].filter((link) => link.used && link.open);
   }
 
   /** Whatever is there, to be used or not. */
@@ -136,11 +147,15 @@ export class Endpoint {
 
   /** A connection is gone. Returns what it was; undefined when that is known. */
   drop(link: Link): 'up' | 'greeting' | 'leaving' | undefined {
+    if (link.greeting !== undefined && link.connection.bytesArrived === 0) this.unanswered++;
     if (this.greeting.delete(link)) {
       this.reconnect.departed(link.since);
       return 'greeting';
     }
-    if (this.leaving.delete(link)) return 'leaving';
+    if (this.leaving.delete(link)) {
+      link.stopWaiting?.();
+      return 'leaving';
+    }
     if (!this.remove(link)) return undefined;
     // Of several that go together one counts.
     if (!this.failing) this.ejection.failed();
@@ -150,6 +165,7 @@ export class Endpoint {
 
   /** The server asks for a connection to end. False: that is known. */
   leave(link: Link): boolean {
+    this.unanswered = 0;
     if (!this.greeting.delete(link) && !this.remove(link)) return false;
     link.greeting?.stop();
     link.probe?.stop();
@@ -162,6 +178,7 @@ export class Endpoint {
 
   /** Somebody has answered on a connection. */
   greeted(link: Link): void {
+    this.unanswered = 0;
     if (link.leaving) return;
     this.doubted = false;
     this.admit(link);
@@ -170,6 +187,7 @@ export class Endpoint {
   /** Forgets all connections, and returns them. */
   takeAll(): readonly Link[] {
     const { all } = this;
+    for (const link of all) link.stopWaiting?.();
     this.links.length = 0;
     this.greeting.clear();
     this.leaving.clear();
@@ -210,7 +228,13 @@ export class Endpoint {
 
   private open(connection: GevConnection): void {
     const link = new Link(this, connection, this.clock.now());
-    link.awaited = this.doubted || this.leaving.size > 0;
+    if (this.unanswered >= (this.doubted ? MAX_UNANSWERED_IN_DOUBT : MAX_UNANSWERED)) {
+      link.bare = true;
+      this.doubted = false;
+      this.unanswered = 1; // the next one is greeted again, and not relied upon before it is answered
+    } else {
+      link.awaited = this.doubted || this.unanswered > 0 || this.leaving.size > 0;
+    }
     this.greeting.add(link);
     this.owner.greet(link);
     if (!link.awaited) this.admit(link);

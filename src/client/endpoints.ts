@@ -14,6 +14,7 @@ import { EarlyTexts } from './early-texts.js';
 import { Endpoint, type EndpointOwner } from './endpoint.js';
 import type { GevClientStatus, GevEndpointStats } from './gev.client.events.js';
 import type { GevResolvedEndpoint, ResolvedGevClientOptions } from './gev.client.options.js';
+import { LastResorts, type LastResortsOwner } from './last-resorts.js';
 import type { Link } from './link.js';
 import type { Outgoing } from './outgoing.js';
 import { WaitingRoom } from './waiting-room.js';
@@ -58,10 +59,11 @@ interface Connecting {
  * The connections of a client from its first need of one to `close()`: picks one for each request, makes requests wait
  * while there is none, and keeps connections up.
  */
-export class Endpoints implements ReactorHandler, EndpointOwner {
+export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwner {
   private readonly all: readonly Endpoint[];
   private readonly dialer: Dialer;
   private readonly balancer: Balancer;
+  private readonly lastResorts: LastResorts;
   private readonly waiting = new WaitingRoom();
   private readonly early = new EarlyTexts();
   private connecting: Connecting[] = [];
@@ -75,6 +77,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     const { options, clock } = setup;
     this.all = options.endpoints.map((target) => new Endpoint(target, this, options, clock));
     this.balancer = new Balancer(options.balance);
+    this.lastResorts = new LastResorts(this, options.balance, clock);
     this.dialer = new Dialer(async (target, timeout) => {
       if (this.closed) throw new GevClientClosedError();
       return (await this.start()).dial(target, timeout);
@@ -99,7 +102,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   /** Resolves with the first connection that is up; rejects when every attempt failed. */
   connectAny(): Promise<void> {
-    if (this.balancer.pick() !== undefined) return Promise.resolve();
+    if (this.pick() !== undefined) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.setup.hold.up();
       this.connecting.push({ resolve, reject });
@@ -109,7 +112,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   /** Gives a request or event its connection, at once if possible. To be called in its context. */
   assign(outgoing: Outgoing): void {
-    const link = this.balancer.pick();
+    const link = this.pick();
     if (link !== undefined) outgoing.take(link);
     else this.assignLater(outgoing);
   }
@@ -190,10 +193,8 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     this.setup.onStatus('connected');
     link.announced = true;
     this.setup.report.connected(link, again);
-    this.tellConnected();
-    for (const outgoing of this.waiting.dismiss(0)) {
-      this.safely(() => outgoing.runInAsyncScope(() => this.assign(outgoing)));
-    }
+    this.lastResorts.close();
+    this.serve();
   }
 
   onDialFailed(endpoint: Endpoint, error: GevError): void {
@@ -261,11 +262,33 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     debug('%s: the server asks it to go; %d calls in flight', nameOf(link.connection), link.calls.size);
     this.arrange();
     if (this.balancer.empty) this.setup.onStatus('disconnected');
-    if (link.idle) this.hangUp(link);
+    this.lastResorts.retire(link);
     for (const each of this.balancer.empty ? this.all : [endpoint]) this.replace(each);
   }
 
   /** A connection that is to end waits for nothing more. */
+  onIdle(link: Link): void {
+    this.lastResorts.retire(link);
+  }
+
+  // --- for the last resorts
+
+  get served(): boolean {
+    return !this.balancer.empty || this.closed;
+  }
+
+  get needed(): boolean {
+    return this.waiting.size > 0;
+  }
+
+  candidates(): readonly (readonly Link[])[] {
+    return this.all.map(({ lastResorts }) => lastResorts);
+  }
+
+  onNeeded(): void {
+    if (this.lastResorts.open()) this.serve();
+  }
+
   hangUp(link: Link): void {
     void this.hangUpAfterwards(link, link.cancellation?.settled());
   }
@@ -295,6 +318,16 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     connection.close();
   }
 
+  private pick(): Link | undefined {
+    return this.balancer.pick() ?? this.pickLastResort();
+  }
+
+  private pickLastResort(): Link | undefined {
+    const link = this.lastResorts.pick();
+    if (link !== undefined) this.seek();
+    return link;
+  }
+
   private assignLater(outgoing: Outgoing): void {
     if (this.closed) {
       outgoing.fail(new GevClientClosedError());
@@ -302,7 +335,20 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     }
     this.waiting.enter(outgoing);
     debug('nothing is connected: %d requests and events wait', this.waiting.size);
+    this.seek();
+  }
+
+  /** A request has need of a connection. */
+  private seek(): void {
     if (!this.trying) for (const endpoint of this.all) endpoint.beginForRequest();
+  }
+
+  /** There is a connection: those who wait for one go on. */
+  private serve(): void {
+    this.tellConnected();
+    for (const outgoing of this.waiting.dismiss(0)) {
+      this.safely(() => outgoing.runInAsyncScope(() => this.assign(outgoing)));
+    }
   }
 
   private lose(connection: GevConnection, reason: CloseReason, cause = connection.closeError): void {
@@ -314,7 +360,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
     if (was === 'leaving') {
       this.setup.report.left(link, error);
       this.setup.onLost(link, error);
-      if (this.waiting.size > 0) endpoint.beginForRequest(); // there may be room for another now
+      if (this.balancer.empty) this.replace(endpoint); // there may be room for another now
       return;
     }
     this.lastFailure = error;
@@ -343,7 +389,11 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
 
   /** When nothing is up and nothing comes: those who wait are told, as far as they must not wait longer. */
   private settle(): void {
-    if (this.closed || !this.balancer.empty || this.trying) return;
+    if (this.served || this.trying) return;
+    if (this.lastResorts.open()) {
+      this.serve();
+      return;
+    }
     // A request that was never sent is not to hear that it may have been handled.
     const unsent = this.lastFailure === undefined || this.lastFailure instanceof GevConnectionLostError;
     this.dismiss(unsent ? this.notConnected() : this.lastFailure, this.setup.options.offlineQueue);
@@ -386,7 +436,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner {
   }
 
   private arrange(): void {
-    this.balancer.arrange(this.all);
+    this.balancer.arrange(this.all.map(({ links }) => links));
   }
 
   private start(): Promise<ClientReactor> {

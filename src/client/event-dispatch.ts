@@ -106,6 +106,7 @@ export class EventDispatch extends Outgoing {
       if (link.leaving && link.idle) this.setup.onIdle(link);
     });
     link.events++;
+    link.used = true;
   }
 
   private end(error?: unknown): void {

@@ -72,7 +72,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
       onGreeted: (link) => this.endpoints?.greeted(link),
       onUngreeted: (link) => this.endpoints?.ungreeted(link),
       onGoAway: (link) => this.endpoints?.leave(link),
-      onIdle: (link) => this.endpoints?.hangUp(link),
+      onIdle: (link) => this.endpoints?.onIdle(link),
       assign: (outgoing) => this.assignAgain(outgoing),
       onFailure: (cause) => this.report.failure(cause),
     };

@@ -17,12 +17,20 @@ export class Link {
   probe: Probe | undefined = undefined;
   /** There until the server has introduced itself. */
   greeting: Greeting | undefined = undefined;
-  /** Not to be used before that: it may be that nobody is there. */
+  /** Nothing but requests and events is sent on it: its server hangs up on whoever greets it. */
+  bare = false;
+  /** Not to be used before the server has answered: it may be that nobody is there. */
   awaited = false;
   /** Whether the server wants to hear of requests that are given up; undefined: not known yet. */
   cancels: boolean | undefined = undefined;
-  /** The server has asked for it to end: it takes no further request, and ends when it is idle. */
+  /** The server has asked for it to end: it takes no further request, unless it is a last resort, and ends when it is idle. */
   leaving = false;
+  /** It is to end, and used all the same: nobody else can be reached, and what comes before its server says FIN is answered. */
+  lastResort = false;
+  /** A request or event was sent on it. */
+  used = false;
+  /** Ends the time in which it might become a last resort. */
+  stopWaiting: (() => void) | undefined = undefined;
   /** Listeners of the client's events know it. */
   announced = false;
   /** The last reply that a deserializer still works on: those behind it wait. */
@@ -44,7 +52,7 @@ export class Link {
 
   /** False: it is closing, and its end is about to be reported, or nothing is to be sent on it. */
   get usable(): boolean {
-    return this.open && !this.leaving && !this.awaited;
+    return this.open && !this.awaited && (!this.leaving || this.lastResort);
   }
 
   /** It waits for nothing. */

@@ -6,7 +6,13 @@ import { describe } from '../core/errors.js';
 import type { ProcessHold } from '../core/process-hold.js';
 import { isThenable } from '../core/values.js';
 import { inFreshScope } from '../native/fresh-scope.js';
-import { CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN, saysOverloaded } from '../protocol/nest-json.js';
+import {
+  CANCEL_PATTERN,
+  GO_AWAY_PATTERN,
+  HELLO_PATTERN,
+  NOT_BEGUN,
+  OVERLOADED,
+} from '../protocol/nest-json.js';
 import { Call } from './call.js';
 import { Cancellation } from './cancellation.js';
 import type { Clock } from '../core/clock.js';
@@ -100,6 +106,7 @@ export class PendingCalls {
     if (call.settled) return;
     if (link.usable) {
       link.calls.set(call.id, call);
+      link.used = true;
       link.connection.sendFrame(text);
     } else {
       call.link = undefined;
@@ -107,8 +114,12 @@ export class PendingCalls {
     }
   }
 
-  /** The first word on a connection. */
+  /** The first word on a connection, unless its server does not bear it. */
   greet(link: Link): void {
+    if (link.bare) {
+      link.cancels = false;
+      return;
+    }
     const channel: GreetingChannel = {
       ask: () => this.ask(link),
       onAnswer: (introduction) => this.meet(link, introduction),
@@ -117,19 +128,20 @@ export class PendingCalls {
     link.greeting = new Greeting(channel, link.awaited ? this.setup.connectTimeout : 0, this.setup.clock);
   }
 
-  fail(call: Call, error: unknown): void {
-    if (call.settled || this.retry(call, error)) return;
+  /** @param refused the server itself says that it has not begun it */
+  fail(call: Call, error: unknown, refused = false): void {
+    if (call.settled || this.retry(call, error, refused)) return;
     if (debug.enabled) debug('request %d failed: %s', call.id, describe(error));
     this.settle(call);
     this.tellError(call, error);
   }
 
   /** Sends it again in a while, if that was asked for and does no harm. Its time goes on. */
-  private retry(call: Call, error: unknown): boolean {
+  private retry(call: Call, error: unknown, refused: boolean): boolean {
     const retry = call.options?.retry;
     if (retry === undefined || call.answered) return false;
     const { clock } = this.setup;
-    const delay = retryDelay(retry, call.tries, error, clock.random());
+    const delay = retryDelay(retry, call.tries, error, refused, clock.random());
     if (delay === undefined || (call.queue !== undefined && clock.now() + delay >= call.deadline))
       return false;
     call.tries++;
@@ -169,7 +181,7 @@ export class PendingCalls {
     this.timeouts++;
     debug('request %d has timed out', call.id);
     const { link, id } = call;
-    if (link?.usable === true && link.calls.has(id)) this.probeOf(link).timedOut();
+    if (link?.usable === true && !link.bare && link.calls.has(id)) this.probeOf(link).timedOut();
     this.abandon(call);
     const ms = call.options?.timeout ?? this.setup.requestTimeout;
     this.tellError(call, new GevTimeoutError(call.pattern, ms));
@@ -229,12 +241,19 @@ export class PendingCalls {
   }
 
   private deliverReply(link: Link, reply: Reply): void {
-    const { id, err, response, isDisposed } = reply;
+    const { id, err, response, isDisposed, status } = reply;
     if (isGoAway(reply)) this.setup.onGoAway(link);
-    else this.deliver(link, idOf(id), err, response, Boolean(isDisposed || err));
+    else this.deliver(link, idOf(id), err, response, Boolean(isDisposed || err), status === NOT_BEGUN);
   }
 
-  private deliver(link: Link, id: number, err: unknown, response: unknown, last: boolean): void {
+  private deliver(
+    link: Link,
+    id: number,
+    err: unknown,
+    response: unknown,
+    last: boolean,
+    refused = false,
+  ): void {
     const call = link.calls.get(id);
     if (call === undefined) {
       if (link.probe?.receive(id) === true) return;
@@ -245,7 +264,7 @@ export class PendingCalls {
     }
     link.endpoint.replied();
     if (err) {
-      this.fail(call, saysOverloaded(err) ? new GevOverloadedError(link.endpoint.name) : err);
+      this.fail(call, refused && isOverload(err) ? new GevOverloadedError(link.endpoint.name) : err, refused);
       return;
     }
     if (last) this.settle(call);
@@ -397,6 +416,10 @@ export class PendingCalls {
 function idOf(id: unknown): number {
   const number = typeof id === 'string' ? Number(id) : 0;
   return String(number) === id ? number : 0;
+}
+
+function isOverload(error: unknown): boolean {
+  return (error as { readonly code?: unknown }).code === OVERLOADED.code;
 }
 
 function isGoAway(packet: unknown): boolean {

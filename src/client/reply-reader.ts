@@ -8,6 +8,7 @@ export interface Reply {
   readonly err?: unknown;
   readonly response?: unknown;
   readonly isDisposed?: unknown;
+  readonly status?: unknown;
 }
 
 /**

@@ -1,7 +1,6 @@
-import { GevConnectionLostError, GevNotConnectedError, GevOverloadedError } from '../core/client-errors.js';
+import { GevConnectionLostError, GevNotConnectedError } from '../core/client-errors.js';
 import { MAX_DELAY } from '../core/constants.js';
 import { GevConnectError } from '../core/errors.js';
-import { saysNotBegun } from '../protocol/nest-json.js';
 import { flag, given, integer, nested, refuse } from '../core/option-checks.js';
 
 /** How a request is sent again; see {@link GevRecordBuilder.setRetry}. */
@@ -39,24 +38,24 @@ export function checkRetry(retry: GevRetryOptions): GevRetryOptions {
  * How long to wait before a request is sent again, in ms; undefined: its error stands.
  *
  * @param tries how often it was sent again before
+ * @param refused the server itself says that it has not begun it
  * @param chance at least 0, less than 1
  */
 export function retryDelay(
   options: GevRetryOptions,
   tries: number,
   error: unknown,
+  refused: boolean,
   chance: number,
 ): number | undefined {
   const { attempts, idempotent, delay, maxDelay } = { ...DEFAULTS, ...options };
-  if (tries >= attempts || !(wasNotBegun(error) || (idempotent && error instanceof GevConnectionLostError))) {
-    return undefined;
-  }
+  const harmless =
+    refused || foundNoConnection(error) || (idempotent && error instanceof GevConnectionLostError);
+  if (tries >= attempts || !harmless) return undefined;
   const longest = Math.min(delay * 2 ** tries, maxDelay);
   return longest * (1 - chance / 2);
 }
 
-/** It found no connection, or the server says that it has not begun it. */
-function wasNotBegun(error: unknown): boolean {
-  if (error instanceof GevConnectError || error instanceof GevNotConnectedError) return true;
-  return error instanceof GevOverloadedError || saysNotBegun(error);
+function foundNoConnection(error: unknown): boolean {
+  return error instanceof GevConnectError || error instanceof GevNotConnectedError;
 }

@@ -181,6 +181,36 @@ export class GevBackpressureError extends GevError {
 }
 
 /**
+ * Two servers of an application have one name, or no server has the name that was asked for.
+ *
+ * @publicApi
+ */
+export class GevServerNameError extends GevError {
+  constructor(
+    /** Undefined: the server without a name. */
+    readonly serverName: string | undefined,
+    message: string,
+  ) {
+    super('ERR_GEV_SERVER_NAME', message);
+  }
+}
+
+/**
+ * One server was given two handlers of requests with the same pattern, of which only one could answer.
+ *
+ * @publicApi
+ */
+export class GevDuplicatePatternError extends GevError {
+  constructor(
+    /** As it is registered: text, or JSON with sorted keys. */
+    readonly pattern: string,
+    message: string,
+  ) {
+    super('ERR_GEV_DUPLICATE_PATTERN', message);
+  }
+}
+
+/**
  * An interval or delay that no timer can have.
  *
  * @publicApi

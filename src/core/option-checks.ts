@@ -117,14 +117,19 @@ export function inOrder(smaller: string, small: number, greater: string, great: 
   );
 }
 
-/** Refuses a name that nobody knows, with the one that was probably meant. `within`: where it stood. */
-export function refuseUnknown(options: object, known: readonly string[], within = ''): void {
+/**
+ * Refuses a name that nobody knows, with the one that was probably meant.
+ *
+ * @param within what stands before the name: `reconnect.`
+ * @param owner whose option it is not, where that does not go without saying: `@OnMessage()`
+ */
+export function refuseUnknown(options: object, known: readonly string[], within = '', owner = ''): void {
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     const near = nearest(name, known);
     throw new GevOptionsError(
       `${within}${name}`,
-      `There is no option "${within}${name}"${near === undefined ? `; options: ${known.join(', ')}` : `: did you mean "${near}"?`}`,
+      `${owner === '' ? 'There is no' : `${owner} has no`} option "${within}${name}"${near === undefined ? `; options: ${known.join(', ')}` : `: did you mean "${near}"?`}`,
     );
   }
 }
@@ -158,18 +163,23 @@ export function isIntegerIn(value: unknown, least: number, most: number): value 
   return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
 }
 
-/** The known option closest to a name nobody knows, if one is close enough to be a slip. */
-function nearest(name: string, names: readonly string[]): string | undefined {
+/** The known name closest to one that nobody knows, if one is close enough to be a slip. */
+export function nearest(name: string, names: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let least = Math.floor(name.length / 3) + 1;
+  let least = Infinity;
   for (const known of names) {
-    const distance = editDistance(name.toLowerCase(), known.toLowerCase());
-    if (distance < least || (distance === least && best === undefined)) {
-      best = known;
-      least = distance;
-    }
+    const distance = likeness(name, known);
+    if (distance === undefined || distance >= least) continue;
+    best = known;
+    least = distance;
   }
   return best;
+}
+
+/** How many letters one name is off another, upper and lower case alike; undefined where that is no slip. */
+export function likeness(name: string, known: string): number | undefined {
+  const distance = editDistance(name.toLowerCase(), known.toLowerCase());
+  return distance <= Math.floor(name.length / 4) + 1 ? distance : undefined;
 }
 
 /** Levenshtein: insertions, deletions and substitutions of one letter. */

@@ -59,6 +59,11 @@ export interface GevLogger {
  * @publicApi
  */
 export interface GevServerOptions {
+  /**
+   * What handlers, timers and `@InjectGevServer()` call this server by, where an application has several.
+   * Default: none.
+   */
+  readonly name?: string;
   /** Name or address to listen on; a name is resolved once, at listen. Default: `'localhost'`. */
   readonly host?: string;
   /** A number, or its digits. 0 lets the system choose; `address()` tells what it chose. Default: 3000. */
@@ -220,6 +225,7 @@ export type GevIdleOn = 'any' | 'received';
  */
 export interface ReactorOptions extends Omit<
   GevServerOptions,
+  | 'name'
   | 'concurrency'
   | 'maxInFlight'
   | 'serializer'
@@ -254,6 +260,7 @@ export type ResolvedReactorOptions = Omit<ResolvedGevServerOptions, HandlerOptio
 
 /** {@link GevServerOptions} with every default filled in. */
 export interface ResolvedGevServerOptions {
+  readonly name: string | undefined;
   readonly host: string;
   readonly port: number;
   readonly path: string | undefined;

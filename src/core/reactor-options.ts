@@ -9,6 +9,7 @@ import type {
 import { objectOf, validateServerOptions } from './validate-options.js';
 
 const HANDLER_OPTIONS = {
+  name: true,
   concurrency: true,
   maxInFlight: true,
   serializer: true,

@@ -62,6 +62,7 @@ export const MAX_FRAME_LENGTH = 512 * 1024 * 1024;
 
 /** Every option, once: a name forgotten here does not compile. */
 const KNOWN_OPTIONS = {
+  name: true,
   host: true,
   port: true,
   path: true,
@@ -104,6 +105,16 @@ const KNOWN_OPTIONS = {
   logger: true,
 } satisfies Record<keyof GevServerOptions, true>;
 const OPTION_NAMES = Object.keys(KNOWN_OPTIONS);
+const PACKET_OPTIONS: readonly (keyof GevServerOptions)[] = [
+  'maxInFlight',
+  'maxFrameLength',
+  'maxBufferSize',
+  'incompleteFrameTimeout',
+  'incompleteMessageTimeout',
+  'maxPartialBytes',
+  'serializer',
+  'deserializer',
+];
 
 /**
  * Checks the options and fills in the defaults. `undefined` and `null` stand for an option that is left out.
@@ -132,6 +143,7 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
   inOrder('maxFrameLength', maxFrameLength, 'maxPartialBytes', maxPartialBytes);
 
   return {
+    name: text(options, 'name'),
     host: text(options, 'host') ?? DEFAULT_HOST,
     port: port(options, 'port', 0) ?? DEFAULT_PORT,
     path,
@@ -171,6 +183,11 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     maxConnectionAge: integer(options, 'maxConnectionAge', 0, MAX_DELAY) ?? 0,
     logger: resolveLogger(options.logger),
   };
+}
+
+/** Options that concern frames and requests only, among those that were given. */
+export function packetOptionsOf(options: GevServerOptions): string[] {
+  return PACKET_OPTIONS.filter((name) => options[name] !== undefined && options[name] !== null);
 }
 
 /** The options that were given, without those that are `undefined` or `null`. */

@@ -1,10 +1,15 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import type { GevContext } from '../context/gev.context.js';
-import type { GevConnection } from '../core/connection.js';
+import { contextOf } from './context-of.js';
+import { hideParamTypes } from './param-type.js';
+
+const decorate = createParamDecorator((_: unknown, execution: ExecutionContext) =>
+  contextOf('Conn', execution).getConnection(),
+)();
 
 /**
  * Gives a handler's parameter the {@link GevConnection} that the call is about.
  *
+ * @throws GevError in handlers of other transports
  * @example
  * ```ts
  * @OnMessage()
@@ -12,7 +17,9 @@ import type { GevConnection } from '../core/connection.js';
  * ```
  * @publicApi
  */
-export const Conn: () => ParameterDecorator = createParamDecorator(
-  (_: unknown, context: ExecutionContext): GevConnection =>
-    context.switchToRpc().getContext<GevContext>().getConnection(),
-);
+export function Conn(): ParameterDecorator {
+  return (target, key, index) => {
+    decorate(target, key, index);
+    if (key !== undefined) hideParamTypes(target, key, index);
+  };
+}

@@ -10,18 +10,28 @@ import {
   type ConnectionEvent,
   type HandlerMarker,
 } from '../server/handler-marker.js';
+import type { GevHandlerOptions } from '../server/handler-server.js';
+import { decoratedMethod, decoratorOptions } from './decorator-options.js';
+import { hideParamTypes } from './param-type.js';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
+
+const DECORATORS: Readonly<Record<ConnectionEvent, string>> = {
+  connect: 'OnConnect',
+  message: 'OnMessage',
+  close: 'OnClose',
+};
 
 /**
  * Registers a method for an event of connections, by Nest's own registration: guards, interceptors, pipes, filters,
  * parameter decorators and request scope come with it. It is a *message* pattern because Nest wraps event patterns once
  * more, at the price of another promise a call; the server keeps it off the wire.
  */
-export function connectionEvent(event: ConnectionEvent): MethodDecorator {
+export function connectionEvent(event: ConnectionEvent, options?: GevHandlerOptions): MethodDecorator {
+  const decorator = DECORATORS[event];
+  const { server } = decoratorOptions(decorator, options, ['server']);
   return (target, key, descriptor) => {
-    const method = descriptor.value as Method;
-    const label = `${target.constructor.name}.${String(key)}`;
+    const { method, label } = decoratedMethod(decorator, target, key, descriptor);
     if (Reflect.hasMetadata(HANDLER_MARKER, method)) {
       throw new GevError(
         'ERR_GEV_INVALID_HANDLER',
@@ -32,8 +42,11 @@ export function connectionEvent(event: ConnectionEvent): MethodDecorator {
     const marker: HandlerMarker = { event, label, entered: 0 };
     const counted = countCalls(method, marker);
     Reflect.defineMetadata(HANDLER_MARKER, event, counted);
+    // The plain first argument of @OnConnect is the connection.
+    if (event === 'connect') hideParamTypes(target, key);
     const replaced = { ...descriptor, value: counted } as typeof descriptor;
-    MessagePattern(patternOf(event), GEV_TRANSPORT, { [HANDLER_MARKER]: marker })(target, key, replaced);
+    const extras = { [HANDLER_MARKER]: marker, ...(server !== undefined && { server }) };
+    MessagePattern(patternOf(event), GEV_TRANSPORT, extras)(target, key, replaced);
     return replaced;
   };
 }

@@ -1,3 +1,4 @@
+import type { GevHandlerOptions } from '../server/handler-server.js';
 import { connectionEvent } from './connection-event.decorator.js';
 
 /**
@@ -8,6 +9,8 @@ import { connectionEvent } from './connection-event.decorator.js';
  * It waits for `@OnConnect` methods of the same connection (`closeTimeout` at most) but not for messages still being
  * handled, so that it can abort their work.
  *
+ * @param options `{ server: 'devices' }` where the application has several servers
+ * @throws GevOptionsError
  * @example
  * ```ts
  * @OnClose()
@@ -17,6 +20,6 @@ import { connectionEvent } from './connection-event.decorator.js';
  * ```
  * @publicApi
  */
-export function OnClose(): MethodDecorator {
-  return connectionEvent('close');
+export function OnClose(options?: GevHandlerOptions): MethodDecorator {
+  return connectionEvent('close', options);
 }

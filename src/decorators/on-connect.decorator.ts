@@ -1,3 +1,4 @@
+import type { GevHandlerOptions } from '../server/handler-server.js';
 import { connectionEvent } from './connection-event.decorator.js';
 
 /**
@@ -8,9 +9,11 @@ import { connectionEvent } from './connection-event.decorator.js';
  * is unsubscribed when the connection closes, and the connection is closed when it fails. Behind an interceptor, an
  * Observable counts as settled with its first value or its end.
  *
- * The plain first argument is the connection, too; prefer `@Conn()`, which global validation pipes leave alone. An
- * exception filter that answers without an error admits the connection.
+ * The plain first argument is the connection, too. An exception filter that answers without an error admits the connection.
+ * On a server that speaks RPC nothing that the method returns is written.
  *
+ * @param options `{ server: 'devices' }` where the application has several servers
+ * @throws GevOptionsError
  * @example
  * ```ts
  * @OnConnect()
@@ -20,6 +23,6 @@ import { connectionEvent } from './connection-event.decorator.js';
  * ```
  * @publicApi
  */
-export function OnConnect(): MethodDecorator {
-  return connectionEvent('connect');
+export function OnConnect(options?: GevHandlerOptions): MethodDecorator {
+  return connectionEvent('connect', options);
 }

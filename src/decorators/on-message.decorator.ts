@@ -1,3 +1,4 @@
+import type { GevHandlerOptions } from '../server/handler-server.js';
 import { connectionEvent } from './connection-event.decorator.js';
 
 /**
@@ -10,8 +11,12 @@ import { connectionEvent } from './connection-event.decorator.js';
  * Observable does not hold up the next message, unless an interceptor is bound: then its first value or its end does. It is
  * unsubscribed when the connection closes.
  *
+ * On a server that speaks RPC the method observes: what it returns is dropped, with a warning, and `conn.send()` remains.
+ *
  * A method that throws costs its own message only: the error is logged, and the connection goes on.
  *
+ * @param options `{ server: 'devices' }` where the application has several servers
+ * @throws GevOptionsError
  * @example
  * ```ts
  * @OnMessage()
@@ -21,6 +26,6 @@ import { connectionEvent } from './connection-event.decorator.js';
  * ```
  * @publicApi
  */
-export function OnMessage(): MethodDecorator {
-  return connectionEvent('message');
+export function OnMessage(options?: GevHandlerOptions): MethodDecorator {
+  return connectionEvent('message', options);
 }

@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import type { GevContext } from '../context/gev.context.js';
 import type { CloseReason } from '../core/close-reason.js';
+import { contextOf } from './context-of.js';
 
 /**
  * Gives a parameter of an `@OnClose()` method the {@link CloseReason}; undefined in other handlers.
@@ -13,6 +13,6 @@ import type { CloseReason } from '../core/close-reason.js';
  * @publicApi
  */
 export const Reason: () => ParameterDecorator = createParamDecorator(
-  (_: unknown, context: ExecutionContext): CloseReason | undefined =>
-    context.switchToRpc().getContext<GevContext>().getReason(),
+  (_: unknown, execution: ExecutionContext): CloseReason | undefined =>
+    contextOf('Reason', execution).getReason(),
 );

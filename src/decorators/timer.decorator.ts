@@ -1,10 +1,16 @@
 import { SetMetadata } from '@nestjs/common';
 import { decorated } from '../core/decorated.js';
+import { decoratedMethod } from './decorator-options.js';
 
-/** Marks a method for the explorer of timers. */
-export function timerDecorator(metadataKey: symbol, options: object): MethodDecorator {
+/**
+ * Marks a method for the explorer of timers.
+ *
+ * @param decorator its name, for messages
+ */
+export function timerDecorator(decorator: string, metadataKey: symbol, options: object): MethodDecorator {
   return (target, key, descriptor) => {
-    decorated.timers.add(`${target.constructor.name}.${String(key)}`);
+    const { label } = decoratedMethod(decorator, target, key, descriptor);
+    decorated.timers.add(label);
     SetMetadata(metadataKey, options)(target, key, descriptor);
   };
 }

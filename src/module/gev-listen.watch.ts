@@ -1,16 +1,11 @@
-import {
-  Injectable,
-  Logger,
-  type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { GevServer } from '../server/gev.server.js';
+import { titleOf } from '../server/server-names.js';
 
 /** How long after the start of the application its server may take to listen before that looks like a mistake, in ms. */
 const PATIENCE = 10_000;
 
 /** Warns once where the module's server was made and nobody ever listens with it. */
-@Injectable()
 export class GevListenWatch implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
 
@@ -26,10 +21,12 @@ export class GevListenWatch implements OnApplicationBootstrap, BeforeApplication
 
   private look(): void {
     if (this.server.wasStarted) return;
+    const { name } = this.server;
+    const token = name === undefined ? GevServer.name : `getGevServerToken('${name}')`;
     new Logger(GevServer.name).warn(
-      'The server of GevModule does not listen, so nothing reaches its handlers and its timers do not run. Give it to ' +
-        'Nest as strategy: app.connectMicroservice({ strategy: app.get(GevServer) }), or { strategy: server } from a ' +
-        'factory with inject: [GevServer] in createMicroservice()',
+      `The ${titleOf(name)} of GevModule does not listen, so nothing reaches its handlers and its timers do not run. Give ` +
+        `it to Nest as strategy: app.connectMicroservice({ strategy: app.get(${token}) }) and app.startAllMicroservices(), ` +
+        `or { strategy: server } from a factory with inject: [${token}] in createMicroservice()`,
     );
   }
 }

@@ -1,15 +1,10 @@
-import { Module, type DynamicModule } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
-import type { GevServerOptions } from '../core/options.js';
-import { GevServer } from '../server/gev.server.js';
-import { GevTimerMetadataAccessor } from '../timers/gev-timer-metadata.accessor.js';
-import { GevTimerExplorer } from '../timers/gev-timer.explorer.js';
-import { GevTimerOrchestrator } from '../timers/gev-timer.orchestrator.js';
-import { GevTimerRegistry } from '../timers/gev-timer.registry.js';
-import { GevListenWatch } from './gev-listen.watch.js';
+import { Inject, Module, Optional, type DynamicModule } from '@nestjs/common';
+import { GevOptionsError } from '../core/errors.js';
 import {
+  checkModuleAsyncOptions,
+  checkModuleOptions,
   ConfigurableModuleClass,
-  MODULE_OPTIONS_TOKEN,
+  NAME_CLAIM,
   type GevModuleAsyncOptions,
   type GevModuleOptions,
 } from './gev.module-definition.js';
@@ -17,7 +12,10 @@ import {
 /**
  * Makes a {@link GevServer} that the application's classes can inject, along with {@link GevTimerRegistry}, and runs
  * `@RunEvery` and `@RunAfter` methods on its loop. The application then takes that server as its strategy: a
- * `new GevServer()` made elsewhere is another one, which the module's timers know nothing of.
+ * `new GevServer()` made elsewhere is another one.
+ *
+ * An application may have several: each but one needs a `name`, is injected with `@InjectGevServer(name)` and found with
+ * `app.get(getGevServerToken(name))`.
  *
  * @example
  * ```ts
@@ -34,30 +32,31 @@ import {
  * ```
  * @publicApi
  */
-@Module({
-  imports: [DiscoveryModule],
-  providers: [
-    {
-      provide: GevServer,
-      useFactory: (options: GevServerOptions) => new GevServer(options),
-      inject: [MODULE_OPTIONS_TOKEN],
-    },
-    GevTimerRegistry,
-    GevTimerMetadataAccessor,
-    GevTimerOrchestrator,
-    GevTimerExplorer,
-    GevListenWatch,
-  ],
-  exports: [GevServer, GevTimerRegistry],
-})
+@Module({})
 export class GevModule extends ConfigurableModuleClass {
-  /** @param options of the server; `isGlobal` (default true) lets all modules inject it */
-  static override forRoot(options: GevModuleOptions = {}): DynamicModule {
-    return super.forRoot(options);
+  /** @internal */
+  constructor(@Optional() @Inject(NAME_CLAIM) claim?: boolean) {
+    super();
+    if (claim === undefined) {
+      throw new GevOptionsError('imports', 'Import GevModule.forRoot() or forRootAsync(), not GevModule');
+    }
   }
 
-  /** The options come from `useFactory` (with `inject` and `imports`), `useClass` or `useExisting`. */
+  /**
+   * @param options of the server; `isGlobal` (default true) lets all modules inject it
+   * @throws GevOptionsError
+   */
+  static override forRoot(options: GevModuleOptions = {}): DynamicModule {
+    return super.forRoot(checkModuleOptions(options));
+  }
+
+  /**
+   * The options come from `useFactory` (with `inject` and `imports`), `useClass` or `useExisting`; the `name` stands beside
+   * them.
+   *
+   * @throws GevOptionsError
+   */
   static override forRootAsync(options: GevModuleAsyncOptions): DynamicModule {
-    return super.forRootAsync(options);
+    return super.forRootAsync(checkModuleAsyncOptions(options));
   }
 }

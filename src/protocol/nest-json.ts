@@ -19,30 +19,11 @@ export const OVERAGE = Object.freeze({
   message: 'The connection has reached its greatest age',
 });
 
-/** Errors by which our server itself, and no handler, says that it has not begun a request. */
-const NOT_BEGUN: readonly object[] = [
-  OVERLOADED,
-  ...[SHUTTING_DOWN, OVERAGE].map((error) => ({ ...error, retryable: true })),
-];
-
-/** Whether an error is, word for word, one by which our server says that it has not begun a request. */
-export function saysNotBegun(error: unknown): boolean {
-  return NOT_BEGUN.some((each) => isSame(error, each));
-}
-
-/** Whether an error is, word for word, that of a request that found no place. */
-export function saysOverloaded(error: unknown): boolean {
-  return isSame(error, OVERLOADED);
-}
-
-function isSame(value: unknown, expected: object): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  const entries = Object.entries(expected);
-  return (
-    Object.keys(value).length === entries.length &&
-    entries.every(([key, each]) => (value as Readonly<Record<string, unknown>>)[key] === each)
-  );
-}
+/**
+ * The `status` of a reply by which the server itself, and no handler, says that it has not begun a request: handlers fill
+ * `err` and `response`, never the packet around them. Nest's clients look at it no more than at the one of its own servers.
+ */
+export const NOT_BEGUN = 'gev:not-begun';
 
 /**
  * The wire format of Nest's own TCP transport, `<length>#<json>` with the length in UTF-16 code units: the server runs

@@ -52,6 +52,8 @@ export interface ConnectionEventsSetup {
   /** Undefined: connections last as long as they like. */
   readonly ages: ConnectionAges | undefined;
   readonly overflow: OverflowPolicy;
+  /** Where packets are carried: a handler has returned what is not sent. Told once each. */
+  readonly onUnsent: (handler: string) => void;
   readonly log: ErrorLog;
   /** A connection has been accepted, and no message of it was handled yet. */
   readonly onConnection: (connection: GevConnection) => void;
@@ -80,6 +82,8 @@ export class ConnectionEvents implements ReactorHandler {
   /** What streams that begin from now on are allowed; undefined: to go on without end. */
   streamLimit: StreamLimit | undefined;
   private readonly scopes = new Set<ConnectionScope>();
+  /** Handlers that have returned what is not sent. */
+  private readonly unsent = new Set<EventHandler>();
   private leaving = false;
   private lost = 0;
 
@@ -213,6 +217,13 @@ export class ConnectionEvents implements ReactorHandler {
     const { log, handshakeTimeout } = this.setup;
     const what = `@OnConnect handlers did not settle within handshakeTimeout (${handshakeTimeout} ms)`;
     log.report('handshake', 'warn', `${nameOf(connection)} is closed: ${what}`);
+  }
+
+  /** On a server that speaks RPC what connection handlers return is no reply, and would break the clients of others. */
+  dropReply(handler: EventHandler): void {
+    if (this.unsent.has(handler)) return;
+    this.unsent.add(handler);
+    this.setup.onUnsent(handler.label);
   }
 
   reportUnsendable(connection: GevConnection, handler: EventHandler, value: unknown): void {

@@ -103,6 +103,10 @@ export class ConnectionScope implements LineOwner<Buffer> {
   /** Sends what a handler returned. Nobody is left to receive it once the connection has closed. */
   reply(value: unknown, handler: EventHandler): void {
     if (value === undefined || value === null) return;
+    if (this.rpc !== undefined) {
+      this.events.dropReply(handler);
+      return;
+    }
     try {
       if (isData(value)) this.connection.transmit(value);
       else this.events.reportUnsendable(this.connection, handler, value);

@@ -3,6 +3,7 @@ import {
   Server,
   type CustomTransportStrategy,
   type MessageHandler,
+  type MsPattern,
   type Transport,
 } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
@@ -17,10 +18,11 @@ import type { GevServerOptions, ReactorOptions, ResolvedGevServerOptions } from 
 import { Reactor } from '../core/reactor.js';
 import { reactorOptionsOf } from '../core/reactor-options.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
-import { validateServerOptions } from '../core/validate-options.js';
+import { packetOptionsOf, validateServerOptions } from '../core/validate-options.js';
 import { Admission } from './admission.js';
 import { ConnectionAges } from './connection-ages.js';
 import { ConnectionEvents } from './connection-events.js';
+import { decorated } from '../core/decorated.js';
 import { ErrorLog } from '../core/error-log.js';
 import { EventHandlers, type EventHandler, type NestHandler } from './event-handlers.js';
 import { GevServerHandle } from './gev.server-handle.js';
@@ -31,7 +33,10 @@ import { ServerTimers } from './server-timers.js';
 import { PlainReplies, SerializedReplies } from './rpc-replies.js';
 import { patternTexts, RouteTable } from './rpc-routes.js';
 import { RpcDispatcher } from './rpc-dispatcher.js';
-import { findMisuse } from './misuse.js';
+import { findMisuse, nameOfPatternHandler, noteServed } from './misuse.js';
+import { misspeltServer, serverOfHandler, type HandlerExtras } from './handler-server.js';
+import { PatternClaims } from './pattern-claims.js';
+import { countListening, serverNames, titleOf } from './server-names.js';
 import { throughReplySteps } from './reply-steps.js';
 import { drain } from './shutdown.js';
 
@@ -77,8 +82,15 @@ export class GevServer
   /** Of Nest 12: failures of event handlers are logged here, not there. */
   override readonly propagatesEventHandlerErrors = true;
 
+  /** What handlers, timers and `@InjectGevServer()` call it by; undefined: nothing. */
+  readonly name: string | undefined;
+
   private readonly options: ResolvedGevServerOptions;
   private readonly handlers = new EventHandlers();
+  private readonly patterns: PatternClaims;
+  /** Handlers of servers with other names that Nest has shown to this one. */
+  private readonly elsewhere = new Map<string, Set<string>>();
+  private readonly idleOptions: readonly string[];
   private readonly listeners = new Listeners<GevServerEvents>('server', (...failure) =>
     this.fail(...failure),
   );
@@ -112,7 +124,13 @@ export class GevServer
   constructor(options: GevServerOptions = {}) {
     super();
     this.options = validateServerOptions(options);
-    this.logger = options.logger ?? new Logger(GevServer.name);
+    const { name } = this.options;
+    this.name = name;
+    if (name !== undefined) serverNames.made.add(name);
+    this.patterns = new PatternClaims(name);
+    this.idleOptions = this.carriesPackets ? [] : packetOptionsOf(options);
+    this.logger =
+      options.logger ?? new Logger(name === undefined ? GevServer.name : `${GevServer.name}:${name}`);
     this.log = new ErrorLog(this.options.logger ?? this.logger);
     this.timers = new ServerTimers((name, error) =>
       this.log.report(`timer ${name}`, 'error', `Timer "${name}" failed`, error),
@@ -245,7 +263,10 @@ export class GevServer
 
   /**
    * Called by Nest for every handler of the application's controllers. Those of connection events go to lists of their
-   * own: there may be several an event, and no message on the wire must reach them by their pattern.
+   * own: there may be several an event, and no message on the wire must reach them by their pattern. Those of servers with
+   * other names are left out.
+   *
+   * @throws GevDuplicatePatternError for a second handler of the same requests
    */
   override addHandler(
     pattern: unknown,
@@ -254,8 +275,11 @@ export class GevServer
     extras: Record<string | symbol, unknown> = {},
   ): void {
     const marker = extras[HANDLER_MARKER] as HandlerMarker | undefined;
-    if (marker === undefined) super.addHandler(pattern, callback, isEventHandler, extras);
-    else this.handlers.add(marker, callback);
+    if (marker === undefined) this.addPattern(pattern, callback, isEventHandler, extras);
+    else {
+      decorated.registered.add(marker.label);
+      if (this.takes(extras, marker.label)) this.handlers.add(marker, callback);
+    }
   }
 
   override setOnProcessingStartHook(hook: Parameters<Server['setOnProcessingStartHook']>[0]): void {
@@ -273,6 +297,38 @@ export class GevServer
     return new Reactor(options, events);
   }
 
+  private addPattern(
+    pattern: unknown,
+    callback: MessageHandler,
+    isEvent: boolean,
+    extras: Record<string | symbol, unknown>,
+  ): void {
+    const text = this.normalizePattern(pattern as MsPattern);
+    const handler = nameOfPatternHandler(text, extras);
+    if (!this.takes(extras, handler)) return;
+    const slip = misspeltServer(extras);
+    if (slip !== undefined) {
+      this.warn(`${handler} has the extra "${slip}", so it belongs to every server: did you mean "server"?`);
+    }
+    this.patterns.add({ pattern: text, isEvent, extras });
+    if (this.carriesPackets) noteServed(extras);
+    super.addHandler(pattern, callback, isEvent, extras);
+  }
+
+  /** Whether a handler belongs to this server. */
+  private takes(extras: HandlerExtras, handler: string): boolean {
+    const server = serverOfHandler(extras, handler);
+    if (server === undefined || server === this.name) return true;
+    const others = this.elsewhere.get(server);
+    if (others === undefined) this.elsewhere.set(server, new Set([handler]));
+    else others.add(handler);
+    return false;
+  }
+
+  private get carriesPackets(): boolean {
+    return this.options.codec.framing !== 'raw';
+  }
+
   private async startReactor(): Promise<GevAddress> {
     this.warnOfMisuse();
     const events = this.createEvents();
@@ -285,6 +341,7 @@ export class GevServer
     events.reactor = reactor;
     if (!this.handle.referenced) reactor.unref();
     this.running = { reactor, events };
+    countListening(this.name, 1);
     try {
       const address = await reactor.listen();
       this.timers.start(reactor);
@@ -293,6 +350,7 @@ export class GevServer
       return address;
     } catch (error) {
       this.running = undefined;
+      countListening(this.name, -1);
       await reactor.stop();
       this._status$.next('disconnected');
       throw error;
@@ -309,23 +367,32 @@ export class GevServer
     } finally {
       await running.reactor.stop();
       this.running = undefined;
+      countListening(this.name, -1);
       this._status$.next('disconnected');
       this.listeners.emit('close');
     }
   }
 
   private warnOfMisuse(): void {
-    const found = findMisuse({
-      transportId: this.transportId,
-      carriesPackets: this.options.codec.framing !== 'raw',
-      patterns: this.messageHandlers,
-      hasConnectionHandlers: !this.handlers.empty,
-    });
-    for (const message of found) {
-      if (this.warned.has(message)) continue;
-      this.warned.add(message);
-      this.logger.warn(message);
-    }
+    const { name, transportId, carriesPackets, patterns, elsewhere, idleOptions } = this;
+    const hasConnectionHandlers = !this.handlers.empty;
+    const facts = {
+      name,
+      transportId,
+      carriesPackets,
+      patterns,
+      elsewhere,
+      hasConnectionHandlers,
+      idleOptions,
+    };
+    for (const message of findMisuse(facts)) this.warn(message);
+  }
+
+  /** Once for each message. */
+  private warn(message: string): void {
+    if (this.warned.has(message)) return;
+    this.warned.add(message);
+    this.logger.warn(message);
   }
 
   private createEvents(): ConnectionEvents {
@@ -342,7 +409,12 @@ export class GevServer
       handshakeTimeout,
       ages: maxConnectionAge === 0 ? undefined : new ConnectionAges(maxConnectionAge, drainTimeout),
       overflow: { overflow, overflowLimit, onDropped: (count) => (this.droppedValues += count) },
-      createRpc: codec.framing === 'raw' ? undefined : (events) => this.createRpc(events),
+      createRpc: this.carriesPackets ? (events) => this.createRpc(events) : undefined,
+      onUnsent: (handler) =>
+        this.warn(
+          `What ${handler} returns is not sent: the ${titleOf(this.name)} speaks RPC, where @OnConnect() and @OnMessage() ` +
+            "observe. Use conn.send(), or bind the method to a server with raw(): { server: 'name' }",
+        ),
       log: this.log,
       onConnection: (connection) => {
         this.opened.next(connection);

@@ -261,8 +261,8 @@ export class RpcConnection implements ReplyTarget, GoAwayTarget, LineOwner<Waiti
   }
 
   private refuses(id: unknown): boolean {
-    // It was not begun: whoever sent it may send it again.
-    if (this.expired) this.reply(id, 'error', { ...(this.expiry as object), retryable: true });
+    // Whoever sent it may send it again.
+    if (this.expired) this.reply(id, 'refused', { ...(this.expiry as object), retryable: true });
     else if (this.scope.closed || this.line.takeCancelled(id)) return true;
     else if (this.shedding) this.dispatcher.overloaded(this, id);
     else return false;

@@ -185,7 +185,7 @@ export class RpcDispatcher {
       'warn',
       `A request of ${describe(rpc.connection)} was refused: no call has ended for 2 s`,
     );
-    this.replies.send(rpc, id, 'error', OVERLOADED);
+    this.replies.send(rpc, id, 'refused', OVERLOADED);
   }
 
   private learn(rpc: RpcConnection, text: string, number: number, dataStart: number): Route | null {

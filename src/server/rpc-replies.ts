@@ -4,16 +4,17 @@ import type { GevSerializer } from '../core/options.js';
 import { FixedText } from '../native/fixed-text.js';
 import type { FramePiece } from '../native/outbound.js';
 import { isThenable } from '../core/values.js';
-import { GO_AWAY } from '../protocol/nest-json.js';
+import { GO_AWAY, NOT_BEGUN } from '../protocol/nest-json.js';
 
 /**
  * - `value`: one of several
  * - `last`: a value, and the end
  * - `end`: the end without a value
  * - `error`: the end, `value` is the error
+ * - `refused`: as `error`, of a request that was not begun
  * - `unhandled`: nobody handles such requests, `value` is Nest's word for it
  */
-export type ReplyKind = 'value' | 'last' | 'end' | 'error' | 'unhandled';
+export type ReplyKind = 'value' | 'last' | 'end' | 'error' | 'refused' | 'unhandled';
 
 /** Whom replies go to. */
 export interface ReplyTarget {
@@ -48,7 +49,7 @@ const PLAIN_ID = /^[\w-]+$/;
 export class PlainReplies implements Replies {
   send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown, plainId = false): boolean {
     try {
-      const key = kind === 'error' ? 'err' : 'response';
+      const key = isError(kind) ? 'err' : 'response';
       const json = kind === 'end' ? undefined : jsonOf(key, value);
       target.connection.sendFrame(packet(kind, json, id, plainId));
       return true;
@@ -120,6 +121,7 @@ const keysOfId = (quote: '"' | '') => ({
   nothing: new FixedText(`{"id":${quote}`),
   end: new FixedText(`{"isDisposed":true,"id":${quote}`),
   close: new FixedText(`${quote}}`),
+  closeRefused: new FixedText(`${quote},"status":"${NOT_BEGUN}"}`),
 });
 const PLAIN = keysOfId('"');
 const JSON_ID = keysOfId('');
@@ -131,8 +133,13 @@ function packet(kind: ReplyKind, json: string | undefined, id: unknown, plainId:
   const idJson = plain ? id : JSON.stringify(id);
   // Nothing to say, as JSON.stringify leaves out what it cannot show.
   if (json === undefined) return [kind === 'value' ? keys.nothing : keys.end, idJson, keys.close];
-  const head = kind === 'error' ? ERROR : RESPONSE;
-  return [head, json, kind === 'value' ? keys.value : keys.last, idJson, keys.close];
+  const head = isError(kind) ? ERROR : RESPONSE;
+  const close = kind === 'refused' ? keys.closeRefused : keys.close;
+  return [head, json, kind === 'value' ? keys.value : keys.last, idJson, close];
+}
+
+function isError(kind: ReplyKind): boolean {
+  return kind === 'error' || kind === 'refused';
 }
 
 function packetObject(kind: ReplyKind, value: unknown, id: unknown): Record<string, unknown> {
@@ -147,6 +154,8 @@ function packetObject(kind: ReplyKind, value: unknown, id: unknown): Record<stri
       return { id, status: 'error', err: value };
     case 'error':
       return { err: value, isDisposed: true, id };
+    case 'refused':
+      return { err: value, isDisposed: true, id, status: NOT_BEGUN };
   }
 }
 

@@ -127,6 +127,20 @@ describe.each([0, 1])('frames that are too long, on %i loops', (loops) => {
     );
   });
 
+  it('L2: a server for whose frames the hello of a client is too long is served all the same', async () => {
+    const service = await serveRpc({ loops, maxFrameLength: 48 }, Lengths);
+    const client = clientOf({ port: service.port, loops, reconnect: { initialDelay: 1 } });
+    await client.connect();
+    await until(() => client.stats().reconnects > 0);
+    for (let count = 1; count <= 3; count++)
+      expect(await firstValueFrom(client.send('echo', count))).toBe(count);
+    await until(() => service.server.connections.size === 1);
+    for (const connection of service.server.connections.values()) connection.destroy();
+    await until(() => service.server.connections.size === 0);
+    await until(() => client.stats().reconnects > 1);
+    expect(await firstValueFrom(client.send('echo', 4))).toBe(4);
+  });
+
   it('R3: where not even the error fits a frame, the connection ends: nobody waits in vain', async () => {
     const service = await serveRpc({ loops, maxFrameLength: 60 }, Lengths);
     const client = clientOf({ port: service.port, loops, reconnect: false });

@@ -98,7 +98,9 @@ describe.each([0, 1])('a server on %i threads with more requests than it takes',
     peer.send({ pattern: 'event', data: 'event' }, { pattern: 'held', data: 'c', id: 'c' });
     await until(() => peer.packets.length === 2);
     expect(performance.now() - from).toBeGreaterThan(1_900);
-    expect(peer.packets).toEqual(['b', 'c'].map((id) => ({ err: OVERLOADED, isDisposed: true, id })));
+    expect(peer.packets).toEqual(
+      ['b', 'c'].map((id) => ({ err: OVERLOADED, isDisposed: true, id, status: 'gev:not-begun' })),
+    );
     expect(started).toEqual(['a', 'event']);
     release[0]!();
     expect(await peer.all('a')).toEqual([{ response: 'a', isDisposed: true, id: 'a' }]);

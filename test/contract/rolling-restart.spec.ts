@@ -136,6 +136,26 @@ describe.each([0, 2])('a rolling restart on %i loops', (loops) => {
     expect(client.stats().reconnects).toBeGreaterThanOrEqual(20);
   });
 
+  it('D1: of the only server, which goes before its successor comes, nobody notices', async () => {
+    const first = await start({ loops, drainTimeout: 60_000 });
+    const { port } = first;
+    const client = clientOf({ port, connections: 2, reconnect: { initialDelay: 10 } });
+    let refused = 0;
+    client.on('error', () => refused++);
+    const load = new Load(client);
+    await until(() => load.requests > 200);
+    const closed = first.close();
+    await until(() => refused > 0);
+    const alone = load.requests;
+    await until(() => load.requests > alone + 200);
+    await start({ loops, port });
+    await closed;
+    const before = load.requests;
+    await until(() => load.requests > before + 200);
+    await load.stop();
+    await expectAllHandledOnce(load);
+  });
+
   it('D1: packets whose serializer takes its time while the connection is asked to end go elsewhere', async () => {
     const slow = async (packet: unknown): Promise<unknown> => {
       await pause(20);

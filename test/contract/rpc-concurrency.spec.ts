@@ -125,8 +125,9 @@ describe.each([0, 2])('RPC in flight on %i loops', (loops) => {
     const err = { status: 'error', message: 'The server is shutting down' };
     await until(() => peer.peer.closed);
     // What was not begun may be sent again.
-    const errors = [err, ...Array<object>(4).fill({ ...err, retryable: true })];
-    expect(peer.packets.slice(1)).toEqual(errors.map((err, id) => ({ err, isDisposed: true, id })));
+    const notBegun = { err: { ...err, retryable: true }, isDisposed: true, status: 'gev:not-begun' };
+    const errors = [{ err, isDisposed: true }, ...Array<object>(4).fill(notBegun)];
+    expect(peer.packets.slice(1)).toEqual(errors.map((error, id) => ({ ...error, id })));
     expect(started).toEqual([0]);
   });
 });

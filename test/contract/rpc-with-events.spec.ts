@@ -40,10 +40,10 @@ class Everything {
   }
 
   @OnMessage()
-  message(@Payload() data: Buffer, @Conn() connection: GevConnection): string | undefined {
+  message(@Payload() data: Buffer, @Conn() connection: GevConnection): void {
     const packet = JSON.parse(data.toString()) as { pattern: string; id: number };
     log.push(`message ${packet.pattern} ${connection.messagesReceived}`);
-    return packet.pattern === 'echoed' ? JSON.stringify({ seen: packet.id }) : undefined;
+    if (packet.pattern === 'echoed') connection.send(JSON.stringify({ seen: packet.id }));
   }
 
   @MessagePattern('name')
@@ -93,7 +93,7 @@ describe.each([0, 2])('connection events and timers beside RPC on %i loops', (lo
     expect(log).toEqual(['connect', 'message name 1', 'request', 'close peer']);
   });
 
-  it('C4: an @OnMessage handler sees each frame, and what it returns is a frame of its own', async () => {
+  it('C4: an @OnMessage handler sees each frame, and what it sends is a frame of its own', async () => {
     const { peer } = await start();
     peer.send({ pattern: 'echoed', data: 1, id: 7 });
     await peer.all(7);

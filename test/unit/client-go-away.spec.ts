@@ -168,6 +168,7 @@ describe('a client whose server asks it to go', () => {
     const client = await connect(options);
     await until(() => client.links.length === 2);
     client.reactor.answer = 'ECONNREFUSED';
+    greet(client.links[0]!);
     client.links[0]!.drop('peer');
     await turn();
     client.reactor.answer = undefined;
@@ -237,7 +238,9 @@ describe('a client whose server asks it to go', () => {
     const [first] = client.links;
     const event = ask(client.emit('e', 1));
     first!.reply(GO_AWAY);
+    await until(() => client.links.length === 2);
     await turn();
+    greet(client.links[1]!);
     expect(first!.state).toBe('open');
     first!.flush();
     expect(first!.state).toBe('closing');
@@ -306,14 +309,18 @@ describe('a client whose server asks it to go', () => {
       ask(client.send('a', made));
       link.reply(GO_AWAY);
     }
-    const waiting = ask(client.send('a', 17));
+    const seventeenth = ask(client.send('a', 17));
+    const resort = (): FakeClientConnection | undefined => client.links.find(({ sent }) => sent.length === 2);
+    await until(() => resort() !== undefined);
     expect(await settled(() => client.links.length, 50)).toBe(16);
-    client.links[0]!.drop('reset', 'ECONNRESET');
+    client.links.find((link) => link !== resort())!.drop('reset', 'ECONNRESET');
     await until(() => client.links.length === 17);
     greet(client.links[16]!);
+    const eighteenth = ask(client.send('a', 18));
     reply(client.links[16]!, 0, 'done');
+    reply(resort()!, 1, 'done');
     await turn();
-    expect(waiting).toEqual({ value: 'done' });
+    expect([seventeenth, eighteenth]).toEqual([{ value: 'done' }, { value: 'done' }]);
   });
 
   it('D1: that it refuses new connections then is no news while there is another server', async () => {
@@ -341,7 +348,9 @@ describe('a client whose server asks it to go', () => {
     greet(first!, { leaving: true });
     await until(() => client.links.length === 2);
     ask(client.send('a', 2));
+    await until(() => client.links[1]!.hello !== undefined);
     expect(first!.sent).toHaveLength(1);
+    greet(client.links[1]!);
     reply(first!, 0, 'one');
     await turn();
     expect(call).toEqual({ value: 'one' });
@@ -405,6 +414,7 @@ describe('a client whose server asks it to go', () => {
       const serialize = (packet: { pattern: unknown }): unknown =>
         packet.pattern === 'gev:hello' ? packet : new Promise((resolve) => made.push(() => resolve(packet)));
       const client = await connect({ serializer: { serialize }, reconnect: { initialDelay: 1 } });
+      greet(client.links[0]!);
       const call = ask(client.send('a', retried ? new GevRecordBuilder(1).setRetry(retry).build() : 1));
       client.links[0]!.drop('reset', 'ECONNRESET');
       await until(() => client.links.length === 2);
@@ -421,4 +431,121 @@ describe('a client whose server asks it to go', () => {
       expect(made).toHaveLength(2);
     },
   );
+});
+
+describe('a client whose only server goes, and nobody takes its place', () => {
+  /** Asked to go, after a request, with nobody to connect to. */
+  async function stranded(options: GevClientOptions = {}): Promise<[FakeClient, FakeClientConnection]> {
+    const client = await connect({ reconnect: { initialDelay: 1, maxDelay: 1 }, ...options });
+    const first = client.links[0]!;
+    greet(first);
+    ask(client.send('a', 'before'));
+    reply(first, 0, 'before');
+    client.reactor.answer = 'ECONNREFUSED';
+    first.reply(GO_AWAY);
+    return [client, first];
+  }
+
+  it.each([undefined, false as const])(
+    'D1: its requests and events go on where they are answered, once each, until there is another (reconnect: %p)',
+    async (reconnect) => {
+      const [client, first] = await stranded(reconnect === false ? { reconnect } : {});
+      for (const index of [1, 2, 3]) {
+        const call = ask(client.send('a', index));
+        await until(() => first.sent.length === index + 1);
+        reply(first, index, index);
+        await turn();
+        expect(call).toEqual({ value: index });
+      }
+      const event = ask(client.emit('e', 4));
+      await until(() => first.sent.length === 5);
+      first.flush();
+      await turn();
+      expect('value' in event).toBe(true);
+      const straggler = ask(client.send('a', 5));
+      expect(first.sent).toHaveLength(6);
+
+      client.reactor.answer = undefined;
+      client.send('a', 6).subscribe(); // without reconnect somebody has to ask
+      await until(() => client.reactor.dials.length > 0);
+      const second = client.reactor.accept();
+      await until(() => second.hello !== undefined);
+      greet(second);
+      const later = ask(client.send('a', 7));
+      expect(second.sent.at(-1)).toMatchObject({ data: 7 });
+      reply(first, first.sent.length - 1, 'six');
+      reply(first, 5, 'five');
+      expect(first.state).toBe('closing');
+      reply(second, second.sent.length - 1, 'seven');
+      await turn();
+      expect([straggler, later]).toEqual([{ value: 'five' }, { value: 'seven' }]);
+      expect(first.sent.map(({ data }) => data)).toEqual(['before', 1, 2, 3, 4, 5, 6]);
+    },
+  );
+
+  it('D1: requests that wait while it cannot be told whether there is another are sent after a moment', async () => {
+    const [client, first] = await stranded();
+    client.reactor.answer = undefined; // a dial that nobody answers
+    await until(() => client.reactor.dials.length === 1);
+    const call = ask(client.send('a', 1));
+    expect(first.sent).toHaveLength(1);
+    await until(() => first.sent.length === 2);
+    reply(first, 1, 'done');
+    await turn();
+    expect(call).toEqual({ value: 'done' });
+  });
+
+  it('D3: it hangs up when nobody has needed the connection for a while', async () => {
+    const [client, first] = await stranded();
+    ask(client.send('a', 1));
+    await until(() => first.sent.length === 2);
+    reply(first, 1, 'one');
+    expect(first.state).toBe('open');
+    await until(() => first.state === 'closing');
+    const call = ask(client.send('a', 2));
+    await until(() => call.error !== undefined);
+    expect(call.error).toMatchObject({ code: 'ECONNREFUSED' });
+    expect(first.sent).toHaveLength(2);
+  });
+
+  it('D1: what is in flight there when the server says FIN fails, and is not repeated', async () => {
+    const [client, first] = await stranded();
+    const call = ask(client.send('a', 1));
+    await until(() => first.sent.length === 2);
+    first.end();
+    await turn();
+    expect(call.error).toMatchObject({ code: 'ERR_GEV_CONNECTION_LOST', reason: 'peer' });
+    const later = ask(client.send('a', 2));
+    await until(() => later.error !== undefined);
+    expect(first.sent).toHaveLength(2);
+  });
+
+  it('D1: connect() resolves, for requests are answered', async () => {
+    const [client, first] = await stranded();
+    await client.connect();
+    ask(client.send('a', 1));
+    expect(first.sent).toHaveLength(2);
+  });
+
+  it('D1: a packet that was being made when the server asked is sent there', async () => {
+    const made: (() => void)[] = [];
+    const serialize = (packet: { pattern: unknown }): unknown =>
+      packet.pattern === 'slow' ? new Promise((resolve) => made.push(() => resolve(packet))) : packet;
+    const client = await connect({ serializer: { serialize }, reconnect: { initialDelay: 1 } });
+    const first = client.links[0]!;
+    greet(first);
+    const outcomes = [ask(client.send('slow', 1)), ask(client.emit('slow', 2))];
+    ask(client.send('a', 'before'));
+    client.reactor.answer = 'ECONNREFUSED';
+    first.reply(GO_AWAY);
+    for (let index = 0; index < 2; index++) made[index]!();
+    await until(() => made.length === 4);
+    made[2]!();
+    made[3]!();
+    await until(() => first.sent.length === 3);
+    reply(first, 1, 'done');
+    first.flush();
+    await turn();
+    expect(outcomes).toEqual([{ value: 'done' }, { value: undefined }]);
+  });
 });

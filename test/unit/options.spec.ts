@@ -117,7 +117,7 @@ describe('server options', () => {
       'There is no option "idleTimout": did you mean "idleTimeout"?',
     );
     expect(refusal({ reuseport: true }).message).toContain('"reusePort"');
-    expect(refusal({ frobnicate: 1 }).message).toContain('options: host, port,');
+    expect(refusal({ frobnicate: 1 }).message).toContain('options: name, host, port,');
   });
 
   it('K1: keepAlive as a boolean, a number or an object has all its parts', () => {

@@ -30,14 +30,14 @@ export class FakeConnection {
     return this.state === 'open';
   }
 
-  transmit(data: Uint8Array | string): boolean {
-    return this.send(data);
-  }
-
   send(data: Uint8Array | string): boolean {
     if (this.state === 'closing' || this.state === 'closed') throw new GevConnectionClosedError();
     this.sent.push(typeof data === 'string' ? data : Buffer.from(data).toString());
     return true;
+  }
+
+  transmit(data: Uint8Array | string): boolean {
+    return this.send(data);
   }
 
   close(): void {
