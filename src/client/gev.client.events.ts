@@ -34,6 +34,15 @@ export type GevClientEvents = {
   error: (error: GevError, endpoint?: GevResolvedEndpoint) => void;
 };
 
+/** Every event, once: a name forgotten here does not compile. */
+export const CLIENT_EVENTS = {
+  connect: true,
+  disconnect: true,
+  close: true,
+  reconnecting: true,
+  error: true,
+} satisfies Record<keyof GevClientEvents, true>;
+
 /** What is known of one endpoint. */
 export interface GevEndpointStats {
   /** `host:port` or the path, as configured. */

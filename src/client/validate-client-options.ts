@@ -8,6 +8,7 @@ import {
   MAX_DELAY,
 } from '../core/constants.js';
 import { GevOptionsError } from '../core/errors.js';
+import { FOREIGN_CLIENT_OPTIONS } from '../core/foreign-options.js';
 import {
   aliased,
   choice,
@@ -78,7 +79,7 @@ const DEFAULT_EJECTION = { failures: 5, duration: 5_000 };
  */
 export function validateClientOptions(clientOptions: GevClientOptions = {}): ResolvedGevClientOptions {
   const options = objectOf(clientOptions);
-  refuseUnknown(options, Object.keys(KNOWN_OPTIONS));
+  refuseUnknown(options, Object.keys(KNOWN_OPTIONS), { foreign: FOREIGN_CLIENT_OPTIONS });
   const endpoints = resolveEndpoints(options);
   const connections = integer(options, 'connections', 1, MAX_CONNECTIONS) ?? 1;
   const cap = aliased(options, 'maxSendBuffer', 'maxSendBufferSize', 1, MAX_INT32);

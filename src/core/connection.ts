@@ -16,7 +16,7 @@ import {
   GevProtocolError,
   type GevError,
 } from './errors.js';
-import { isIntegerIn, refuse } from './option-checks.js';
+import { isIntegerIn, refuse, show } from './option-checks.js';
 import type { ReactorLoop } from './reactor-loop.js';
 import { systemErrorName } from './system-error.js';
 import { isData, typeName } from './values.js';
@@ -220,10 +220,13 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    * @returns false when output is above `highWaterMark`: stop until {@link GevConnection.drain$}. The data is sent all
    * the same.
    * @throws GevConnectionClosedError once closing or closed, unless there is a callback to tell; GevHandlerError for what
-   * is neither bytes nor text; with `nestJson()` GevFrameTooLongError above `maxFrameLength`
+   * is neither bytes nor text, and a callback that is no function; with `nestJson()` GevFrameTooLongError above `maxFrameLength`
    */
   send(data: GevData, callback?: SendCallback): boolean {
     assertData(data);
+    if (callback !== undefined && typeof callback !== 'function') {
+      throw new GevHandlerError(`The callback of send() must be a function, not ${show(callback)}`);
+    }
     return this.transmit(
       data,
       callback === undefined ? undefined : bindOnce(callback, 'A send() callback', this.reporter),

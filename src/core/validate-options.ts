@@ -20,6 +20,7 @@ import {
 } from './constants.js';
 import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
 import { GevOptionsError } from './errors.js';
+import { FOREIGN_SERVER_OPTIONS } from './foreign-options.js';
 import { resolveLiveness } from './liveness-options.js';
 import {
   aliased,
@@ -123,7 +124,7 @@ const PACKET_OPTIONS: readonly (keyof GevServerOptions)[] = [
  */
 export function validateServerOptions(serverOptions: GevServerOptions = {}): ResolvedGevServerOptions {
   const options = objectOf(serverOptions);
-  refuseUnknown(options, OPTION_NAMES);
+  refuseUnknown(options, OPTION_NAMES, { foreign: FOREIGN_SERVER_OPTIONS });
   const path = text(options, 'path');
   if (path !== undefined && (options.host !== undefined || options.port !== undefined)) {
     throw new GevOptionsError('path', 'Option "path" excludes "host" and "port": give one or the other');
@@ -218,7 +219,10 @@ function resolveCodec(codec: Partial<GevCodec> | null | undefined): GevCodec {
     (codec.concurrency === Infinity || isIntegerIn(codec.concurrency, 1, MAX_INT32)) &&
     (codec.copy === undefined || typeof codec.copy === 'boolean')
   ) {
-    if (codec.options !== undefined) flag(nested(codec.options, codec.name, ['copy']), `${codec.name}.copy`);
+    if (codec.options !== undefined) {
+      const known = codec.framing === 'raw' ? ['copy'] : [];
+      flag(nested(codec.options, codec.name, known), `${codec.name}.copy`);
+    }
     return codec as GevCodec;
   }
   throw refuse('codec', codec, 'a codec such as nestJson() or raw()');

@@ -1,12 +1,14 @@
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { Transport } from '@nestjs/microservices';
 import 'reflect-metadata';
 import { HANDLER_MARKER } from '../server/handler-marker.js';
 import { nameHandler } from '../server/handler-names.js';
 import { GevServers } from '../server/gev-servers.js';
 
-/** Where Nest keeps the extras of `@MessagePattern` and `@EventPattern`. */
+/** Where Nest keeps the extras and the transport of `@MessagePattern` and `@EventPattern`. */
 const PATTERN_EXTRAS = 'microservices:pattern_extras';
+const PATTERN_TRANSPORT = 'microservices:transport';
 
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
@@ -36,6 +38,7 @@ export class GevHandlerExplorer implements OnApplicationBootstrap {
     this.looked = true;
     this.servers.assertDistinct();
     this.warnOfProviders();
+    if (this.servers.serves) this.warnOfTransports();
   }
 
   private warnOfProviders(): void {
@@ -47,6 +50,20 @@ export class GevHandlerExplorer implements OnApplicationBootstrap {
         this.logger.warn(
           `${label} will never be called: Nest looks for handlers in controllers, and ${String(wrapper.name)} is a provider. ` +
             'List its class in the controllers of a module',
+        );
+      }
+    }
+  }
+
+  private warnOfTransports(): void {
+    for (const wrapper of this.discovery.getControllers()) {
+      for (const [label, method] of this.methodsOf(wrapper)) {
+        const transport = Reflect.getMetadata(PATTERN_TRANSPORT, method) as Transport | symbol | undefined;
+        if (transport === undefined || this.servers.serve(transport)) continue;
+        const name = typeof transport === 'symbol' ? String(transport) : Transport[transport];
+        this.logger.warn(
+          `${label} is bound to the transport ${name}, which no server of the application has: nothing reaches it. Leave the ` +
+            'transport out, or name GEV_TRANSPORT',
         );
       }
     }

@@ -47,7 +47,7 @@ export function checkModuleOptions(options: GevModuleOptions): GevModuleOptions 
 /** @throws GevOptionsError */
 export function checkModuleAsyncOptions(options: GevModuleAsyncOptions): GevModuleAsyncOptions {
   const present = objectOf(options);
-  refuseUnknown(present, ASYNC_OPTIONS, '', 'forRootAsync()');
+  refuseUnknown(present, ASYNC_OPTIONS, { owner: 'forRootAsync()' });
   text(present, 'name');
   flag(present, 'isGlobal');
   const sources = SOURCES.filter((source) => present[source] !== undefined);

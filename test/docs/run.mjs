@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Compiles every block of TypeScript in README.md and docs/, and the sample that is to be copied, against the package as it is
 // published, with the settings that `nest new` gives an application: Nest 11 with CommonJS, and Nest 12 with ES modules. Then
-// runs the README's service and client.
+// runs the README's service and client, and the tests of docs/testing.md.
 //
 //   node test/docs/run.mjs [11|12...]      both by default
 //
@@ -28,7 +28,7 @@ import { blocksOf } from './blocks.mjs';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const here = join(root, 'test', 'docs');
 const cache = join(root, '.cache', 'docs');
-const timeout = 120_000;
+const timeout = 600_000; // of one command, on a machine that is busy with others
 
 /** Of `tsconfig.json` as `nest new` writes it, what has to do with what compiles; strict, as it asks by default. */
 const asNestNew = {
@@ -168,6 +168,14 @@ async function converse(folder, blocks) {
   if (!server.lines.includes('nobody listens any more')) throw new Error('The service of the README goes on');
 }
 
+/** The tests that docs/testing.md shows pass. */
+function testAsTold(folder) {
+  const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+  const options = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const which = ['--rootDir', folder, '--testMatch', '<rootDir>/dist/testing-*.js', '--transform', '{}'];
+  run(process.execPath, [...options, jest, ...which], folder, 'pipe');
+}
+
 const chosen = process.argv.slice(2);
 const versions = Object.keys(templates).filter((version) => chosen.length === 0 || chosen.includes(version));
 if (versions.length < chosen.length) {
@@ -189,8 +197,9 @@ for (const version of versions) {
     addPackage(folder, tarball);
     const blocks = compile(folder, templates[version]);
     await converse(folder, blocks);
+    testAsTold(folder);
     console.log(
-      `Nest ${version}, ${templates[version].type}: ${blocks.length} blocks compile, the README's run`,
+      `Nest ${version}, ${templates[version].type}: ${blocks.length} blocks compile, the README's service answers, the tests of docs/testing.md pass`,
     );
   } catch (error) {
     failed.push(version);
