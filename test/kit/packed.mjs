@@ -25,7 +25,7 @@ export function prebuiltPath() {
 
 /** Builds and packs the package. Returns the path of the tarball, which lies in `into`. */
 export function packed(into) {
-  npm(['run', '--silent', 'build'], root);
+  npm(['run', 'prepare'], root);
   mkdirSync(into, { recursive: true });
   const tarball = pack(root, into);
   const unpacked = mkdtempSync(join(into, 'unpacked-'));

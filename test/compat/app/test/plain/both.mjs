@@ -1,6 +1,6 @@
 // Both halves of the package in one process: what belongs together is one, whichever half it is used by.
 import 'reflect-metadata';
-import { Module } from '@nestjs/common';
+import { Controller, Inject, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -30,9 +30,13 @@ for (const [theirs, ours] of [
   const server = new theirs.GevServer({ ...at, port: 0 });
   assert.equal(await callOnce(server, client, (data) => data + 1), 21);
 
-  // Decorators of one half, the server and module of the other.
+  // Decorators and tokens of one half, the server and module of the other.
   class Greeter {
     calls = [];
+    constructor(server, timers) {
+      assert.ok(server instanceof ours.GevServer);
+      assert.ok(timers instanceof ours.GevTimerRegistry);
+    }
     greet(conn) {
       this.calls.push(`greet ${conn.id > 0}`);
       return JSON.stringify({ hello: true });
@@ -50,8 +54,9 @@ for (const [theirs, ours] of [
   Object.defineProperty(prototype, name, theirs.OnConnect()(prototype, name, descriptor) ?? descriptor);
   theirs.Conn()(prototype, name, 0);
   theirs.RunAfter(1)(...method('tick'));
-  const { Controller } = await import('@nestjs/common');
   Controller()(Greeter);
+  Inject(theirs.GevServer)(Greeter, undefined, 0);
+  Inject(theirs.GevTimerRegistry)(Greeter, undefined, 1);
   class AppModule {}
   Module({ imports: [ours.GevModule.forRoot({ ...at, port: 0 })], controllers: [Greeter] })(AppModule);
   const app = await NestFactory.createMicroservice(AppModule, {
