@@ -5,7 +5,7 @@
 //   node test/compat/run.mjs              what a change must pass: about 2 minutes on two cores, installing included
 //   node test/compat/run.mjs --all        everything, on all versions of Node too: about 6 minutes
 //   node test/compat/run.mjs 'nest 12'    what has that in its name
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeOf } from '../kit/nodes.mjs';
 import { packed } from '../kit/packed.mjs';
@@ -46,8 +46,9 @@ for (const [major, folder] of Object.entries(folders)) {
     const files = ['application', 'client', 'rpc', 'versions'].map((name) => join(out, `${name}.smoke.js`));
     run(here, ['--test', ...files], folder, { NEST_MAJOR: major });
   });
+  const build = () => bin(folder, 'nest', 'build');
   step(`nest ${major}: nest build, start`, () => {
-    bin(folder, 'nest', 'build');
+    build();
     return startAndAsk(here, 'dist/main.js', folder);
   });
   const plain = (node) => {
@@ -58,6 +59,7 @@ for (const [major, folder] of Object.entries(folders)) {
     nightly(`nest ${major}: import, require, both, and start, on Node ${version}`, () => {
       const node = nodeOf(version);
       plain(node);
+      if (!existsSync(join(folder, 'dist', 'main.js'))) build();
       return startAndAsk(node, 'dist/main.js', folder);
     });
   }
