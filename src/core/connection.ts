@@ -11,11 +11,11 @@ import {
   GevBackpressureError,
   GevConnectionClosedError,
   GevConnectionError,
-  GevFrameTooLongError,
   GevHandlerError,
   GevProtocolError,
   type GevError,
 } from './errors.js';
+import { frameTooLong } from './frame-limits.js';
 import { isIntegerIn, refuse, show } from './option-checks.js';
 import type { ReactorLoop } from './reactor-loop.js';
 import { systemErrorName } from './system-error.js';
@@ -220,7 +220,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    * @returns false when output is above `highWaterMark`: stop until {@link GevConnection.drain$}. The data is sent all
    * the same.
    * @throws GevConnectionClosedError once closing or closed, unless there is a callback to tell; GevHandlerError for what
-   * is neither bytes nor text, and a callback that is no function; with `nestJson()` GevFrameTooLongError above `maxFrameLength`
+   * is neither bytes nor text, and a callback that is no function; with `nestJson()` GevFrameTooLongError above `maxFrameLength`, or what `maxSendBuffer` has room for
    */
   send(data: GevData, callback?: SendCallback): boolean {
     assertData(data);
@@ -278,7 +278,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     const { identity, owner } = this;
     const flags = settle === undefined ? 0 : SendFlag.NotifyFlushed;
     const sent = owner.outbound.sendFrame(identity.slot, identity.generation, pieces, flags);
-    if (sent < 0) throw new GevFrameTooLongError(-sent, owner.limits.maxFrameLength);
+    if (sent < 0) throw frameTooLong(-sent, owner.limits);
     this.sent += sent;
     this.sentMessages++;
     const below = this.sent - this.written <= owner.highWaterMark || this.checkOutput(settle);

@@ -8,6 +8,7 @@ import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 import { GevConnection } from './connection.js';
 import { debug } from './debug.js';
 import { GevError } from './errors.js';
+import { longestFrame } from './frame-limits.js';
 import type { ResolvedReactorOptions } from './options.js';
 import type { ReactorHandler } from './reactor-handler.js';
 import { systemErrorName } from './system-error.js';
@@ -46,7 +47,7 @@ export interface ReactorLoopOwner {
 /** For messages of errors; in bytes. */
 export type ReactorLimits = Pick<
   ResolvedReactorOptions,
-  'maxFrameLength' | 'maxPartialBytes' | 'maxTotalSendBuffer'
+  'maxFrameLength' | 'maxPartialBytes' | 'maxSendBuffer' | 'maxTotalSendBuffer'
 >;
 
 /** The memory one loop shares with JavaScript. */
@@ -89,7 +90,7 @@ export class ReactorLoop implements InboundListener {
     this.framesText = options.codec.framing === 'nest-json';
     const delivery = this.framesText ? 'text' : options.codec.copy === false ? 'borrowed' : 'copied';
     this.inbound = new Inbound(reactor, index, memory.inbound, this, delivery, pace, !this.handler.turns);
-    const longest = this.framesText ? options.maxFrameLength : Infinity;
+    const longest = this.framesText ? longestFrame(options) : Infinity;
     const written = [reactor, index, memory.outbound, memory.control, scheduleFlush, longest] as const;
     this.outbound = this.traced
       ? new TracedOutbound((slot) => this.slots[slot], ...written)

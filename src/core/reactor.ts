@@ -12,13 +12,13 @@ import { debug } from './debug.js';
 import {
   GevAlreadyListeningError,
   type GevError,
-  GevFrameTooLongError,
   GevHandlerError,
   GevListenError,
   GevNativeError,
   GevNotListeningError,
   describe,
 } from './errors.js';
+import { frameTooLong, longestFrame } from './frame-limits.js';
 import { createNativeReactor } from './native-reactor.js';
 import type { ReactorOptions, ResolvedReactorOptions } from './options.js';
 import { assertInterval } from './timer.js';
@@ -373,9 +373,8 @@ export class Reactor {
   private encode(data: GevData): Uint8Array {
     if (this.options.codec.framing === 'raw') return typeof data === 'string' ? Buffer.from(data) : data;
     const text = typeof data === 'string' ? data : Buffer.from(data).toString();
-    const { maxFrameLength } = this.options;
     const length = Buffer.byteLength(text);
-    if (length > maxFrameLength) throw new GevFrameTooLongError(length, maxFrameLength);
+    if (length > longestFrame(this.options)) throw frameTooLong(length, this.options);
     return Buffer.from(`${text.length}#${text}`);
   }
 
