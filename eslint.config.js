@@ -69,7 +69,17 @@ const waits = [
 ];
 
 export default tseslint.config(
-  { ignores: ['.cache', '**/dist', 'coverage', 'native/build', 'prebuilds', 'bench/results'] },
+  {
+    ignores: [
+      '.cache',
+      'test/compat/app',
+      '**/dist',
+      'coverage',
+      'native/build',
+      'prebuilds',
+      'bench/results',
+    ],
+  },
   eslint.configs.recommended,
   {
     files: ['**/*.ts'],

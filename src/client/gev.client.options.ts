@@ -121,12 +121,12 @@ export interface GevClientOptions {
   readonly logger?: GevLogger;
 }
 
-/** {@link GevEndpoint} with its defaults filled in. */
-export type ResolvedEndpoint = { readonly host: string; readonly port: number } | GevPathEndpoint;
+/** {@link GevEndpoint} with its defaults filled in: what events tell of. */
+export type GevResolvedEndpoint = { readonly host: string; readonly port: number } | GevPathEndpoint;
 
 /** {@link GevClientOptions} with every default filled in. */
 export interface ResolvedGevClientOptions {
-  readonly endpoints: readonly ResolvedEndpoint[];
+  readonly endpoints: readonly GevResolvedEndpoint[];
   readonly balance: GevClientBalance;
   readonly connections: number;
   readonly loops: number;

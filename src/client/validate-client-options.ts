@@ -32,7 +32,7 @@ import type {
   GevEjectionOptions,
   GevEndpoint,
   GevReconnectOptions,
-  ResolvedEndpoint,
+  GevResolvedEndpoint,
   ResolvedGevClientOptions,
 } from './gev.client.options.js';
 
@@ -126,7 +126,7 @@ function clientLoops(value: unknown, connections: number): number {
   return value === undefined || value === 'auto' ? Math.min(loops, connections) : loops;
 }
 
-function resolveEndpoints(options: GevClientOptions): readonly ResolvedEndpoint[] {
+function resolveEndpoints(options: GevClientOptions): readonly GevResolvedEndpoint[] {
   const { endpoints } = options;
   if (endpoints === undefined) return [resolveEndpoint(options)];
   if (options.host !== undefined || options.port !== undefined || options.path !== undefined) {
@@ -146,7 +146,7 @@ function resolveEndpoints(options: GevClientOptions): readonly ResolvedEndpoint[
   );
 }
 
-function resolveEndpoint(options: object, prefix = ''): ResolvedEndpoint {
+function resolveEndpoint(options: object, prefix = ''): GevResolvedEndpoint {
   const named = options as Record<string, unknown>;
   const path = text(named, `${prefix}path`);
   if (path === undefined) {

@@ -217,8 +217,14 @@ export interface GevServerOptions {
 /** What counts as activity of a connection. */
 export type GevIdleOn = 'any' | 'received';
 
-/** What of a server's options is not its reactor's business. */
-export type HandlerOptionName =
+/**
+ * Options of a {@link Reactor}: those of a server that concern loops and connections, with the same defaults, and three of
+ * its own. One that only dials has no use for those about listening.
+ *
+ * @publicApi
+ */
+export interface ReactorOptions extends Omit<
+  GevServerOptions,
   | 'name'
   | 'concurrency'
   | 'maxInFlight'
@@ -229,15 +235,8 @@ export type HandlerOptionName =
   | 'drainTimeout'
   | 'streamDrainTimeout'
   | 'maxConnectionAge'
-  | 'logger';
-
-/**
- * Options of a {@link Reactor}: those of a server that concern loops and connections, with the same defaults, and three of
- * its own. One that only dials has no use for those about listening.
- *
- * @publicApi
- */
-export interface ReactorOptions extends Omit<GevServerOptions, HandlerOptionName> {
+  | 'logger'
+> {
   /** Read nothing from an accepted connection before {@link Reactor.admit}. Default: false. */
   readonly gateConnections?: boolean;
   /**
@@ -251,6 +250,9 @@ export interface ReactorOptions extends Omit<GevServerOptions, HandlerOptionName
    */
   readonly patterns?: readonly string[];
 }
+
+/** What of a server's options is not its reactor's business. */
+export type HandlerOptionName = Exclude<keyof GevServerOptions, keyof ReactorOptions>;
 
 /** {@link ReactorOptions} with every default filled in. */
 export type ResolvedReactorOptions = Omit<ResolvedGevServerOptions, HandlerOptionName> &

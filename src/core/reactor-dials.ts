@@ -21,6 +21,8 @@ interface PendingDial {
 /**
  * The dials of a reactor that are under way. The loop tells the outcome of each by its token exactly once, whoever may
  * have stopped waiting for it: only then is the token free again.
+ *
+ * @internal
  */
 export class ReactorDials {
   private readonly pending = new Map<number, PendingDial>();

@@ -13,7 +13,7 @@ export interface ReactorTimerHandle {
   cancel(): void;
 }
 
-/** Timers on a loop's native wheel. The loop sends no tick before the one before it is reported done. */
+/** @internal Timers on a loop's native wheel. The loop sends no tick before the one before it is reported done. */
 export class ReactorTimers {
   private readonly timers = new Map<number, NativeTimer>();
   private lastId = 0;

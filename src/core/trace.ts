@@ -158,7 +158,12 @@ function describeFrame(text: string): string {
 }
 
 function show(value: unknown): string {
-  return typeof value === 'string' ? quote(value) : cut(JSON.stringify(value));
+  if (typeof value === 'string') return quote(value);
+  try {
+    return cut(JSON.stringify(value));
+  } catch {
+    return 'too deep to be shown'; // for the engine: whoever sends such a thing is not to stop the message
+  }
 }
 
 function cut(text: string): string {

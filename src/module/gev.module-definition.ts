@@ -5,7 +5,9 @@ import type { GevServerOptions } from '../core/options.js';
 import { objectOf } from '../core/validate-options.js';
 import { getGevServerToken } from '../server/gev-server.token.js';
 import { GevServer } from '../server/gev.server.js';
+import { GevTimerRegistry } from '../timers/gev-timer.registry.js';
 import { GevCoreModule } from './gev-core.module.js';
+import { otherRegistryClasses, otherServerClasses } from './class-tokens.js';
 import { GevListenWatch } from './gev-listen.watch.js';
 import { GevServers } from '../server/gev-servers.js';
 
@@ -66,6 +68,14 @@ function withServer(
   { isGlobal, name }: { readonly isGlobal: boolean; readonly name: string | undefined },
 ): DynamicModule {
   const token = getGevServerToken(name);
+  // Who has loaded the other build injects by its classes.
+  const aliases = [
+    ...(name === undefined ? otherServerClasses() : []).map((each) => ({
+      provide: each,
+      useExisting: token,
+    })),
+    ...otherRegistryClasses().map((each) => ({ provide: each, useExisting: GevTimerRegistry })),
+  ];
   return {
     ...definition,
     global: isGlobal,
@@ -87,8 +97,9 @@ function withServer(
         useFactory: (server: GevServer) => new GevListenWatch(server),
         inject: [token],
       },
+      ...aliases,
     ],
-    exports: [token, GevCoreModule],
+    exports: [token, GevCoreModule, ...aliases.map(({ provide }) => provide)],
   };
 }
 

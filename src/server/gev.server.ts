@@ -300,7 +300,7 @@ export class GevServer
     this.onHooked();
   }
 
-  /** The reactor to listen with; a seam for tests. */
+  /** @internal The reactor to listen with; a seam for tests. */
   protected createReactor(options: ReactorOptions, events: ConnectionEvents): Reactor {
     return new Reactor(options, events);
   }

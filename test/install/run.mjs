@@ -49,7 +49,7 @@ function bareEnvironment() {
   symlinkSync(process.execPath, join(bin, 'node'));
   for (const name of ['npm', 'sh']) symlinkSync(realpathSync(which(name)), join(bin, name));
   const unset = { CC: undefined, CXX: undefined, GEV_ADDON: undefined, NODE_OPTIONS: undefined };
-  const env = { ...process.env, ...unset, PATH: bin, CI: 'true', PORT: '0' };
+  const env = { ...process.env, ...unset, PATH: bin, CI: 'true', PORT: '0', npm_config_loglevel: 'warn' };
   const tools = [
     'cc',
     'c++',
@@ -173,11 +173,9 @@ async function startAndAsk(app, env) {
 
 async function install(app, major, tarball, env) {
   const argv = ['install', '--no-audit', '--no-fund', tarball, `@nestjs/microservices@${major}`];
-  assert.doesNotMatch(
-    await run('npm', argv, { cwd: app, env }),
-    /nestjs-gev/,
-    'npm asks about an install script',
-  );
+  const said = await run('npm', argv, { cwd: app, env });
+  // Of a tarball from no registry npm names `prepare`, too, although it does not run that.
+  assert.doesNotMatch(said, /nestjs-gev@\S+ \((?!prepare:)/, 'npm asks about an install script');
   const installed = join(app, 'node_modules', 'nestjs-gev');
   const { scripts } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   for (const name of ['preinstall', 'install', 'postinstall']) assert.ok(!Object.hasOwn(scripts, name));
