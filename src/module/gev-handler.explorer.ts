@@ -38,6 +38,7 @@ export class GevHandlerExplorer implements OnApplicationBootstrap {
     this.looked = true;
     this.servers.assertDistinct();
     this.warnOfProviders();
+    this.warnOfRepeats();
     if (this.servers.serves) this.warnOfTransports();
   }
 
@@ -50,6 +51,24 @@ export class GevHandlerExplorer implements OnApplicationBootstrap {
         this.logger.warn(
           `${label} will never be called: Nest looks for handlers in controllers, and ${String(wrapper.name)} is a provider. ` +
             'List its class in the controllers of a module',
+        );
+      }
+    }
+  }
+
+  private warnOfRepeats(): void {
+    const byClass = new Map<unknown, Wrapper[]>();
+    for (const wrapper of this.discovery.getControllers()) {
+      byClass.set(wrapper.metatype, [...(byClass.get(wrapper.metatype) ?? []), wrapper]);
+    }
+    for (const wrappers of byClass.values()) {
+      if (wrappers.length < 2) continue;
+      const modules = wrappers.map(({ host }) => host?.name ?? 'a module').sort();
+      for (const [label, method] of this.methodsOf(wrappers[0]!)) {
+        if (!Reflect.hasMetadata(HANDLER_MARKER, method)) continue;
+        this.logger.warn(
+          `${label} is registered once for each of ${modules.length} modules that have its controller, and runs as often: ` +
+            `${modules.join(', ')}. List the controller in one`,
         );
       }
     }

@@ -28,13 +28,15 @@ export class GevTimerExplorer implements OnModuleInit {
     private readonly scanner: MetadataScanner,
     private readonly accessor: GevTimerMetadataAccessor,
     private readonly orchestrator: GevTimerOrchestrator,
-  ) {}
+  ) {
+    // In a hybrid application servers may listen, and look for it, before modules are initialised.
+    decorated.timersAreSought = true;
+  }
 
   onModuleInit(): void {
     // The init() of a Nest microservice calls its hooks twice.
     if (this.explored) return;
     this.explored = true;
-    decorated.timersAreSought = true;
     // An alias (useExisting) shows the same instance again.
     const seen = new Set<unknown>();
     for (const wrapper of [...this.discovery.getControllers(), ...this.discovery.getProviders()]) {

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { Controller, Get, Injectable, Logger, Module, Scope, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { MessagePattern, Payload, Transport } from '@nestjs/microservices';
+import { MessagePattern, Payload, Transport, type MicroserviceOptions } from '@nestjs/microservices';
 import {
   Conn,
   GevClient,
@@ -46,6 +46,23 @@ const application = (providers: Type[] | object[], controllers: Type[] = []) =>
   startAll({ imports: [GevModule.forRoot(local)], providers: providers as Type[], controllers }, (app) => [
     app.get(GevServer),
   ]);
+
+it('N5: an application with its timers in place says nothing, though servers listen before it is initialised', async () => {
+  class InPlace {
+    @RunEvery(1_000)
+    tick(): void {}
+  }
+  const { lines, logger } = keeping();
+  @Module({ imports: [GevModule.forRoot({ ...local, logger })], providers: [InPlace] })
+  class AppModule {}
+  const app = await NestFactory.create(AppModule, { logger: false });
+  onCleanup(() => app.close());
+  app.connectMicroservice<MicroserviceOptions>({ strategy: app.get(GevServer) });
+  await app.startAllMicroservices();
+  await app.init();
+  expect(app.get(GevTimerRegistry).names()).toEqual(['InPlace.tick']);
+  expect(lines).toEqual([]);
+});
 
 describe('options', () => {
   it.each([
@@ -245,6 +262,32 @@ describe('decorators', () => {
       expect.stringMatching(/^ByClass\.message will never be called: .* controllers/),
       expect.stringMatching(/^ByFactory\.connect .* FACTORY is a provider/),
       expect.stringMatching(/^ByValue\.connect .* VALUE is a provider/),
+    ]);
+  });
+
+  it('N5: of handlers in a controller that several modules list are a warning: they run once for each', async () => {
+    class Base {
+      @OnConnect()
+      connect(): void {}
+    }
+    @Controller()
+    class Listed {
+      @OnMessage()
+      message(): void {}
+    }
+    @Controller()
+    class First extends Base {}
+    @Controller()
+    class Second extends Base {}
+    @Module({ controllers: [Listed, First] })
+    class Feature {}
+    const warnings = nestWarnings();
+    const imports = [GevModule.forRoot(local), Feature];
+    await startAll({ imports, controllers: [Listed, Second] }, (app) => [app.get(GevServer)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^Listed\.message is registered once for each of 2 modules .*: AppModule, Feature\./,
+      ),
     ]);
   });
 
