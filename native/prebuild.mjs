@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Builds the addons that a package is published with, all of them on one machine, into prebuilds/.
+// Builds the addons that a package is published with, all of them on one machine, into prebuilds/, unless they are current.
 //
 //   npm run prebuild [-- --host | <target>...]      all targets by default; see prebuilds.mjs
 //
@@ -9,7 +9,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { compileAddon } from './addon.mjs';
-import { chooseTargets, prebuilds, targets } from './prebuilds.mjs';
+import { chooseTargets, isCurrent, prebuilds, targets } from './prebuilds.mjs';
 import { fail, native } from './toolchain.mjs';
 
 const ZIG_VERSION = '0.12.0-dev.1286+cc394431a';
@@ -44,10 +44,12 @@ const flags = ({ platform, zig }) => [
 ];
 
 const names = chooseTargets(process.argv.slice(2));
+const stale = names.filter((name) => !isCurrent(targets[name]));
+if (stale.length === 0) process.exit(0);
 const zig = installZig();
 process.env.ZIG_GLOBAL_CACHE_DIR = join(cache, 'cache');
 process.env.ZIG_LOCAL_CACHE_DIR = join(cache, 'cache');
-for (const name of names) {
+for (const name of stale) {
   const target = targets[name];
   const started = performance.now();
   const folder = join(native, 'build', 'prebuilds', name);

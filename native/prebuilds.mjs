@@ -1,4 +1,5 @@
 // The addons that a package is published with, one for each system it need not be built on.
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail, native } from './toolchain.mjs';
 
@@ -22,6 +23,24 @@ export const targets = {
   'darwin-x64': target('darwin', 'x64', 'x86_64-macos.10.15'),
   'darwin-arm64': target('darwin', 'arm64', 'aarch64-macos.11.0'),
 };
+
+/** What an addon is made of: when one of these changes, it is no longer current. */
+const ingredients = [
+  ...['reactor', 'protocol', 'bridge', 'addon', 'prebuilt'].flatMap((folder) =>
+    readdirSync(join(native, folder), { recursive: true }).map((name) => join(folder, name)),
+  ),
+  ...['addon.mjs', 'prebuild.mjs', 'prebuilds.mjs', '../src/native/version.ts'],
+];
+
+const modifiedAt = (file) => statSync(file).mtimeMs;
+
+/** Whether a target's addon is there and younger than everything it is made of. */
+export function isCurrent({ file }) {
+  const path = join(prebuilds, file);
+  if (!existsSync(path)) return false;
+  const builtAt = modifiedAt(path);
+  return ingredients.every((name) => modifiedAt(join(native, name)) < builtAt);
+}
 
 /** The name of the target that is this machine, which runs glibc if it is Linux; undefined: there is none for it. */
 export const hostTarget = Object.keys(targets).find((name) => {

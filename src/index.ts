@@ -13,7 +13,9 @@ export type {
   GevNetworkEndpoint,
   GevPathEndpoint,
   GevReconnectOptions,
+  GevResolvedEndpoint,
 } from './client/gev.client.options.js';
+export { gevClient, type GevClientProvider } from './client/gev-client.provider.js';
 export { GevClient } from './client/gev.client.js';
 export { GevRecord, GevRecordBuilder, type GevMetadata, type GevRecordOptions } from './client/gev.record.js';
 export type { GevRetryOptions } from './client/retry.js';

@@ -18,6 +18,7 @@ const steps = {
   'native-tsan': ['test:native', '--', '--tsan'],
   prebuilds: ['test:prebuilds'],
   model: ['test:native', '--', '--asan', '-R', 'FreshModelTest', '--timeout', '1800', '-V'],
+  compat: ['test:compat', '--', '--all'],
   fuzz: ['fuzz', '--', `--seconds=${FUZZ_SECONDS}`],
 };
 

@@ -17,8 +17,10 @@ import { benchFolder, projectFolder, revisionsFolder } from '../runner/paths.mjs
 export function stage(checkout, name) {
   const folder = join(revisionsFolder, `run-${process.pid}`, name);
   rmSync(folder, { recursive: true, force: true });
-  for (const part of ['package.json', 'dist', join('native', 'build', 'nestjs_gev.node')]) {
-    cpSync(join(checkout, part), join(folder, part), { recursive: true });
+  const loader = join('native', 'load.cjs'); // older revisions have it in dist
+  for (const part of ['package.json', 'dist', loader, join('native', 'build', 'nestjs_gev.node')]) {
+    if (part !== loader || existsSync(join(checkout, part)))
+      cpSync(join(checkout, part), join(folder, part), { recursive: true });
   }
   for (const part of ['servers', 'clients', 'runner']) {
     cpSync(join(benchFolder, part), join(folder, 'bench', part), { recursive: true });

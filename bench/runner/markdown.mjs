@@ -86,7 +86,7 @@ function formatNote(cases) {
 /** Without the workload's name, which stands above. */
 const shortTitle = (workload, { title }) => title.replace(`${workload} · `, '');
 
-function formatMarkdownTable(head, rows) {
+export function formatMarkdownTable(head, rows) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map((_, column) => (column ? '--:' : '---'))), ...rows.map(line)].join('\n');
 }

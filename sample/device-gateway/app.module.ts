@@ -8,7 +8,9 @@ import { type Settings, validate } from './settings.js';
 @Module({
   imports: [
     ConfigModule.forRoot({ isGlobal: true, cache: true, validate }),
+    // With a name, another port may join it one day without running these handlers.
     GevModule.forRootAsync({
+      name: 'devices',
       inject: [ConfigService],
       useFactory: (config: ConfigService<Settings, true>) => ({
         host: config.get('HOST', { infer: true }),

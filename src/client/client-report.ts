@@ -5,7 +5,7 @@ import { Listeners } from '../core/listeners.js';
 import type { GevLogger } from '../core/options.js';
 import { ErrorLog } from '../core/error-log.js';
 import type { Endpoint } from './endpoint.js';
-import type { GevClientEvents } from './gev.client.events.js';
+import { CLIENT_EVENTS, type GevClientEvents } from './gev.client.events.js';
 import type { Link } from './link.js';
 
 /**
@@ -14,12 +14,15 @@ import type { Link } from './link.js';
  */
 export class ClientReport {
   reconnects = 0;
-  private readonly listeners = new Listeners<GevClientEvents>('client', (culprit, error) =>
-    this.contained(culprit, error),
+  private readonly listeners = new Listeners<GevClientEvents>(
+    'client',
+    CLIENT_EVENTS,
+    (culprit, error) => this.contained(culprit, error),
+    (message) => this.logger.warn(message),
   );
   private readonly log: ErrorLog;
 
-  constructor(logger: GevLogger) {
+  constructor(private readonly logger: GevLogger) {
     this.log = new ErrorLog(logger);
   }
 

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { GevConnection } from '../core/connection.js';
 import { GevConnectError, type GevError } from '../core/errors.js';
 import type { DialTarget } from '../core/reactor.js';
-import type { ResolvedEndpoint } from './gev.client.options.js';
+import type { GevResolvedEndpoint } from './gev.client.options.js';
 
 /** A connection, or why there is none. */
 export type DialOutcome = GevConnection | GevError;
@@ -38,7 +38,7 @@ export class Dialer {
    * @returns settles, and never rejects, with the last of them
    */
   async connect(
-    endpoint: ResolvedEndpoint,
+    endpoint: GevResolvedEndpoint,
     count: number,
     onDone: (outcome: DialOutcome) => void,
   ): Promise<void> {
@@ -74,7 +74,7 @@ export class Dialer {
     return Math.max(Math.ceil((deadline - performance.now()) / attempts), 1);
   }
 
-  private async resolve(endpoint: ResolvedEndpoint): Promise<readonly DialTarget[]> {
+  private async resolve(endpoint: GevResolvedEndpoint): Promise<readonly DialTarget[]> {
     if ('path' in endpoint) return [endpoint];
     const { host, port } = endpoint;
     if (isIP(host.split('%', 1)[0]!) !== 0) return [endpoint];
@@ -97,7 +97,7 @@ export class Dialer {
   }
 }
 
-function connectError(code: string, target: ResolvedEndpoint, cause: unknown): GevConnectError {
+function connectError(code: string, target: GevResolvedEndpoint, cause: unknown): GevConnectError {
   const where = 'path' in target ? target : { address: target.host, port: target.port };
   return new GevConnectError(code, where, { cause });
 }

@@ -6,14 +6,14 @@ import type { Clock } from '../core/clock.js';
 import type { DialOutcome } from './dialer.js';
 import { Ejection, type EjectionOwner } from './ejection.js';
 import type { GevEndpointStats } from './gev.client.events.js';
-import type { ResolvedEndpoint, ResolvedGevClientOptions } from './gev.client.options.js';
+import type { GevResolvedEndpoint, ResolvedGevClientOptions } from './gev.client.options.js';
 import { Link } from './link.js';
 import { Reconnect } from './reconnect.js';
 
 /** What an {@link Endpoint} asks of its client, and tells it. */
 export interface EndpointOwner extends EjectionOwner {
   /** As {@link Dialer.connect}. */
-  connect(target: ResolvedEndpoint, count: number, onDone: (outcome: DialOutcome) => void): Promise<void>;
+  connect(target: GevResolvedEndpoint, count: number, onDone: (outcome: DialOutcome) => void): Promise<void>;
   /** @param again one was lost, or asked to end, before */
   onLink(link: Link, again: boolean): void;
   /** Says the first word on a connection, and reads what has come on it; {@link Endpoint.greeted} tells of the answer. */
@@ -53,7 +53,7 @@ export class Endpoint {
   private failing = false; // a connection was lost, and none has been made since
 
   constructor(
-    readonly target: ResolvedEndpoint,
+    readonly target: GevResolvedEndpoint,
     private readonly owner: EndpointOwner,
     private readonly options: Pick<ResolvedGevClientOptions, 'connections' | 'reconnect' | 'ejection'>,
     private readonly clock: Clock,
@@ -268,12 +268,12 @@ export class Endpoint {
 }
 
 /** `host:port` or the path. */
-export function endpointName(target: ResolvedEndpoint): string {
+export function endpointName(target: GevResolvedEndpoint): string {
   return formatAddress('path' in target ? target : { address: target.host, port: target.port });
 }
 
 /** What is known of an endpoint that was not needed yet. */
-export function idleStats(target: ResolvedEndpoint): GevEndpointStats {
+export function idleStats(target: GevResolvedEndpoint): GevEndpointStats {
   return {
     address: endpointName(target),
     state: 'idle',

@@ -13,7 +13,7 @@ import { Dialer, type DialOutcome } from './dialer.js';
 import { EarlyTexts } from './early-texts.js';
 import { Endpoint, type EndpointOwner } from './endpoint.js';
 import type { GevClientStatus, GevEndpointStats } from './gev.client.events.js';
-import type { ResolvedEndpoint, ResolvedGevClientOptions } from './gev.client.options.js';
+import type { GevResolvedEndpoint, ResolvedGevClientOptions } from './gev.client.options.js';
 import { LastResorts, type LastResortsOwner } from './last-resorts.js';
 import type { Link } from './link.js';
 import type { Outgoing } from './outgoing.js';
@@ -181,7 +181,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
 
   // --- the endpoints' events
 
-  connect(target: ResolvedEndpoint, count: number, onDone: (outcome: DialOutcome) => void): Promise<void> {
+  connect(target: GevResolvedEndpoint, count: number, onDone: (outcome: DialOutcome) => void): Promise<void> {
     return this.dialer.connect(target, count, (outcome) => {
       if (!this.closed) onDone(outcome);
     });

@@ -2,7 +2,7 @@ import type { GevConnection } from '../core/connection.js';
 import type { GevConnectionLostError } from '../core/client-errors.js';
 import type { GevError } from '../core/errors.js';
 import type { Reactor } from '../core/reactor.js';
-import type { ResolvedEndpoint } from './gev.client.options.js';
+import type { GevResolvedEndpoint } from './gev.client.options.js';
 
 /**
  * What {@link GevClient.status} emits.
@@ -20,19 +20,28 @@ export type GevClientStatus = 'connected' | 'disconnected' | 'reconnecting';
  */
 export type GevClientEvents = {
   /** A connection is up. */
-  connect: (endpoint: ResolvedEndpoint, connection: GevConnection) => void;
+  connect: (endpoint: GevResolvedEndpoint, connection: GevConnection) => void;
   /** A connection that was up is gone; not when the client closes it. The error tells how. */
-  disconnect: (endpoint: ResolvedEndpoint, error: GevConnectionLostError) => void;
+  disconnect: (endpoint: GevResolvedEndpoint, error: GevConnectionLostError) => void;
   /**
    * A connection has closed, also where the client closes it. `hadError`: the system has ended it, or the peer has sent
    * nonsense.
    */
   close: (hadError: boolean) => void;
   /** The next attempt in the background begins in `delay` ms. */
-  reconnecting: (endpoint: ResolvedEndpoint, delay: number) => void;
+  reconnecting: (endpoint: GevResolvedEndpoint, delay: number) => void;
   /** An attempt failed, a peer sent nonsense, or the client itself is in trouble. */
-  error: (error: GevError, endpoint?: ResolvedEndpoint) => void;
+  error: (error: GevError, endpoint?: GevResolvedEndpoint) => void;
 };
+
+/** Every event, once: a name forgotten here does not compile. */
+export const CLIENT_EVENTS = {
+  connect: true,
+  disconnect: true,
+  close: true,
+  reconnecting: true,
+  error: true,
+} satisfies Record<keyof GevClientEvents, true>;
 
 /** What is known of one endpoint. */
 export interface GevEndpointStats {

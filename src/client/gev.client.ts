@@ -216,7 +216,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     });
   }
 
-  /** The reactor to connect with; a seam for tests. */
+  /** @internal The reactor to connect with; a seam for tests. */
   protected createReactor(options: ResolvedGevClientOptions, handler: ReactorHandler): ClientReactor {
     return new Reactor(reactorOptions(options), handler);
   }

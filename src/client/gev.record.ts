@@ -1,6 +1,6 @@
 import { isBranded } from '../core/both-builds.js';
 import { MAX_DELAY } from '../core/constants.js';
-import { integer, refuse } from '../core/option-checks.js';
+import { integer, refuse, refuseUnknown } from '../core/option-checks.js';
 import { checkRetry, type GevRetryOptions } from './retry.js';
 
 /** What travels beside a request's data: a trace id, a tenant, a locale. */
@@ -19,6 +19,7 @@ export interface GevRecordOptions {
 }
 
 const BRAND = Symbol.for('gev:record');
+const RECORD_OPTIONS: readonly string[] = ['timeout', 'metadata', 'retry', 'signal'];
 
 /**
  * Data with options for this one request or event: give it to `send()` or `emit()` in place of the data. Made by a
@@ -27,10 +28,17 @@ const BRAND = Symbol.for('gev:record');
  * @publicApi
  */
 export class GevRecord<Data = unknown> {
+  /** @throws GevOptionsError for unknown options, and a timeout that is no number */
   constructor(
     readonly data: Data,
     readonly options: GevRecordOptions = {},
-  ) {}
+  ) {
+    for (const name in options) {
+      if (!RECORD_OPTIONS.includes(name)) refuseUnknown(options, RECORD_OPTIONS, { owner: 'A GevRecord' });
+    }
+    if (options.timeout !== undefined && typeof options.timeout !== 'number')
+      integer(options, 'timeout', 0, MAX_DELAY);
+  }
 
   /** @internal */
   get [BRAND](): true {

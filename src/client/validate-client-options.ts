@@ -8,6 +8,7 @@ import {
   MAX_DELAY,
 } from '../core/constants.js';
 import { GevOptionsError } from '../core/errors.js';
+import { FOREIGN_CLIENT_OPTIONS } from '../core/foreign-options.js';
 import {
   aliased,
   choice,
@@ -24,14 +25,20 @@ import {
   withMethod,
 } from '../core/option-checks.js';
 import { resolveLiveness } from '../core/liveness-options.js';
-import { MAX_FRAME_LENGTH, objectOf, resolveLogger, resolveLoops } from '../core/validate-options.js';
+import {
+  MAX_FRAME_LENGTH,
+  objectOf,
+  resolveEngine,
+  resolveLogger,
+  resolveLoops,
+} from '../core/validate-options.js';
 import type {
   GevClientBalance,
   GevClientOptions,
   GevEjectionOptions,
   GevEndpoint,
   GevReconnectOptions,
-  ResolvedEndpoint,
+  GevResolvedEndpoint,
   ResolvedGevClientOptions,
 } from './gev.client.options.js';
 
@@ -47,6 +54,7 @@ const KNOWN_OPTIONS = {
   endpoints: true,
   balance: true,
   connections: true,
+  engine: true,
   loops: true,
   connectTimeout: true,
   requestTimeout: true,
@@ -78,7 +86,7 @@ const DEFAULT_EJECTION = { failures: 5, duration: 5_000 };
  */
 export function validateClientOptions(clientOptions: GevClientOptions = {}): ResolvedGevClientOptions {
   const options = objectOf(clientOptions);
-  refuseUnknown(options, Object.keys(KNOWN_OPTIONS));
+  refuseUnknown(options, Object.keys(KNOWN_OPTIONS), { foreign: FOREIGN_CLIENT_OPTIONS });
   const endpoints = resolveEndpoints(options);
   const connections = integer(options, 'connections', 1, MAX_CONNECTIONS) ?? 1;
   const cap = aliased(options, 'maxSendBuffer', 'maxSendBufferSize', 1, MAX_INT32);
@@ -98,6 +106,7 @@ export function validateClientOptions(clientOptions: GevClientOptions = {}): Res
     endpoints,
     balance: choice(options, 'balance', BALANCES) ?? 'round-robin',
     connections,
+    engine: resolveEngine(options),
     loops: clientLoops(options.loops, endpoints.length * connections),
     connectTimeout: integer(options, 'connectTimeout', 0, MAX_DELAY) ?? 5_000,
     requestTimeout: integer(options, 'requestTimeout', 0, MAX_DELAY) ?? 30_000,
@@ -125,7 +134,7 @@ function clientLoops(value: unknown, connections: number): number {
   return value === undefined || value === 'auto' ? Math.min(loops, connections) : loops;
 }
 
-function resolveEndpoints(options: GevClientOptions): readonly ResolvedEndpoint[] {
+function resolveEndpoints(options: GevClientOptions): readonly GevResolvedEndpoint[] {
   const { endpoints } = options;
   if (endpoints === undefined) return [resolveEndpoint(options)];
   if (options.host !== undefined || options.port !== undefined || options.path !== undefined) {
@@ -145,7 +154,7 @@ function resolveEndpoints(options: GevClientOptions): readonly ResolvedEndpoint[
   );
 }
 
-function resolveEndpoint(options: object, prefix = ''): ResolvedEndpoint {
+function resolveEndpoint(options: object, prefix = ''): GevResolvedEndpoint {
   const named = options as Record<string, unknown>;
   const path = text(named, `${prefix}path`);
   if (path === undefined) {

@@ -11,12 +11,12 @@ import {
   GevBackpressureError,
   GevConnectionClosedError,
   GevConnectionError,
-  GevFrameTooLongError,
   GevHandlerError,
   GevProtocolError,
   type GevError,
 } from './errors.js';
-import { isIntegerIn, refuse } from './option-checks.js';
+import { frameTooLong } from './frame-limits.js';
+import { isIntegerIn, refuse, show } from './option-checks.js';
 import type { ReactorLoop } from './reactor-loop.js';
 import { systemErrorName } from './system-error.js';
 import { isData, typeName } from './values.js';
@@ -220,10 +220,13 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
    * @returns false when output is above `highWaterMark`: stop until {@link GevConnection.drain$}. The data is sent all
    * the same.
    * @throws GevConnectionClosedError once closing or closed, unless there is a callback to tell; GevHandlerError for what
-   * is neither bytes nor text; with `nestJson()` GevFrameTooLongError above `maxFrameLength`
+   * is neither bytes nor text, and a callback that is no function; with `nestJson()` GevFrameTooLongError above `maxFrameLength`, or what `maxSendBuffer` has room for
    */
   send(data: GevData, callback?: SendCallback): boolean {
     assertData(data);
+    if (callback !== undefined && typeof callback !== 'function') {
+      throw new GevHandlerError(`The callback of send() must be a function, not ${show(callback)}`);
+    }
     return this.transmit(
       data,
       callback === undefined ? undefined : bindOnce(callback, 'A send() callback', this.reporter),
@@ -275,7 +278,7 @@ export class GevConnection<Data extends object = Record<string, unknown>> {
     const { identity, owner } = this;
     const flags = settle === undefined ? 0 : SendFlag.NotifyFlushed;
     const sent = owner.outbound.sendFrame(identity.slot, identity.generation, pieces, flags);
-    if (sent < 0) throw new GevFrameTooLongError(-sent, owner.limits.maxFrameLength);
+    if (sent < 0) throw frameTooLong(-sent, owner.limits);
     this.sent += sent;
     this.sentMessages++;
     const below = this.sent - this.written <= owner.highWaterMark || this.checkOutput(settle);

@@ -312,7 +312,8 @@ function protocolMessage(errno: number, limit?: number, length?: number): string
 }
 
 /**
- * What was to be sent is longer than `maxFrameLength`: nothing of it was, and the connection goes on.
+ * What was to be sent is longer than `maxFrameLength`, or than `maxSendBuffer` has room for: nothing of it was, and the
+ * connection goes on.
  *
  * @publicApi
  */
@@ -320,12 +321,15 @@ export class GevFrameTooLongError extends GevError {
   constructor(
     /** Bytes of the frame's content. */
     readonly length: number,
-    /** `maxFrameLength` of this side. */
+    /** The option in question, of this side. */
     readonly limit: number,
+    /** Which option that is. */
+    readonly option: 'maxFrameLength' | 'maxSendBuffer' = 'maxFrameLength',
   ) {
+    const where = option === 'maxFrameLength' ? ' on both sides' : '';
     super(
       'ERR_GEV_FRAME_TOO_LONG',
-      `${length} bytes are more than a frame may have, maxFrameLength (${limit} bytes): send less at a time, or raise it on both sides`,
+      `${length} bytes are more than a frame may have, ${option} (${limit} bytes): send less at a time, or raise it${where}`,
     );
   }
 }

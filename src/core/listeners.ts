@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { bindCallback, type FailureReport } from './callback.js';
+import { meant } from './option-checks.js';
 
 type Listener = (...args: never[]) => unknown;
 type Bound = ((...args: unknown[]) => void) & { listener?: Listener };
@@ -10,11 +11,19 @@ type Bound = ((...args: unknown[]) => void) & { listener?: Listener };
  */
 export class Listeners<Events extends Record<string, Listener>> {
   private readonly emitter = new EventEmitter();
+  /** Events that somebody listens to and that there are not. */
+  private readonly unknown = new Set<string>();
 
-  /** @param owner whose events they are, in a log line */
+  /**
+   * @param owner whose events they are, in a log line
+   * @param events their names
+   * @param warn told once of each event that somebody listens to and that there is not
+   */
   constructor(
     private readonly owner: string,
+    private readonly events: Readonly<Record<keyof Events, true>>,
     private readonly report: FailureReport,
+    private readonly warn: (message: string) => void,
   ) {}
 
   on<Event extends keyof Events & string>(event: Event, listener: Events[Event]): void {
@@ -53,9 +62,16 @@ export class Listeners<Events extends Record<string, Listener>> {
 
   /** `listener` is what an EventEmitter compares, too, when one is to be taken away. */
   private bind(event: string, listener: Listener): Bound {
+    if (!Object.hasOwn(this.events, event)) this.refuse(event);
     const culprit = `A listener of the ${this.owner}'s "${event}" event`;
     const bound: Bound = bindCallback(listener as unknown as Bound, culprit, this.report);
     bound.listener = listener;
     return bound;
+  }
+
+  private refuse(event: string): void {
+    if (this.unknown.has(event)) return;
+    this.unknown.add(event);
+    this.warn(`A ${this.owner} has no event "${event}"${meant(event, Object.keys(this.events), 'events')}`);
   }
 }

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { GevOptionsError } from './errors.js';
+import type { ForeignOptions } from './foreign-options.js';
 
 /** What any whole-number option may be at most: what the native side keeps it in. */
 export const MAX_INT32 = 2 ** 31 - 1;
@@ -117,21 +118,39 @@ export function inOrder(smaller: string, small: number, greater: string, great: 
   );
 }
 
+/** Where options stand that are checked for unknown names. */
+export interface OptionsPlace {
+  /** What stands before the name: `reconnect.` */
+  readonly within?: string;
+  /** Whose options they are, where that does not go without saying: `@OnMessage()` */
+  readonly owner?: string;
+  /** Options that others have, with what to do instead. */
+  readonly foreign?: ForeignOptions;
+}
+
 /**
  * Refuses a name that nobody knows, with the one that was probably meant.
  *
- * @param within what stands before the name: `reconnect.`
- * @param owner whose option it is not, where that does not go without saying: `@OnMessage()`
+ * @throws GevOptionsError
  */
-export function refuseUnknown(options: object, known: readonly string[], within = '', owner = ''): void {
+export function refuseUnknown(
+  options: object,
+  known: readonly string[],
+  { within = '', owner, foreign = {} }: OptionsPlace = {},
+): void {
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    const near = nearest(name, known);
-    throw new GevOptionsError(
-      `${within}${name}`,
-      `${owner === '' ? 'There is no' : `${owner} has no`} option "${within}${name}"${near === undefined ? `; options: ${known.join(', ')}` : `: did you mean "${near}"?`}`,
-    );
+    const what = `${owner === undefined ? 'There is no' : `${owner} has no`} option "${within}${name}"`;
+    const instead = Object.hasOwn(foreign, name) ? `: ${foreign[name]}` : meant(name, known, 'options');
+    throw new GevOptionsError(`${within}${name}`, what + instead);
   }
+}
+
+/** The end of a message about a name that nobody knows: what was meant, or what there is. */
+export function meant(name: string, known: readonly string[], kind: string): string {
+  const near = nearest(name, known);
+  if (near !== undefined) return `: did you mean "${near}"?`;
+  return known.length === 0 ? `; there are no ${kind}` : `; ${kind}: ${known.join(', ')}`;
 }
 
 /** The members of an option that is an object, under their full names: `reconnect.factor`. */
@@ -145,7 +164,7 @@ export function nested(
     throw refuse(name, value, `an object of ${known.join(', ')}${or === '' ? '' : ` ${or}`}`);
   }
   const present = given(value);
-  refuseUnknown(present, known, `${name}.`);
+  refuseUnknown(present, known, { within: `${name}.` });
   return Object.fromEntries(
     Object.entries(present).map(([key, member]) => [`${name}.${key}`, member as unknown]),
   );

@@ -17,6 +17,15 @@ export type GevLoadBalance = 'round-robin' | 'least-connections' | 'source-hash'
 export type GevOverflow = 'buffer' | 'drop-newest' | 'drop-oldest' | 'latest' | 'close';
 
 /**
+ * Who moves the bytes.
+ *
+ * - `native`: loops in C++, on threads of their own or on the JavaScript thread
+ * - `javascript`: one loop over `node:net`, where no binary fits: correct, slower, and without what docs/platforms.md lists
+ * - `auto`: native where it loads, else JavaScript, with one line in the log
+ */
+export type GevEngine = 'auto' | 'native' | 'javascript';
+
+/**
  * TCP keep-alive: a peer that has been silent for `delay` is asked for a sign of life, again every `interval`, and after
  * `count` questions without an answer the connection closes, reason `reset`: `delay` + `interval` × `count` after the
  * peer's last sign. Milliseconds, which systems round up to whole seconds.
@@ -80,6 +89,10 @@ export interface GevServerOptions {
   /** On `::`, take IPv6 connections only. Default: false. */
   readonly ipv6Only?: boolean;
 
+  /**
+   * Who moves the bytes. Default: the environment variable `GEV_ENGINE`, else `'auto'`.
+   */
+  readonly engine?: GevEngine;
   /**
    * How many threads run the reactor's loops, 1 to 64; 0 runs one loop on the JavaScript thread itself.
    * Default: `'auto'`: 0 where two cores or less are available, else one per core but one, 4 at most.
@@ -217,8 +230,14 @@ export interface GevServerOptions {
 /** What counts as activity of a connection. */
 export type GevIdleOn = 'any' | 'received';
 
-/** What of a server's options is not its reactor's business. */
-export type HandlerOptionName =
+/**
+ * Options of a {@link Reactor}: those of a server that concern loops and connections, with the same defaults, and three of
+ * its own. One that only dials has no use for those about listening.
+ *
+ * @publicApi
+ */
+export interface ReactorOptions extends Omit<
+  GevServerOptions,
   | 'name'
   | 'concurrency'
   | 'maxInFlight'
@@ -229,15 +248,8 @@ export type HandlerOptionName =
   | 'drainTimeout'
   | 'streamDrainTimeout'
   | 'maxConnectionAge'
-  | 'logger';
-
-/**
- * Options of a {@link Reactor}: those of a server that concern loops and connections, with the same defaults, and three of
- * its own. One that only dials has no use for those about listening.
- *
- * @publicApi
- */
-export interface ReactorOptions extends Omit<GevServerOptions, HandlerOptionName> {
+  | 'logger'
+> {
   /** Read nothing from an accepted connection before {@link Reactor.admit}. Default: false. */
   readonly gateConnections?: boolean;
   /**
@@ -252,6 +264,9 @@ export interface ReactorOptions extends Omit<GevServerOptions, HandlerOptionName
   readonly patterns?: readonly string[];
 }
 
+/** What of a server's options is not its reactor's business. */
+export type HandlerOptionName = Exclude<keyof GevServerOptions, keyof ReactorOptions>;
+
 /** {@link ReactorOptions} with every default filled in. */
 export type ResolvedReactorOptions = Omit<ResolvedGevServerOptions, HandlerOptionName> &
   Required<Pick<ReactorOptions, 'gateConnections' | 'alwaysRead' | 'patterns'>>;
@@ -265,6 +280,7 @@ export interface ResolvedGevServerOptions {
   readonly backlog: number;
   readonly reusePort: boolean;
   readonly ipv6Only: boolean;
+  readonly engine: GevEngine;
   readonly loops: number;
   readonly loadBalance: GevLoadBalance;
   readonly maxConnections: number;

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { MAX_DIAL_TOKEN, Operation } from '../native/layout.js';
-import { MAX_ADDRESS_LENGTH, type Outbound } from '../native/outbound.js';
+import type { LoopPort } from '../engine/engine.js';
+import { MAX_ADDRESS_LENGTH } from '../native/outbound.js';
 import { onAbort } from './abort-listeners.js';
 import { MAX_DELAY } from './constants.js';
 import { show } from './option-checks.js';
@@ -13,7 +14,7 @@ import { systemErrorName } from './system-error.js';
 export type DialTarget = { readonly host: string; readonly port: number } | { readonly path: string };
 
 interface PendingDial {
-  readonly outbound: Outbound;
+  readonly outbound: LoopPort;
   resolve(connection: GevConnection): void;
   reject(code: string, details?: GevErrorDetails): void;
 }
@@ -21,6 +22,8 @@ interface PendingDial {
 /**
  * The dials of a reactor that are under way. The loop tells the outcome of each by its token exactly once, whoever may
  * have stopped waiting for it: only then is the token free again.
+ *
+ * @internal
  */
 export class ReactorDials {
   private readonly pending = new Map<number, PendingDial>();
@@ -29,7 +32,7 @@ export class ReactorDials {
   private lastToken = 0;
 
   dial(
-    outbound: Outbound,
+    outbound: LoopPort,
     target: DialTarget,
     timeout: number,
     signal: AbortSignal | undefined,

@@ -1,5 +1,5 @@
 import { MAX_TIMER_ID, Operation } from '../native/layout.js';
-import type { Outbound } from '../native/outbound.js';
+import type { LoopPort } from '../engine/engine.js';
 import { Registrar } from './callback.js';
 import { debug } from './debug.js';
 import { promiseOf } from './values.js';
@@ -13,13 +13,13 @@ export interface ReactorTimerHandle {
   cancel(): void;
 }
 
-/** Timers on a loop's native wheel. The loop sends no tick before the one before it is reported done. */
+/** @internal Timers on a loop's native wheel. The loop sends no tick before the one before it is reported done. */
 export class ReactorTimers {
   private readonly timers = new Map<number, NativeTimer>();
   private lastId = 0;
 
   constructor(
-    private readonly outbound: Outbound,
+    private readonly outbound: LoopPort,
     private readonly onError: (error: unknown) => void,
   ) {}
 

@@ -20,6 +20,7 @@ import {
 } from './constants.js';
 import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
 import { GevOptionsError } from './errors.js';
+import { FOREIGN_SERVER_OPTIONS } from './foreign-options.js';
 import { resolveLiveness } from './liveness-options.js';
 import {
   aliased,
@@ -39,6 +40,7 @@ import {
   withMethod,
 } from './option-checks.js';
 import type {
+  GevEngine,
   GevIdleOn,
   GevLoadBalance,
   GevLogger,
@@ -54,6 +56,7 @@ const LOAD_BALANCES: readonly GevLoadBalance[] = [
   'source-hash',
   'kernel',
 ];
+const ENGINES: readonly GevEngine[] = ['auto', 'native', 'javascript'];
 const OVERFLOWS: readonly GevOverflow[] = ['buffer', 'drop-newest', 'drop-oldest', 'latest', 'close'];
 const IDLE_ON: readonly GevIdleOn[] = ['any', 'received'];
 const MAX_BUDGET = Number.MAX_SAFE_INTEGER;
@@ -69,6 +72,7 @@ const KNOWN_OPTIONS = {
   backlog: true,
   reusePort: true,
   ipv6Only: true,
+  engine: true,
   loops: true,
   loadBalance: true,
   maxConnections: true,
@@ -116,6 +120,15 @@ const PACKET_OPTIONS: readonly (keyof GevServerOptions)[] = [
   'deserializer',
 ];
 
+/** @throws GevOptionsError for another word, the environment's included */
+export function resolveEngine(options: { readonly engine?: GevEngine }): GevEngine {
+  return (
+    choice(options, 'engine', ENGINES) ??
+    choice({ GEV_ENGINE: process.env.GEV_ENGINE || undefined }, 'GEV_ENGINE', ENGINES) ??
+    'auto'
+  );
+}
+
 /**
  * Checks the options and fills in the defaults. `undefined` and `null` stand for an option that is left out.
  *
@@ -123,7 +136,7 @@ const PACKET_OPTIONS: readonly (keyof GevServerOptions)[] = [
  */
 export function validateServerOptions(serverOptions: GevServerOptions = {}): ResolvedGevServerOptions {
   const options = objectOf(serverOptions);
-  refuseUnknown(options, OPTION_NAMES);
+  refuseUnknown(options, OPTION_NAMES, { foreign: FOREIGN_SERVER_OPTIONS });
   const path = text(options, 'path');
   if (path !== undefined && (options.host !== undefined || options.port !== undefined)) {
     throw new GevOptionsError('path', 'Option "path" excludes "host" and "port": give one or the other');
@@ -150,6 +163,7 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     backlog: integer(options, 'backlog', 1, MAX_INT32) ?? DEFAULT_BACKLOG,
     reusePort: flag(options, 'reusePort') ?? cluster.isWorker,
     ipv6Only: flag(options, 'ipv6Only') ?? false,
+    engine: resolveEngine(options),
     loops: resolveLoops(options.loops),
     loadBalance: choice(options, 'loadBalance', LOAD_BALANCES) ?? 'round-robin',
     maxConnections: integer(options, 'maxConnections', 0, MAX_INT32) ?? 0,
@@ -218,7 +232,10 @@ function resolveCodec(codec: Partial<GevCodec> | null | undefined): GevCodec {
     (codec.concurrency === Infinity || isIntegerIn(codec.concurrency, 1, MAX_INT32)) &&
     (codec.copy === undefined || typeof codec.copy === 'boolean')
   ) {
-    if (codec.options !== undefined) flag(nested(codec.options, codec.name, ['copy']), `${codec.name}.copy`);
+    if (codec.options !== undefined) {
+      const known = codec.framing === 'raw' ? ['copy'] : [];
+      flag(nested(codec.options, codec.name, known), `${codec.name}.copy`);
+    }
     return codec as GevCodec;
   }
   throw refuse('codec', codec, 'a codec such as nestJson() or raw()');

@@ -23,7 +23,7 @@ export function decoratorOptions<Options extends { readonly server?: string | un
     throw new GevError('ERR_GEV_INVALID_HANDLER', `Call the decorator: @${decorator}(), not @${decorator}`);
   }
   const present = given(options);
-  refuseUnknown(present, known, '', `@${decorator}()`);
+  refuseUnknown(present, known, { owner: `@${decorator}()` });
   text(present, 'server');
   return present;
 }

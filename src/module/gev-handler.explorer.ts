@@ -1,12 +1,14 @@
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { Transport } from '@nestjs/microservices';
 import 'reflect-metadata';
 import { HANDLER_MARKER } from '../server/handler-marker.js';
 import { nameHandler } from '../server/handler-names.js';
 import { GevServers } from '../server/gev-servers.js';
 
-/** Where Nest keeps the extras of `@MessagePattern` and `@EventPattern`. */
+/** Where Nest keeps the extras and the transport of `@MessagePattern` and `@EventPattern`. */
 const PATTERN_EXTRAS = 'microservices:pattern_extras';
+const PATTERN_TRANSPORT = 'microservices:transport';
 
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
@@ -36,6 +38,8 @@ export class GevHandlerExplorer implements OnApplicationBootstrap {
     this.looked = true;
     this.servers.assertDistinct();
     this.warnOfProviders();
+    this.warnOfRepeats();
+    if (this.servers.serves) this.warnOfTransports();
   }
 
   private warnOfProviders(): void {
@@ -47,6 +51,38 @@ export class GevHandlerExplorer implements OnApplicationBootstrap {
         this.logger.warn(
           `${label} will never be called: Nest looks for handlers in controllers, and ${String(wrapper.name)} is a provider. ` +
             'List its class in the controllers of a module',
+        );
+      }
+    }
+  }
+
+  private warnOfRepeats(): void {
+    const byClass = new Map<unknown, Wrapper[]>();
+    for (const wrapper of this.discovery.getControllers()) {
+      byClass.set(wrapper.metatype, [...(byClass.get(wrapper.metatype) ?? []), wrapper]);
+    }
+    for (const wrappers of byClass.values()) {
+      if (wrappers.length < 2) continue;
+      const modules = wrappers.map(({ host }) => host?.name ?? 'a module').sort();
+      for (const [label, method] of this.methodsOf(wrappers[0]!)) {
+        if (!Reflect.hasMetadata(HANDLER_MARKER, method)) continue;
+        this.logger.warn(
+          `${label} is registered once for each of ${modules.length} modules that have its controller, and runs as often: ` +
+            `${modules.join(', ')}. List the controller in one`,
+        );
+      }
+    }
+  }
+
+  private warnOfTransports(): void {
+    for (const wrapper of this.discovery.getControllers()) {
+      for (const [label, method] of this.methodsOf(wrapper)) {
+        const transport = Reflect.getMetadata(PATTERN_TRANSPORT, method) as Transport | symbol | undefined;
+        if (transport === undefined || this.servers.serve(transport)) continue;
+        const name = typeof transport === 'symbol' ? String(transport) : Transport[transport];
+        this.logger.warn(
+          `${label} is bound to the transport ${name}, which no server of the application has: nothing reaches it. Leave the ` +
+            'transport out, or name GEV_TRANSPORT',
         );
       }
     }

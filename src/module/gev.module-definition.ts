@@ -5,7 +5,9 @@ import type { GevServerOptions } from '../core/options.js';
 import { objectOf } from '../core/validate-options.js';
 import { getGevServerToken } from '../server/gev-server.token.js';
 import { GevServer } from '../server/gev.server.js';
+import { GevTimerRegistry } from '../timers/gev-timer.registry.js';
 import { GevCoreModule } from './gev-core.module.js';
+import { otherRegistryClasses, otherServerClasses } from './class-tokens.js';
 import { GevListenWatch } from './gev-listen.watch.js';
 import { GevServers } from '../server/gev-servers.js';
 
@@ -47,7 +49,7 @@ export function checkModuleOptions(options: GevModuleOptions): GevModuleOptions 
 /** @throws GevOptionsError */
 export function checkModuleAsyncOptions(options: GevModuleAsyncOptions): GevModuleAsyncOptions {
   const present = objectOf(options);
-  refuseUnknown(present, ASYNC_OPTIONS, '', 'forRootAsync()');
+  refuseUnknown(present, ASYNC_OPTIONS, { owner: 'forRootAsync()' });
   text(present, 'name');
   flag(present, 'isGlobal');
   const sources = SOURCES.filter((source) => present[source] !== undefined);
@@ -66,6 +68,14 @@ function withServer(
   { isGlobal, name }: { readonly isGlobal: boolean; readonly name: string | undefined },
 ): DynamicModule {
   const token = getGevServerToken(name);
+  // Who has loaded the other build injects by its classes.
+  const aliases = [
+    ...(name === undefined ? otherServerClasses() : []).map((each) => ({
+      provide: each,
+      useExisting: token,
+    })),
+    ...otherRegistryClasses().map((each) => ({ provide: each, useExisting: GevTimerRegistry })),
+  ];
   return {
     ...definition,
     global: isGlobal,
@@ -87,8 +97,9 @@ function withServer(
         useFactory: (server: GevServer) => new GevListenWatch(server),
         inject: [token],
       },
+      ...aliases,
     ],
-    exports: [token, GevCoreModule],
+    exports: [token, GevCoreModule, ...aliases.map(({ provide }) => provide)],
   };
 }
 

@@ -2,6 +2,9 @@ import type { GevCodec } from './codec.js';
 
 const NEST_JSON: GevCodec = Object.freeze({ name: 'nest-json', framing: 'nest-json', concurrency: Infinity });
 
+/** Options of {@link nestJson}: there are none. */
+export type NestJsonOptions = Readonly<Record<string, never>>;
+
 /** The error of a request that found no place among the calls in flight, on the wire. */
 export const OVERLOADED = Object.freeze({
   status: 'error',
@@ -35,8 +38,11 @@ export const NOT_BEGUN = 'gev:not-begun';
  * ```
  * @publicApi
  */
-export function nestJson(): GevCodec {
-  return NEST_JSON;
+export function nestJson(options: NestJsonOptions = {}): GevCodec {
+  // Nothing is checked here: errors are the server's to throw, with the others of its options.
+  return Object.keys(options).length === 0
+    ? NEST_JSON
+    : Object.freeze({ ...NEST_JSON, options: { ...options } });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import type { Transport } from '@nestjs/microservices';
 import { quote } from '../core/error-log.js';
 import { GevServerNameError } from '../core/errors.js';
 import { nearest } from '../core/option-checks.js';
@@ -77,6 +78,19 @@ export class GevServers implements OnModuleDestroy {
       `No server is named ${quote(name)}, which ${timer} is to run on. Servers: ${this.names}` +
         (near === undefined ? '' : `; did you mean ${quote(near)}?`),
     );
+  }
+
+  /** Whether Nest registers handlers of that transport with any server that it was given. */
+  serve(transport: Transport | symbol): boolean {
+    return [...this.strategies].some((strategy) => {
+      const { transportId } = strategy as { readonly transportId?: unknown };
+      return transportId === undefined || transportId === transport;
+    });
+  }
+
+  /** Whether Nest was given any server. */
+  get serves(): boolean {
+    return this.strategies.size > 0;
   }
 
   private ofModule(name: string | undefined): GevServer {

@@ -22,6 +22,14 @@ export type GevServerEvents = {
   error: (error: GevError) => void;
 };
 
+/** Every event, once: a name forgotten here does not compile. */
+export const SERVER_EVENTS = {
+  listening: true,
+  connection: true,
+  close: true,
+  error: true,
+} satisfies Record<keyof GevServerEvents, true>;
+
 /** What {@link GevServer.stats} reports. */
 export type GevServerStats = ReturnType<Reactor['stats']> & {
   readonly handlers: {

@@ -26,7 +26,12 @@ import { decorated } from '../core/decorated.js';
 import { ErrorLog } from '../core/error-log.js';
 import { EventHandlers, type EventHandler, type NestHandler } from './event-handlers.js';
 import { GevServerHandle } from './gev.server-handle.js';
-import type { GevServerEvents, GevServerStats, GevServerStatus } from './gev.server.events.js';
+import {
+  SERVER_EVENTS,
+  type GevServerEvents,
+  type GevServerStats,
+  type GevServerStatus,
+} from './gev.server.events.js';
 import { HANDLER_MARKER, type ConnectionEvent, type HandlerMarker } from './handler-marker.js';
 import { type ProcessingHooks, withProcessingHooks } from './processing-hooks.js';
 import { ServerTimers } from './server-timers.js';
@@ -91,8 +96,11 @@ export class GevServer
   /** Handlers of servers with other names that Nest has shown to this one. */
   private readonly elsewhere = new Map<string, Set<string>>();
   private readonly idleOptions: readonly string[];
-  private readonly listeners = new Listeners<GevServerEvents>('server', (...failure) =>
-    this.fail(...failure),
+  private readonly listeners = new Listeners<GevServerEvents>(
+    'server',
+    SERVER_EVENTS,
+    (...failure) => this.fail(...failure),
+    (message) => this.warn(message),
   );
   private readonly opened = new EventSource<GevConnection>('A subscriber of connections$', (...failure) =>
     this.fail(...failure),
@@ -292,7 +300,7 @@ export class GevServer
     this.onHooked();
   }
 
-  /** The reactor to listen with; a seam for tests. */
+  /** @internal The reactor to listen with; a seam for tests. */
   protected createReactor(options: ReactorOptions, events: ConnectionEvents): Reactor {
     return new Reactor(options, events);
   }

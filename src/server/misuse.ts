@@ -3,10 +3,13 @@ import { decorated, someOf } from '../core/decorated.js';
 import { quote } from '../core/error-log.js';
 import { nearest } from '../core/option-checks.js';
 import { inCommon } from '../core/both-builds.js';
+import { CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN } from '../protocol/nest-json.js';
 import { namesOfHandler } from './handler-names.js';
 import type { HandlerExtras } from './handler-server.js';
 import type { PatternClaims } from './pattern-claims.js';
 import { serverNames } from './server-names.js';
+
+const RESERVED_PATTERNS: readonly string[] = [CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN];
 
 /** Handlers of patterns that a server has which can serve them, by their extras. */
 const servedPatterns = inCommon('served-patterns', () => new WeakSet<HandlerExtras>());
@@ -35,6 +38,7 @@ export function findMisuse(facts: ServerFacts): string[] {
   return [
     ...unreachablePatterns(facts),
     ...mixedPatterns(facts),
+    ...reservedPatterns(facts),
     ...droppedDecorators(facts),
     ...unknownServers(facts),
     ...namesakes(facts),
@@ -62,6 +66,14 @@ function mixedPatterns({ patterns }: ServerFacts): string[] {
     (pattern) =>
       `The pattern ${quote(pattern)} has a message and an event handler, of which Nest runs one for both: give them ` +
       'patterns of their own',
+  );
+}
+
+function reservedPatterns({ patterns }: ServerFacts): string[] {
+  const taken = [...patterns].filter(({ pattern }) => RESERVED_PATTERNS.includes(pattern));
+  return taken.map(
+    ({ pattern }) =>
+      `The pattern ${quote(pattern)} is one of the protocol itself, and clients rely on its answer: give the handler another`,
   );
 }
 

@@ -169,8 +169,8 @@ function jsonOf(key: string, value: unknown): string | undefined {
   return text === '{}' ? undefined : text.slice(key.length + '{"":'.length, -1);
 }
 
-function tooLongReply({ length, limit }: GevFrameTooLongError): string {
-  return `The reply has ${length} bytes, more than maxFrameLength of the server (${limit} bytes)`;
+function tooLongReply({ length, limit, option }: GevFrameTooLongError): string {
+  return `The reply has ${length} bytes, more than ${option} of the server (${limit} bytes)`;
 }
 
 function sendUnserializable(target: ReplyTarget, id: unknown, error: unknown): void {

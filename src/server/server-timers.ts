@@ -1,5 +1,7 @@
 import { onAbort } from '../core/abort-listeners.js';
 import { Registrar } from '../core/callback.js';
+import { GevTimerError } from '../core/errors.js';
+import { refuseUnknown, show } from '../core/option-checks.js';
 import { debug } from '../core/debug.js';
 import type { Reactor, ReactorTimerHandle } from '../core/reactor.js';
 import {
@@ -26,6 +28,7 @@ export class ServerTimers {
 
   runEvery(ms: number, fn: () => unknown, options: GevIntervalOptions = {}): GevTimer {
     assertInterval(ms, 'The interval of runEvery()');
+    assertTimer('runEvery', fn, options, ['name', 'signal', 'overlap']);
     return this.add(fn, options, (source, run) =>
       source.runEvery(ms, run, { overlap: options.overlap ?? false }),
     );
@@ -33,6 +36,7 @@ export class ServerTimers {
 
   runAfter(ms: number, fn: () => unknown, options: GevTimerOptions = {}): GevTimer {
     assertInterval(ms, 'The delay of runAfter()');
+    assertTimer('runAfter', fn, options, ['name', 'signal']);
     return this.add(fn, options, (source, run) => source.runAfter(ms, run));
   }
 
@@ -58,6 +62,11 @@ export class ServerTimers {
     if (this.source !== undefined) timer.start(this.source);
     return timer;
   }
+}
+
+function assertTimer(method: string, fn: unknown, options: object, known: readonly string[]): void {
+  if (typeof fn !== 'function') throw new GevTimerError(`${method}() needs a function, not ${show(fn)}`);
+  refuseUnknown(options, known, { owner: `${method}()` });
 }
 
 type Begin = (source: TimerSource, run: () => unknown) => ReactorTimerHandle;

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { GevDuplicateTimerError } from '../core/errors.js';
+import { GevDuplicateTimerError, GevTimerError } from '../core/errors.js';
 import type { EndingTimer, GevTimer } from '../core/timer.js';
 
 /**
@@ -17,8 +17,13 @@ import type { EndingTimer, GevTimer } from '../core/timer.js';
 export class GevTimerRegistry {
   private readonly timers = new Map<string, GevTimer>();
 
-  /** @throws GevDuplicateTimerError when a timer of that name is active */
+  /** @throws GevDuplicateTimerError when a timer of that name is active; GevTimerError for what is no timer of ours */
   add(name: string, timer: GevTimer): void {
+    if (typeof (timer as Partial<GevTimer> | undefined)?.cancel !== 'function') {
+      throw new GevTimerError(
+        `"${name}" is no timer of a server: add what server.runEvery() or runAfter() returned`,
+      );
+    }
     if (this.get(name) !== undefined) throw new GevDuplicateTimerError(name);
     if (!timer.active) return;
     this.timers.set(name, timer);

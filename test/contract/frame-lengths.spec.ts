@@ -2,13 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { type GevConnectionLostError, GevFrameTooLongError, GevProtocolError } from 'nestjs-gev';
-import { firstValueFrom, lastValueFrom, of, toArray } from 'rxjs';
+import { firstValueFrom, lastValueFrom, of, toArray, type Observable } from 'rxjs';
 import { Peer } from '../kit/peer.js';
 import { serveRpc } from '../kit/rpc.js';
 import { clientOf } from '../kit/rpc-client.js';
 import { until } from '../kit/until.js';
 
 const LIMIT = 10_000;
+const answers: ((answer: string) => void)[] = [];
 
 @Controller()
 class Lengths {
@@ -20,6 +21,11 @@ class Lengths {
   @MessagePattern('text')
   text(@Payload() length: number): string {
     return 'é'.repeat(length / 2);
+  }
+
+  @MessagePattern('wait')
+  wait(): Promise<string> {
+    return new Promise((resolve) => answers.push(resolve));
   }
 
   @MessagePattern('stream')
@@ -90,6 +96,31 @@ describe.each([0, 1])('frames that are too long, on %i loops', (loops) => {
     peer.read();
     expect(await peer.text(2 * (5 + LIMIT))).toBe(`5000#${fits}`.repeat(2));
     expect(connection.bytesSent).toBe(2 * (5 + LIMIT));
+  });
+
+  it('R3: a frame that maxSendBuffer has no room for costs no other call on its connection', async () => {
+    const service = await serveRpc({ loops, maxSendBuffer: LIMIT }, Lengths);
+    const client = clientOf({ port: service.port, loops, maxSendBuffer: LIMIT });
+    const waiting = firstValueFrom(client.send('wait', ''));
+    await until(() => answers.length === 1);
+    const failure = async (source: Observable<unknown>): Promise<unknown> =>
+      lastValueFrom(source).catch((error: unknown) => error);
+    const length = 3 * LIMIT;
+    for (let time = 0; time < 10; time++) {
+      expect(await failure(client.send('text', length))).toMatchObject({
+        message: expect.stringMatching(
+          /^The reply has \d+ bytes, more than maxSendBuffer of the server \(10000 bytes\)$/,
+        ),
+      });
+      const unsent = { code: 'ERR_GEV_FRAME_TOO_LONG', limit: LIMIT, option: 'maxSendBuffer' };
+      expect(await failure(client.send('echo', 'x'.repeat(length)))).toMatchObject(unsent);
+      expect(await failure(client.emit('note', 'x'.repeat(length)))).toMatchObject(unsent);
+    }
+    expect(() => service.connections[0]!.send('x'.repeat(LIMIT))).toThrow(GevFrameTooLongError);
+    expect(() => service.server.broadcast('x'.repeat(LIMIT))).toThrow(/maxSendBuffer \(10000 bytes\)/);
+    answers.pop()!('in time');
+    expect(await waiting).toBe('in time');
+    expect(service.server.stats()).toMatchObject({ accepted: 1, open: 1 });
   });
 
   it('R3: on the side that receives it, the error and the log say length and limit', async () => {

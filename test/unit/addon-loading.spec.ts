@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { loadBinding } from '../../src/native/binding.js';
+import { BindingError, loadBinding } from '../../src/native/binding.js';
 import { VERSION } from '../../src/native/version.js';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -122,6 +122,11 @@ describe('GevNativeError', () => {
     expect(message).toContain('ERR_GEV_NATIVE_MISSING No native addon for');
     expect(message).toContain('(not found). Looked for:\n  /nowhere/to be/found.node\n');
     expect(message).toContain('unset GEV_ADDON');
+  });
+
+  it('tells somebody whose bundler has left the addon behind how to take it along', () => {
+    const { message } = new BindingError('not found', { addon: undefined, tried: ['/x'], bundled: true });
+    expect(message).toMatch(/keep nestjs-gev out of the bundle.* or copy .*prebuilds beside it/);
   });
 
   it("has the system's own words of an addon that does not load", () => {

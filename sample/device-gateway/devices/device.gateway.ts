@@ -1,7 +1,16 @@
 import { type BeforeApplicationShutdown, Controller, Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { Payload } from '@nestjs/microservices';
-import { type CloseReason, Conn, GevServer, OnClose, OnConnect, OnMessage, Reason } from 'nestjs-gev';
+import {
+  type CloseReason,
+  Conn,
+  GevServer,
+  InjectGevServer,
+  OnClose,
+  OnConnect,
+  OnMessage,
+  Reason,
+} from 'nestjs-gev';
 import type { Settings } from '../settings.js';
 import { DeviceTokens } from './device-tokens.js';
 import { DeviceRegistry } from './device.registry.js';
@@ -16,13 +25,13 @@ export class DeviceGateway implements BeforeApplicationShutdown {
   private readonly logger = new Logger(DeviceGateway.name);
 
   constructor(
-    private readonly server: GevServer,
+    @InjectGevServer('devices') private readonly server: GevServer,
     private readonly registry: DeviceRegistry,
     private readonly tokens: DeviceTokens,
     private readonly config: ConfigService<Settings, true>,
   ) {}
 
-  @OnConnect()
+  @OnConnect({ server: 'devices' })
   connect(@Conn() connection: DeviceConnection): void {
     const device = new Device(connection);
     connection.data.device = device;
@@ -31,7 +40,7 @@ export class DeviceGateway implements BeforeApplicationShutdown {
     device.deadline = this.server.runAfter(limit, () => this.refuse(device, 'say who you are'));
   }
 
-  @OnMessage()
+  @OnMessage({ server: 'devices' })
   message(@Payload() chunk: Buffer, @Conn() connection: DeviceConnection): void {
     const device = connection.data.device!;
     try {
@@ -46,7 +55,7 @@ export class DeviceGateway implements BeforeApplicationShutdown {
     }
   }
 
-  @OnClose()
+  @OnClose({ server: 'devices' })
   close(@Conn() connection: DeviceConnection, @Reason() reason: CloseReason): void {
     const { device } = connection.data;
     if (device === undefined) return;

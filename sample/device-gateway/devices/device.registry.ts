@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { GevServer } from 'nestjs-gev';
-import type { Device, DeviceConnection } from './device.js';
+import { GevServer, InjectGevServer } from 'nestjs-gev';
+import type { Device } from './device.js';
 
 /** The devices of this process that have said who they are, by name. */
 @Injectable()
 export class DeviceRegistry {
   private readonly devices = new Map<string, Device>();
 
-  constructor(private readonly server: GevServer) {}
+  constructor(@InjectGevServer('devices') private readonly server: GevServer) {}
 
   /** Returns the one that had the name before: it has come back by another way, before we knew that it was gone. */
   add(name: string, device: Device): Device | undefined {
@@ -36,7 +36,9 @@ export class DeviceRegistry {
 
   /** Sends a line to all who have said who they are. Returns how many. */
   pushToAll(line: string): number {
-    const isKnown = (connection: DeviceConnection): boolean => connection.data.device?.name !== undefined;
-    return this.server.broadcast(`${line}\n`, isKnown);
+    return this.server.broadcast(
+      `${line}\n`,
+      this.all.map(({ connection }) => connection),
+    );
   }
 }

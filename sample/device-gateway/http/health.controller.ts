@@ -6,7 +6,7 @@ import {
   type HealthCheckResult,
   type HealthIndicatorResult,
 } from '@nestjs/terminus';
-import { GevServer } from 'nestjs-gev';
+import { GevServer, InjectGevServer } from 'nestjs-gev';
 import { DeviceRegistry } from '../devices/device.registry.js';
 
 /** For a balancer or an orchestrator: whether devices can come. */
@@ -15,7 +15,7 @@ export class HealthController {
   constructor(
     private readonly health: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
-    private readonly server: GevServer,
+    @InjectGevServer('devices') private readonly server: GevServer,
     private readonly registry: DeviceRegistry,
   ) {}
 

@@ -39,7 +39,10 @@ await lost.close();
 // A peer with a pattern that would write a line of its own.
 const peer = connect(port, '127.0.0.1').on('error', () => undefined);
 const text = JSON.stringify({ pattern: 'two\nlines', data: 'secret', id: 'a\u001b[31m' });
-peer.end(`${text.length}#${text}`).resume();
+// And with one that is too deep to be shown; a request behind it is answered all the same.
+const deep = `{"pattern":${'['.repeat(100_000)}${']'.repeat(100_000)},"data":0,"id":"deep"}`;
+const last = JSON.stringify({ pattern: 'echo', data: 'secret', id: 'behind' });
+peer.end([text, deep, last].map((frame) => `${frame.length}#${frame}`).join('')).resume();
 await once(peer, 'close');
 
 await app.close(); // while the client is connected

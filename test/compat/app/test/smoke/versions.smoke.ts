@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
 const major = process.env.NEST_MAJOR ?? '';
-const ours = createRequire(import.meta.url);
+const ours = createRequire(join(process.cwd(), 'index.js'));
 const packages = ours(join(dirname(ours.resolve('nestjs-gev')), '..', 'package.json')) as {
   peerDependencies: Record<string, string>;
 };
