@@ -1,17 +1,28 @@
 #!/usr/bin/env node
 // Brings the build up to date and runs Jest; other arguments go to Jest.
 //
-//   node test/run-jest.mjs [--debug | --sanitize=address|thread] [<Jest arguments>]
+//   node test/run-jest.mjs [--debug | --sanitize=address|thread | --engine=javascript] [<Jest arguments>]
 //
 // --debug: with assertions in the addon and a look at what each test file leaves behind; a sanitized addon has them, too.
+// --engine=javascript: the contract and the suites of Nest on the engine in JavaScript, but for test/engines/exceptions.mjs.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { exceptions, nativeFiles } from './engines/exceptions.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const args = process.argv.slice(2);
 const sanitize = args.find((arg) => arg.startsWith('--sanitize='))?.slice('--sanitize='.length);
 const variant = args.filter((arg) => arg === '--debug' || arg.startsWith('--sanitize='));
-const jestArgs = args.filter((arg) => !variant.includes(arg));
+const inJavaScript = args.includes('--engine=javascript');
+const jestArgs = args.filter((arg) => !variant.includes(arg) && !arg.startsWith('--engine='));
+if (inJavaScript) {
+  const excepted = exceptions.map(({ title }) => title.source).join('|');
+  jestArgs.push(
+    `--testNamePattern=^(?!.*(${excepted}))`,
+    `--testPathIgnorePatterns=/(${nativeFiles.join('|')})\\.spec`,
+    '--testPathPatterns=test/(contract|interop)/|test/unit/(engine|text-framer)',
+  );
+}
 
 /** What a stock node needs to load an addon built with the sanitizer. */
 const sanitizers = {
@@ -64,7 +75,7 @@ const status = node(
       ...jestArgs,
     ],
   ],
-  sanitize ? preload(sanitizers[sanitize]) : {},
+  sanitize ? preload(sanitizers[sanitize]) : inJavaScript ? { GEV_ENGINE: 'javascript' } : {},
 );
 if (variant.length > 0) buildAddon(); // leave the ordinary addon behind
 process.exit(status);

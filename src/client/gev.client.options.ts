@@ -1,4 +1,10 @@
-import type { GevDeserializer, GevKeepAliveOptions, GevLogger, GevSerializer } from '../core/options.js';
+import type {
+  GevDeserializer,
+  GevEngine,
+  GevKeepAliveOptions,
+  GevLogger,
+  GevSerializer,
+} from '../core/options.js';
 
 /** Where a server listens. */
 export type GevEndpoint = GevNetworkEndpoint | GevPathEndpoint;
@@ -65,6 +71,8 @@ export interface GevClientOptions {
   readonly balance?: GevClientBalance;
   /** Connections to each endpoint, 1 to 1024. Requests share them. Default: 1. */
   readonly connections?: number;
+  /** Who moves the bytes. Default: the environment variable `GEV_ENGINE`, else `'auto'`. */
+  readonly engine?: GevEngine;
   /**
    * How many threads run the reactor's loops, 1 to 64; 0 runs one loop on the JavaScript thread itself.
    * Default: `'auto'`: as on the server, but no more than there are connections.
@@ -129,6 +137,7 @@ export interface ResolvedGevClientOptions {
   readonly endpoints: readonly GevResolvedEndpoint[];
   readonly balance: GevClientBalance;
   readonly connections: number;
+  readonly engine: GevEngine;
   readonly loops: number;
   readonly connectTimeout: number;
   readonly requestTimeout: number;

@@ -25,7 +25,13 @@ import {
   withMethod,
 } from '../core/option-checks.js';
 import { resolveLiveness } from '../core/liveness-options.js';
-import { MAX_FRAME_LENGTH, objectOf, resolveLogger, resolveLoops } from '../core/validate-options.js';
+import {
+  MAX_FRAME_LENGTH,
+  objectOf,
+  resolveEngine,
+  resolveLogger,
+  resolveLoops,
+} from '../core/validate-options.js';
 import type {
   GevClientBalance,
   GevClientOptions,
@@ -48,6 +54,7 @@ const KNOWN_OPTIONS = {
   endpoints: true,
   balance: true,
   connections: true,
+  engine: true,
   loops: true,
   connectTimeout: true,
   requestTimeout: true,
@@ -99,6 +106,7 @@ export function validateClientOptions(clientOptions: GevClientOptions = {}): Res
     endpoints,
     balance: choice(options, 'balance', BALANCES) ?? 'round-robin',
     connections,
+    engine: resolveEngine(options),
     loops: clientLoops(options.loops, endpoints.length * connections),
     connectTimeout: integer(options, 'connectTimeout', 0, MAX_DELAY) ?? 5_000,
     requestTimeout: integer(options, 'requestTimeout', 0, MAX_DELAY) ?? 30_000,

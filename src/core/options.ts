@@ -17,6 +17,15 @@ export type GevLoadBalance = 'round-robin' | 'least-connections' | 'source-hash'
 export type GevOverflow = 'buffer' | 'drop-newest' | 'drop-oldest' | 'latest' | 'close';
 
 /**
+ * Who moves the bytes.
+ *
+ * - `native`: loops in C++, on threads of their own or on the JavaScript thread
+ * - `javascript`: one loop over `node:net`, where no binary fits: correct, slower, and without what docs/platforms.md lists
+ * - `auto`: native where it loads, else JavaScript, with one line in the log
+ */
+export type GevEngine = 'auto' | 'native' | 'javascript';
+
+/**
  * TCP keep-alive: a peer that has been silent for `delay` is asked for a sign of life, again every `interval`, and after
  * `count` questions without an answer the connection closes, reason `reset`: `delay` + `interval` × `count` after the
  * peer's last sign. Milliseconds, which systems round up to whole seconds.
@@ -80,6 +89,10 @@ export interface GevServerOptions {
   /** On `::`, take IPv6 connections only. Default: false. */
   readonly ipv6Only?: boolean;
 
+  /**
+   * Who moves the bytes. Default: the environment variable `GEV_ENGINE`, else `'auto'`.
+   */
+  readonly engine?: GevEngine;
   /**
    * How many threads run the reactor's loops, 1 to 64; 0 runs one loop on the JavaScript thread itself.
    * Default: `'auto'`: 0 where two cores or less are available, else one per core but one, 4 at most.
@@ -267,6 +280,7 @@ export interface ResolvedGevServerOptions {
   readonly backlog: number;
   readonly reusePort: boolean;
   readonly ipv6Only: boolean;
+  readonly engine: GevEngine;
   readonly loops: number;
   readonly loadBalance: GevLoadBalance;
   readonly maxConnections: number;

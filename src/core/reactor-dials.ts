@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { MAX_DIAL_TOKEN, Operation } from '../native/layout.js';
-import { MAX_ADDRESS_LENGTH, type Outbound } from '../native/outbound.js';
+import type { LoopPort } from '../engine/engine.js';
+import { MAX_ADDRESS_LENGTH } from '../native/outbound.js';
 import { onAbort } from './abort-listeners.js';
 import { MAX_DELAY } from './constants.js';
 import { show } from './option-checks.js';
@@ -13,7 +14,7 @@ import { systemErrorName } from './system-error.js';
 export type DialTarget = { readonly host: string; readonly port: number } | { readonly path: string };
 
 interface PendingDial {
-  readonly outbound: Outbound;
+  readonly outbound: LoopPort;
   resolve(connection: GevConnection): void;
   reject(code: string, details?: GevErrorDetails): void;
 }
@@ -31,7 +32,7 @@ export class ReactorDials {
   private lastToken = 0;
 
   dial(
-    outbound: Outbound,
+    outbound: LoopPort,
     target: DialTarget,
     timeout: number,
     signal: AbortSignal | undefined,

@@ -1,18 +1,15 @@
 import { constants } from 'node:os';
-import type { NativeReactor } from '../native/binding.js';
+import type { Engine, LoopPort } from '../engine/engine.js';
 import { inFreshScope } from '../native/fresh-scope.js';
-import { Inbound, type InboundListener } from '../native/inbound.js';
-import { type FlushScheduler, Outbound } from '../native/outbound.js';
-import type { Pace } from '../native/pace.js';
+import type { InboundListener } from '../native/inbound.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 import { GevConnection } from './connection.js';
 import { debug } from './debug.js';
 import { GevError } from './errors.js';
-import { longestFrame } from './frame-limits.js';
 import type { ResolvedReactorOptions } from './options.js';
 import type { ReactorHandler } from './reactor-handler.js';
 import { systemErrorName } from './system-error.js';
-import { TracedHandler, TracedOutbound, traceOpen } from './trace.js';
+import { TracedHandler, TracedPort, traceOpen } from './trace.js';
 
 const NO_DESCRIPTORS =
   'Waiting clients were hung up on; it is tried again. Raise the limit of open files (ulimit -n) or set maxConnections';
@@ -50,16 +47,9 @@ export type ReactorLimits = Pick<
   'maxFrameLength' | 'maxPartialBytes' | 'maxSendBuffer' | 'maxTotalSendBuffer'
 >;
 
-/** The memory one loop shares with JavaScript. */
-export interface LoopMemory {
-  readonly inbound: readonly ArrayBuffer[];
-  readonly outbound: readonly ArrayBuffer[];
-  readonly control: Int32Array;
-}
-
-/** JavaScript's side of one native loop: turns its event stream into connections and calls of the handler. */
+/** One loop of an engine: turns its event stream into connections and calls of the handler. */
 export class ReactorLoop implements InboundListener {
-  readonly outbound: Outbound;
+  readonly outbound: LoopPort;
   readonly gated: boolean;
   readonly highWaterMark: number;
   readonly maxSendBuffer: number;
@@ -67,7 +57,6 @@ export class ReactorLoop implements InboundListener {
   /** What is sent to a connection is the content of a frame. */
   readonly framesText: boolean;
   abandoned = false;
-  private readonly inbound: Inbound;
   private readonly slots: (GevConnection | undefined)[] = [];
   private readonly handler: ReactorHandler;
   private readonly traced = debug.enabled;
@@ -76,11 +65,8 @@ export class ReactorLoop implements InboundListener {
   constructor(
     readonly index: number,
     private readonly owner: ReactorLoopOwner,
-    private readonly reactor: NativeReactor,
-    memory: LoopMemory,
+    private readonly engine: Engine,
     options: ResolvedReactorOptions,
-    scheduleFlush: FlushScheduler,
-    pace: Pace,
   ) {
     this.handler = this.traced ? new TracedHandler(owner.handler) : owner.handler;
     this.gated = options.gateConnections;
@@ -88,26 +74,16 @@ export class ReactorLoop implements InboundListener {
     this.maxSendBuffer = options.maxSendBuffer;
     this.limits = options;
     this.framesText = options.codec.framing === 'nest-json';
-    const delivery = this.framesText ? 'text' : options.codec.copy === false ? 'borrowed' : 'copied';
-    this.inbound = new Inbound(reactor, index, memory.inbound, this, delivery, pace, !this.handler.turns);
-    const longest = this.framesText ? longestFrame(options) : Infinity;
-    const written = [reactor, index, memory.outbound, memory.control, scheduleFlush, longest] as const;
-    this.outbound = this.traced
-      ? new TracedOutbound((slot) => this.slots[slot], ...written)
-      : new Outbound(...written);
-  }
-
-  /** Reads some of a slab's events, as many as there is time for. Returns where it stopped. */
-  read(slab: number, from: number, to: number): number {
-    return this.inbound.read(slab, from, to);
+    const port = engine.attach(index, this);
+    this.outbound = this.traced ? new TracedPort(port, (slot) => this.slots[slot]) : port;
   }
 
   bytesWritten(slot: number, generation: number): number {
-    return this.reactor.bytesWritten(this.index, slot, generation);
+    return this.engine.bytesWritten(this.index, slot, generation);
   }
 
   bytesReceived(slot: number, generation: number): number {
-    return this.reactor.bytesReceived(this.index, slot, generation);
+    return this.engine.bytesReceived(this.index, slot, generation);
   }
 
   countRefusedSend(): void {

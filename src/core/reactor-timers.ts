@@ -1,5 +1,5 @@
 import { MAX_TIMER_ID, Operation } from '../native/layout.js';
-import type { Outbound } from '../native/outbound.js';
+import type { LoopPort } from '../engine/engine.js';
 import { Registrar } from './callback.js';
 import { debug } from './debug.js';
 import { promiseOf } from './values.js';
@@ -19,7 +19,7 @@ export class ReactorTimers {
   private lastId = 0;
 
   constructor(
-    private readonly outbound: Outbound,
+    private readonly outbound: LoopPort,
     private readonly onError: (error: unknown) => void,
   ) {}
 

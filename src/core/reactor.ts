@@ -1,10 +1,10 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { NativeAddress, NativeReactor } from '../native/binding.js';
+import type { Engine } from '../engine/engine.js';
+import type { NativeAddress } from '../native/binding.js';
 import { inFreshScope } from '../native/fresh-scope.js';
 import { Operation, READ_ON } from '../native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
-import { Pace } from '../native/pace.js';
 import { formatAddress, type GevAddress } from './address.js';
 import { type CloseReason, closeReasonCode } from './close-reason.js';
 import { assertData, type GevConnection, type GevData, type GevReceivers, nameOf } from './connection.js';
@@ -18,8 +18,8 @@ import {
   GevNotListeningError,
   describe,
 } from './errors.js';
+import { createEngine } from './create-engine.js';
 import { frameTooLong, longestFrame } from './frame-limits.js';
-import { createNativeReactor } from './native-reactor.js';
 import type { ReactorOptions, ResolvedReactorOptions } from './options.js';
 import { assertInterval } from './timer.js';
 import { assertDialable, connectError, type DialTarget, ReactorDials } from './reactor-dials.js';
@@ -68,11 +68,10 @@ export class Reactor {
   private readonly options: ResolvedReactorOptions;
   private readonly dials = new ReactorDials();
   private nextDialLoop = 0;
-  private native: NativeReactor | undefined;
+  private moving: Engine | undefined;
   private timers: ReactorTimers | undefined;
   private bound: GevAddress | null = null;
   private stopped = false;
-  private flushScheduled = false;
   private refusedSends = 0;
   private overPartialBytes = 0;
   private overTotalSendBuffer = 0;
@@ -101,10 +100,11 @@ export class Reactor {
     const host = path ?? (await this.resolveHost());
     this.assertUnused();
     if (this.stopped) throw new GevListenError('ECANCELED', { address: host, port, path });
-    const native = this.createNative();
+    const engine = this.createEngine();
     try {
-      // The addon keeps the context it is started in: nobody's.
-      this.bound = toAddress(inFreshScope(() => native.listen(host, path === undefined ? port : -1)));
+      // An engine keeps the context it is started in: nobody's.
+      const listening = inFreshScope(() => engine.listen(host, path === undefined ? port : -1));
+      this.bound = toAddress(listening instanceof Promise ? await listening : listening);
     } catch (error) {
       this.loops.length = 0;
       const { code, errno, syscall } = error as NodeJS.ErrnoException;
@@ -114,7 +114,11 @@ export class Reactor {
         { cause: error, errno: errno === undefined ? undefined : -errno, syscall },
       );
     }
-    this.begin(native);
+    if (this.stopped) {
+      engine.stop();
+      throw new GevListenError('ECANCELED', { address: host, port, path });
+    }
+    this.begin(engine);
     debug('listening on %s, %s', formatAddress(this.bound), this.loopsText);
     return this.bound;
   }
@@ -138,11 +142,16 @@ export class Reactor {
    */
   async dial(target: DialTarget, timeout: number, signal?: AbortSignal): Promise<GevConnection> {
     assertDialable(target, timeout);
-    if (this.native === undefined || this.closing || signal?.aborted === true) {
+    if (this.moving === undefined || this.closing || signal?.aborted === true) {
       throw connectError('ECANCELED', target, { cause: signal?.reason as unknown });
     }
     const { outbound } = this.loops[this.nextDialLoop++ % this.loops.length]!;
     return this.dials.dial(outbound, target, timeout, signal);
+  }
+
+  /** Who moves its bytes; undefined before it starts and when it has stopped. */
+  get engine(): 'native' | 'javascript' | undefined {
+    return this.moving?.kind;
   }
 
   /** Where it listens; null before and after. */
@@ -211,7 +220,7 @@ export class Reactor {
    * delivery of the last such message.
    */
   quiesce(): Promise<void> {
-    if (this.native === undefined) return Promise.resolve();
+    if (this.moving === undefined) return Promise.resolve();
     return (this.quiescing ??= this.quiesceLoops());
   }
 
@@ -220,13 +229,13 @@ export class Reactor {
    * {@link Reactor.quiesce}: reading goes on.
    */
   stopAccepting(): Promise<void> {
-    if (this.native === undefined) return Promise.resolve();
+    if (this.moving === undefined) return Promise.resolve();
     return (this.quiescing ??= this.quiesceLoops(READ_ON));
   }
 
   /** Closes every connection, reason `shutdown`, and gives up every dial; what is not closed after `timeout` ms is cut. */
   async closeAll(timeout: number): Promise<void> {
-    if (this.native === undefined) return;
+    if (this.moving === undefined) return;
     this.closing = true;
     debug('closing %d connections, within %d ms', this.open.size, Math.round(timeout));
     this.dials.cancelAll();
@@ -247,12 +256,12 @@ export class Reactor {
     this.stopped = true;
     this.timers?.stop();
     this.timers = undefined;
-    const { native } = this;
-    if (native === undefined) return Promise.resolve();
+    const engine = this.moving;
+    if (engine === undefined) return Promise.resolve();
     this.dials.cancelAll();
-    this.native = undefined;
+    this.moving = undefined;
     this.bound = null;
-    native.stop();
+    engine.stop();
     debug('stopped');
     for (const loop of this.loops) loop.abandon();
     return Promise.resolve();
@@ -281,7 +290,7 @@ export class Reactor {
 
   /** Counters since listen. */
   stats(): ReactorStats {
-    const stats = this.native?.stats() ?? { accepted: 0, refused: 0, connections: [] };
+    const stats = this.moving?.stats() ?? { accepted: 0, refused: 0, connections: [] };
     return {
       accepted: stats.accepted,
       refused: stats.refused,
@@ -396,9 +405,9 @@ export class Reactor {
   private startLoops(): void {
     if (this.stopped) throw new GevAlreadyListeningError(STARTS_ONCE);
     this.assertUnused();
-    const native = this.createNative();
+    const engine = this.createEngine();
     try {
-      inFreshScope(() => native.start());
+      inFreshScope(() => engine.start());
     } catch (error) {
       this.loops.length = 0;
       const { errno, syscall, message } = error as NodeJS.ErrnoException;
@@ -408,7 +417,7 @@ export class Reactor {
         syscall,
       });
     }
-    this.begin(native);
+    this.begin(engine);
     debug('started, to dial, with %s', this.loopsText);
   }
 
@@ -420,46 +429,25 @@ export class Reactor {
   private hold(hold: boolean): void {
     if (hold === this.referenced) return;
     this.referenced = hold;
-    this.native?.hold(hold);
+    this.moving?.hold(hold);
   }
 
-  private begin(native: NativeReactor): void {
-    this.native = native;
-    if (!this.referenced) native.hold(false);
+  private begin(engine: Engine): void {
+    this.moving = engine;
+    if (!this.referenced) engine.hold(false);
     this.timers = new ReactorTimers(this.loops[0]!.outbound, (error) => this.reportFailure('A timer', error));
   }
 
   private assertUnused(): void {
-    if (this.native !== undefined) throw new GevAlreadyListeningError(STARTS_ONCE);
+    if (this.moving !== undefined) throw new GevAlreadyListeningError(STARTS_ONCE);
   }
 
-  private createNative(): NativeReactor {
-    const { options } = this;
-    const pace = new Pace();
-    const { native, memory } = createNativeReactor(options, (loop, slab, from, to, lastTook) => {
-      const { turns } = this.handler;
-      pace.begin(lastTook);
-      turns?.beginEvents(lastTook);
-      const next = this.loops[loop]!.read(slab, from, to);
-      return turns?.endEvents() === true ? ~next : next;
-    });
-    const scheduleFlush = (): void => this.scheduleFlush();
-    memory.forEach((each, index) => {
-      this.loops.push(new ReactorLoop(index, this, native, each, options, scheduleFlush, pace));
-    });
-    return native;
-  }
-
-  /** Hands over what was written outside of a batch, after the promise jobs and ticks of the current turn. */
-  private scheduleFlush(): void {
-    if (this.flushScheduled) return;
-    this.flushScheduled = true;
-    queueMicrotask(() =>
-      process.nextTick(() => {
-        this.flushScheduled = false;
-        this.native?.flush();
-      }),
-    );
+  private createEngine(): Engine {
+    const engine = createEngine(this.options, () => this.handler.turns);
+    for (let index = 0; index < engine.loopCount; index++) {
+      this.loops.push(new ReactorLoop(index, this, engine, this.options));
+    }
+    return engine;
   }
 
   private sendToAll(bytes: Uint8Array, connections: readonly GevConnection[]): void {

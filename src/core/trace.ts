@@ -1,5 +1,6 @@
+import type { LoopPort } from '../engine/engine.js';
 import { Operation } from '../native/layout.js';
-import { type FramePiece, Outbound } from '../native/outbound.js';
+import type { FramePiece } from '../native/outbound.js';
 import { formatAddress } from './address.js';
 import { type GevConnection, nameOf } from './connection.js';
 import { debug } from './debug.js';
@@ -66,74 +67,64 @@ const OPERATION_NAMES = new Map<number, string>([
   [Operation.RefuseInput, 'sent what is no message'],
 ]);
 
-/** Says what is written for a loop, and writes it. */
-export class TracedOutbound extends Outbound {
-  private depth = 0; // of calls: what calls another method here is told once
-
+/** Says what a loop is told, and tells it. */
+export class TracedPort implements LoopPort {
   /** @param connectionAt whose slot of the loop that is */
   constructor(
+    private readonly port: LoopPort,
     private readonly connectionAt: (slot: number) => GevConnection | undefined,
-    ...outbound: ConstructorParameters<typeof Outbound>
-  ) {
-    super(...outbound);
-  }
+  ) {}
 
-  override send(slot: number, generation: number, data: Uint8Array, flags: number): void {
+  send(slot: number, generation: number, data: Uint8Array, flags: number): void {
     if (data.length > 0) this.say(slot, `-> ${data.length} bytes`);
-    this.within(() => super.send(slot, generation, data, flags));
+    this.port.send(slot, generation, data, flags);
   }
 
-  override sendText(slot: number, generation: number, text: string, length: number, flags: number): void {
+  sendText(slot: number, generation: number, text: string, length: number, flags: number): void {
     this.say(slot, `-> ${length} bytes`);
-    this.within(() => super.sendText(slot, generation, text, length, flags));
+    this.port.sendText(slot, generation, text, length, flags);
   }
 
-  override sendFrame(slot: number, generation: number, pieces: readonly FramePiece[], flags: number): number {
-    const sent = this.within(() => super.sendFrame(slot, generation, pieces, flags));
+  sendFrame(slot: number, generation: number, pieces: readonly FramePiece[], flags: number): number {
+    const sent = this.port.sendFrame(slot, generation, pieces, flags);
     const what = describeFrame(pieces.join(''));
     this.say(slot, sent < 0 ? `is not sent, for it is too long: ${what}` : `-> ${what}`);
     return sent;
   }
 
-  override multicast(data: Uint8Array, receivers: readonly number[]): void {
+  multicast(data: Uint8Array, receivers: readonly number[]): void {
     if (receivers.length > 0)
       debug('broadcast -> %d bytes to %d connections', data.length, receivers.length / 2);
-    super.multicast(data, receivers);
+    this.port.multicast(data, receivers);
   }
 
-  override command(operation: number, slot = 0, generation = 0, argument = 0): void {
+  command(operation: number, slot = 0, generation = 0, argument = 0): void {
     const name = OPERATION_NAMES.get(operation);
     if (name !== undefined) this.say(slot, name);
-    super.command(operation, slot, generation, argument);
+    this.port.command(operation, slot, generation, argument);
   }
 
-  override leave(slot: number, generation: number, ms: number, reason: number): void {
+  leave(slot: number, generation: number, ms: number, reason: number): void {
     this.say(slot, `is to end when nothing is owed to it${ms > 0 ? `, or after ${ms} ms of silence` : ''}`);
-    super.leave(slot, generation, ms, reason);
+    this.port.leave(slot, generation, ms, reason);
   }
 
-  override startTimer(id: number, delay: number, interval: number): void {
+  startTimer(id: number, delay: number, interval: number): void {
     debug('timer %d: in %d ms%s', id, delay, interval > 0 ? `, then every ${interval} ms` : '');
-    super.startTimer(id, delay, interval);
+    this.port.startTimer(id, delay, interval);
   }
 
-  override dial(token: number, timeout: number, port: number, address: string): void {
+  dial(token: number, timeout: number, port: number, address: string): void {
     const where = port < 0 ? address : formatAddress({ address, port });
     debug('dial %d: %s, for %s', token, where, timeout > 0 ? `${timeout} ms at most` : 'as long as it takes');
-    super.dial(token, timeout, port, address);
+    this.port.dial(token, timeout, port, address);
   }
 
-  private within<Result>(write: () => Result): Result {
-    this.depth++;
-    try {
-      return write();
-    } finally {
-      this.depth--;
-    }
+  setIdleTimeout(slot: number, generation: number, ms: number): void {
+    this.port.setIdleTimeout(slot, generation, ms);
   }
 
   private say(slot: number, what: string): void {
-    if (this.depth > 0) return;
     const connection = this.connectionAt(slot);
     debug('%s %s', connection === undefined ? `slot ${slot}` : nameOf(connection), what);
   }

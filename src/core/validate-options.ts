@@ -40,6 +40,7 @@ import {
   withMethod,
 } from './option-checks.js';
 import type {
+  GevEngine,
   GevIdleOn,
   GevLoadBalance,
   GevLogger,
@@ -55,6 +56,7 @@ const LOAD_BALANCES: readonly GevLoadBalance[] = [
   'source-hash',
   'kernel',
 ];
+const ENGINES: readonly GevEngine[] = ['auto', 'native', 'javascript'];
 const OVERFLOWS: readonly GevOverflow[] = ['buffer', 'drop-newest', 'drop-oldest', 'latest', 'close'];
 const IDLE_ON: readonly GevIdleOn[] = ['any', 'received'];
 const MAX_BUDGET = Number.MAX_SAFE_INTEGER;
@@ -70,6 +72,7 @@ const KNOWN_OPTIONS = {
   backlog: true,
   reusePort: true,
   ipv6Only: true,
+  engine: true,
   loops: true,
   loadBalance: true,
   maxConnections: true,
@@ -117,6 +120,15 @@ const PACKET_OPTIONS: readonly (keyof GevServerOptions)[] = [
   'deserializer',
 ];
 
+/** @throws GevOptionsError for another word, the environment's included */
+export function resolveEngine(options: { readonly engine?: GevEngine }): GevEngine {
+  return (
+    choice(options, 'engine', ENGINES) ??
+    choice({ GEV_ENGINE: process.env.GEV_ENGINE || undefined }, 'GEV_ENGINE', ENGINES) ??
+    'auto'
+  );
+}
+
 /**
  * Checks the options and fills in the defaults. `undefined` and `null` stand for an option that is left out.
  *
@@ -151,6 +163,7 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     backlog: integer(options, 'backlog', 1, MAX_INT32) ?? DEFAULT_BACKLOG,
     reusePort: flag(options, 'reusePort') ?? cluster.isWorker,
     ipv6Only: flag(options, 'ipv6Only') ?? false,
+    engine: resolveEngine(options),
     loops: resolveLoops(options.loops),
     loadBalance: choice(options, 'loadBalance', LOAD_BALANCES) ?? 'round-robin',
     maxConnections: integer(options, 'maxConnections', 0, MAX_INT32) ?? 0,

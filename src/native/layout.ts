@@ -72,3 +72,18 @@ export const SendFlag = { NotifyFlushed: 1, NotifyDrained: 2 } as const;
 /** Words shared beside the slabs: whether a batch is being delivered, and each loop's open outbound slab. */
 export const CONTROL_IN_BATCH = 0;
 export const CONTROL_OPEN_SLAB = 1;
+
+/** Why a connection ended: the numbers of native/reactor/close_reason.h. */
+export const CloseCode = {
+  peer: 0,
+  reset: 1,
+  idle: 2,
+  backpressure: 3,
+  protocol: 4,
+  limit: 5,
+  local: 6,
+  shutdown: 7,
+  error: 8,
+  handshake: 9,
+  age: 10,
+} as const;

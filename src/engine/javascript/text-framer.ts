@@ -1,0 +1,105 @@
+import { StringDecoder } from 'node:string_decoder';
+
+/** One frame's text, or why there is none: more is to come, what came is no frame, or it is longer than may be. */
+export type TextFrame =
+  { readonly text: string; readonly bytes: number } | 'incomplete' | 'invalid' | { readonly tooLong: number };
+
+const MAX_DIGITS = 10;
+const MAX_WHITE_SPACE = 16;
+/** A rest up to this is copied, so that it does not keep all of the chunk that it came with. */
+const MAX_COPIED_REST = 4096;
+const HASH = 0x23;
+const ZERO = 0x30;
+const WHITE_SPACE = new Set([0x20, 0x0a, 0x0d, 0x09]);
+
+/** Cuts `<length>#<text>` as native/protocol/nest_tcp_framer.h does; the length is in UTF-16 code units. */
+export class TextFramer {
+  private readonly decoder = new StringDecoder('utf8');
+  private text = '';
+  private at = 0;
+  /** Code units of the frame whose header was read; -1: none was. */
+  private wanted = -1;
+  private header = 0; // its length, once it was read
+  private skipped = 0;
+
+  constructor(private readonly maxFrameLength: number) {}
+
+  /** Code units of a frame that has begun; 0: none has. */
+  get kept(): number {
+    return this.header + this.text.length - this.at;
+  }
+
+  push(chunk: Buffer): void {
+    this.text += this.decoder.write(chunk);
+  }
+
+  next(): TextFrame {
+    if (this.wanted < 0) {
+      const header = this.readHeader();
+      if (header !== undefined) return header;
+    }
+    const { text, at, wanted } = this;
+    const end = at + wanted;
+    if (text.length < end) return this.rest();
+    if (wanted > 0 && isHighSurrogate(text.charCodeAt(end - 1))) {
+      if (text.length === end) return this.rest();
+      if (isLowSurrogate(text.charCodeAt(end))) return 'invalid'; // it would cut a character
+    }
+    const frame = text.substring(at, end);
+    const bytes = Buffer.byteLength(frame);
+    if (bytes > this.maxFrameLength) return { tooLong: bytes };
+    this.at = end;
+    this.wanted = -1;
+    this.header = 0;
+    this.skipped = 0;
+    return { text: frame, bytes };
+  }
+
+  /** Nothing of what was kept is wanted. */
+  clear(): void {
+    this.decoder.end();
+    this.text = '';
+    this.at = this.header = 0;
+    this.wanted = -1;
+  }
+
+  /** Reads `<length>#`. Returns why it could not. */
+  private readHeader(): TextFrame | undefined {
+    const { text } = this;
+    for (; WHITE_SPACE.has(text.charCodeAt(this.at)); this.at++) {
+      if (++this.skipped > MAX_WHITE_SPACE) return 'invalid';
+    }
+    let length = 0;
+    let index = this.at;
+    for (; index < text.length; index++) {
+      const digit = text.charCodeAt(index) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      if (index - this.at === MAX_DIGITS) return 'invalid';
+      length = length * 10 + digit;
+    }
+    if (index === text.length) return this.rest();
+    if (text.charCodeAt(index) !== HASH || index === this.at) return 'invalid';
+    if (length > this.maxFrameLength) return { tooLong: length };
+    this.wanted = length;
+    this.header = index + 1 - this.at;
+    this.at = index + 1;
+    return undefined;
+  }
+
+  private rest(): 'incomplete' {
+    if (this.at > 0) {
+      const rest = this.text.substring(this.at);
+      this.text = rest.length <= MAX_COPIED_REST ? Buffer.from(rest, 'utf16le').toString('utf16le') : rest;
+      this.at = 0;
+    }
+    return 'incomplete';
+  }
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit < 0xdc00;
+}
+
+function isLowSurrogate(unit: number): boolean {
+  return unit >= 0xdc00 && unit < 0xe000;
+}

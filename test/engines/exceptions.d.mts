@@ -1,0 +1,6 @@
+export declare const exceptions: readonly {
+  readonly title: RegExp;
+  readonly row: string;
+  readonly why: string;
+}[];
+export declare const nativeFiles: readonly string[];

@@ -1,0 +1,46 @@
+/**
+ * What of the contract the JavaScript engine does not have, by the tests that ask for it: docs/platforms.md says so to users.
+ *
+ * @type {readonly { readonly title: RegExp, readonly row: string, readonly why: string }[]}
+ */
+export const exceptions = [
+  {
+    title: /\bon [12] (loops|loop threads|threads)|, [12] loops|[12] threads each/,
+    row: 'S4',
+    why: 'one loop',
+  },
+  { title: /S4: \d threads are started/, row: 'S4', why: 'one loop' },
+  { title: /F1: two loops of a server/, row: 'F1', why: 'one loop' },
+  {
+    title: /W5: bufferedBytes is exact/,
+    row: 'W5',
+    why: 'it is exact to 64 KiB while the kernel takes no more',
+  },
+  {
+    title: /S5: (so do two worker threads|two processes share|workers of node:cluster)/,
+    row: 'S5',
+    why: 'SO_REUSEPORT needs Node 22.12',
+  },
+  { title: /W7: (receive|send)BufferSize/, row: 'W7', why: 'node:net sets no buffer sizes' },
+  { title: /D5: a full queue/, row: 'D5', why: 'a paused socket tells nothing of FIN and RST' },
+  {
+    title: /W4: (buffer: everything is kept|a peer that asks and never reads)/,
+    row: 'W4',
+    why: 'asks how much waits in this process, and the kernel takes more of smaller writes',
+  },
+];
+
+/** Files about what only the native engine has. */
+export const nativeFiles = [
+  'admission', // descriptors run out
+  'balancing', // over loops
+  'budgets', // of each loop, in bytes
+  'dead-peers', // TCP_USER_TIMEOUT, probes
+  'debug-lines',
+  'exits', // of threads
+  'memory', // of the addon
+  'rolling-restart', // SO_REUSEPORT before Node 22.12
+  'system-calls',
+  'threads',
+  'writing', // rests on the kernel's queues; see W5
+];
