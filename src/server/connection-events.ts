@@ -23,8 +23,6 @@ import type { RpcDispatcher } from './rpc-dispatcher.js';
 import { Tally } from './tally.js';
 import { Turns } from './turns.js';
 
-/** What requests and streams are told that end because the server stops. */
-
 /** Those who are asked to go at once, and the pause before as many follow: they all come back somewhere. */
 const LEAVING_AT_ONCE = 100;
 const LEAVING_PAUSE_MS = 10;
