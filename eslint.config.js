@@ -92,6 +92,18 @@ export default tseslint.config(
       '@typescript-eslint/no-floating-promises': 'error',
     },
   },
+  {
+    files: ['src/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'BinaryExpression[operator="instanceof"][right.name=/^Gev(?!\\w*Error$)/]',
+          message: 'A process may hold two builds of this class: look for a brand, as isBranded() does.',
+        },
+      ],
+    },
+  },
   { files: ['src/index.ts'], rules: restrictImports(outsideSource) },
   ...layerRules,
   { files: ['{sample,test,bench}/**/*.{ts,js,mjs}'], ignores: ['test/unit/**'], rules: throughTheEntry },

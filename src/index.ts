@@ -66,6 +66,7 @@ export {
 } from './core/errors.js';
 export type {
   GevDeserializer,
+  GevEngine,
   GevIdleOn,
   GevKeepAliveOptions,
   GevLoadBalance,
@@ -90,7 +91,7 @@ export type {
 } from './module/gev.module-definition.js';
 export { GevModule } from './module/gev.module.js';
 export type { GevCodec, GevFraming } from './protocol/codec.js';
-export { nestJson } from './protocol/nest-json.js';
+export { nestJson, type NestJsonOptions } from './protocol/nest-json.js';
 export { raw, type RawOptions } from './protocol/raw.js';
 export type { GevServerEvents, GevServerStats, GevServerStatus } from './server/gev.server.events.js';
 export { GevExceptionFilter } from './server/gev-exception.filter.js';

@@ -108,6 +108,12 @@ bool LoopBridge::OnClose(Connection& connection, reactor::CloseReason reason, in
               static_cast<std::uint32_t>(error), SlotOf(connection).too_long);
 }
 
+void LoopBridge::OnFewerSlots(std::size_t slots) noexcept {
+  if (slots > slots_.capacity() / 2) return;
+  slots_.resize(std::min(slots, slots_.size()));
+  slots_.shrink_to_fit();
+}
+
 bool LoopBridge::OnDialFailed(reactor::DialToken token, int error) {
   if (!inbound_.Reserve(0)) return false;
   inbound_.Append(

@@ -29,7 +29,10 @@ class LoopBridge final : public reactor::LoopHandler {
              std::vector<std::byte*> outbound);
 
   /// Once, before the loop's first turn.
-  void Attach(reactor::EventLoop& loop) noexcept { loop_ = &loop; }
+  void Attach(reactor::EventLoop& loop) noexcept {
+    loop_ = &loop;
+    mailbox_.CountIn(loop.options().output_budget);
+  }
 
   /// Texts of patterns that are handled. Before the loop's first turn.
   void KnowPatterns(std::span<const std::string> patterns) {
@@ -56,6 +59,7 @@ class LoopBridge final : public reactor::LoopHandler {
   bool OnFlushed(reactor::Connection& connection) override;
   bool OnIdle(reactor::Connection& connection) override;
   bool OnClose(reactor::Connection& connection, reactor::CloseReason reason, int error) override;
+  void OnFewerSlots(std::size_t slots) noexcept override;
   bool OnDialFailed(reactor::DialToken token, int error) override;
   bool OnTimer(reactor::TimerId id, std::uint32_t skipped) override;
   bool OnQuiesced() override;

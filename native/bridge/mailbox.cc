@@ -31,6 +31,7 @@ bool Mailbox::Publish() {
     Spill spill{published_, records.size(),
                 std::make_unique_for_overwrite<std::byte[]>(records.size())};
     std::memcpy(spill.bytes.get(), records.data(), records.size());
+    if (budget_ != nullptr) budget_->Add(static_cast<std::ptrdiff_t>(records.size()));
     const std::scoped_lock lock(spilled_mutex_);
     spilled_.push_back(std::move(spill));
     spilled_count_.store(spilled_.size());
@@ -50,6 +51,7 @@ Mailbox::Spill Mailbox::TakeSpill() {
   Spill spill = std::move(spilled_.front());
   spilled_.pop_front();
   spilled_count_.store(spilled_.size());
+  if (budget_ != nullptr) budget_->Add(-static_cast<std::ptrdiff_t>(spill.size));
   return spill;
 }
 

@@ -15,6 +15,7 @@
 #include "bridge/slab.h"
 #include "bridge/slab_owners.h"
 #include "bridge/spsc_ring.h"
+#include "reactor/output_budget.h"
 #include "reactor/thread_check.h"
 
 namespace bridge {
@@ -28,6 +29,10 @@ class Mailbox {
 
   /// `slabs` (2 to kMaxSlabs, kSlabSize each) must outlive the mailbox.
   explicit Mailbox(std::vector<std::byte*> slabs);
+
+  /// What is spilled counts towards `budget` (null: none), which must outlive every other call.
+  /// Before the first of them.
+  void CountIn(reactor::OutputBudget* budget) noexcept { budget_ = budget; }
 
   // --- JavaScript's thread -----------------------------------------------------------------------
 
@@ -76,6 +81,7 @@ class Mailbox {
   void OpenNext() noexcept;
 
   std::vector<std::byte*> slabs_;
+  reactor::OutputBudget* budget_ = nullptr;
   [[no_unique_address]] SlabOwners owners_;
   [[no_unique_address]] reactor::ThreadCheck loop_;
   [[no_unique_address]] reactor::ThreadCheck javascript_;

@@ -130,22 +130,31 @@ void EventLoop::ServeReady() {
   serving_.swap(ready_);
   received_ = 0;
   std::size_t served = 0;
+  bool spans_less = false;
   for (; served < serving_.size() && received_ < kReceivedATurn; ++served) {
     Connection* const connection = serving_[served];
     bool released = false;
     const bool more = connection->Serve(released);  // `scheduled_` stays set: no second entry
     connection->scheduled_ = false;
     if (released) {
-      table_.Free(*connection);
-    } else if (more || connection->pending_ != 0) {
-      Schedule(*connection);
+      spans_less |= table_.Free(*connection);
+      continue;
     }
+    if (more || connection->pending_ != 0) Schedule(*connection);
     assert(connection->IsConsistent());
   }
   // Whoever was left out comes before those who have had their share.
   ready_.insert(ready_.begin(), serving_.begin() + static_cast<std::ptrdiff_t>(served),
                 serving_.end());
   serving_.clear();
+  if (spans_less) OnFewerSlots();
+}
+
+void EventLoop::OnFewerSlots() {
+  const std::size_t slots = table_.span();
+  if (serving_.capacity() > 2 * slots) serving_.shrink_to_fit();
+  if (ready_.capacity() > 2 * slots) ready_.shrink_to_fit();
+  handler_.OnFewerSlots(slots);
 }
 
 std::size_t EventLoop::ReadShare() const noexcept {

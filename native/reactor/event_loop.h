@@ -114,6 +114,8 @@ class EventLoop {
   [[nodiscard]] Connector& connector() noexcept { return connector_; }
   [[nodiscard]] TimerQueue& timers() noexcept { return timers_; }
   [[nodiscard]] std::size_t connection_count() const noexcept { return table_.size(); }
+  /// Connections for which there is memory.
+  [[nodiscard]] std::size_t connection_capacity() const noexcept { return table_.capacity(); }
 
   // --- for Connection, Acceptor, Connector and TimerQueue --------------------------
 
@@ -151,6 +153,8 @@ class EventLoop {
   void Dispatch(PollToken token, Ready ready) noexcept;
   void RunTasks();
   void ServeReady();
+  /// Connections have gone, and with them the highest slots.
+  void OnFewerSlots();
   void BeginFinalRead(Connection& connection);
   void EmitQuiesced();
   void EmitFailures();

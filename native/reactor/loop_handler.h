@@ -67,6 +67,8 @@ class LoopHandler {
   virtual bool OnIdle(Connection& connection) = 0;
   /// The last event of a connection; its slot is free when this returned true.
   virtual bool OnClose(Connection& connection, CloseReason reason, int error) = 0;
+  /// After a burst of connections: none has a slot of `slots` or above any more.
+  virtual void OnFewerSlots(std::size_t slots) noexcept = 0;
   /// A dial came to nothing. One that connects is told of by OnOpen().
   virtual bool OnDialFailed(DialToken token, int error) = 0;
 

@@ -9,8 +9,9 @@
 
 namespace reactor {
 
-/// What waits for peers on all loops of a group, and how much of it may. Each loop reports in steps
-/// of kStep, so the sum is off by less than that for each of them. Any thread, but for Join().
+/// What waits for peers on all loops of a group, and for those loops, and how much of it may. Each
+/// loop reports in steps of kStep, so the sum is off by less than that for each of them. Any
+/// thread, but for Join().
 class OutputBudget {
  public:
   static constexpr std::size_t kStep = 64 * 1024;

@@ -20,6 +20,7 @@
 #include "bridge/mailbox.h"
 #include "bridge/slab.h"
 #include "bridge/spsc_ring.h"
+#include "reactor/output_budget.h"
 
 namespace bridge {
 namespace {
@@ -160,6 +161,21 @@ TEST(MailboxTest, SpillsInsteadOfWaitingAndKeepsTheOrder) {
   });
   EXPECT_EQ(expected, kRecords);
   EXPECT_TRUE(mailbox.Empty());
+}
+
+TEST(MailboxTest, M3_WhatIsSpilledCountsTowardsTheBudgetOfOutput) {
+  const Slabs slabs(2);
+  reactor::OutputBudget budget(2 * kRecordHeader);
+  Mailbox mailbox(slabs.pointers());
+  mailbox.CountIn(&budget);
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    WriteCommand(slabs.at(mailbox.open()), i);
+    mailbox.Publish();
+    EXPECT_EQ(budget.waiting(), i * kRecordHeader);  // the first one has a slab
+  }
+  EXPECT_TRUE(budget.exceeded());
+  mailbox.Drain([](std::span<std::byte>) {});
+  EXPECT_EQ(budget.waiting(), 0U);
 }
 
 TEST(MailboxTest, KeepsTheOrderBetweenTwoThreadsThroughSlabsAndSpills) {

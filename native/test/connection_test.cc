@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <random>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "test/support/client_socket.h"
@@ -411,6 +413,31 @@ TEST(ConnectionTest, R1_ReadsOnBehindDescriptorsAndKeepsNoneOfThem) {
   EXPECT_EQ(::read(ends[0], &byte, 1), 0);
   ::close(ends[0]);
   ::unlink(path.c_str());
+}
+
+// Under TSan this shows that pages may go while another thread asks for the counts of their
+// connections.
+TEST(ConnectionTest, M5_CountsAreReadWhilePagesComeAndGo) {
+  LoopHarness harness;
+  std::atomic<bool> done{false};
+  std::thread reader([&] {
+    std::uint64_t found = 0;
+    for (std::uint32_t slot = 0; !done; slot = (slot + 1) % 2048) {
+      if (harness.loop.BytesOf(slot, slot % 3)) ++found;
+    }
+    EXPECT_GT(found, 0U);
+  });
+  for (int round = 0; round < 3; ++round) {
+    {
+      std::vector<ClientSocket> clients;
+      for (int i = 0; i < 300; ++i) clients.push_back(harness.Connect());
+      EXPECT_GE(harness.loop.connection_capacity(), 300U);
+    }
+    EXPECT_TRUE(harness.TurnUntil([&] { return harness.loop.connection_count() == 0; }));
+    EXPECT_EQ(harness.loop.connection_capacity(), reactor::ConnectionTable::kPageSize);
+  }
+  done = true;
+  reader.join();
 }
 
 }  // namespace

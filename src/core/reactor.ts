@@ -94,7 +94,7 @@ export class Reactor {
   /**
    * Binds, listens and starts the loops.
    *
-   * @throws GevListenError with the system's code; GevNativeError when the addon is missing
+   * @throws GevListenError with the system's code; GevNativeError when the addon is asked for and missing
    */
   async listen(): Promise<GevAddress> {
     const { path, port } = this.options;
@@ -130,7 +130,7 @@ export class Reactor {
   /**
    * Starts the loops without a listener, instead of {@link Reactor.listen}: for one that only dials.
    *
-   * @throws GevNativeError (as rejection) when the addon is missing or the system refuses threads or descriptors
+   * @throws GevNativeError (as rejection) when the addon is asked for and missing, or the system refuses threads or descriptors
    */
   start(): Promise<void> {
     return new Promise((resolve) => resolve(this.startLoops()));

@@ -22,9 +22,8 @@ import { packetOptionsOf, validateServerOptions } from '../core/validate-options
 import { Admission } from './admission.js';
 import { ConnectionAges } from './connection-ages.js';
 import { ConnectionEvents } from './connection-events.js';
-import { decorated } from '../core/decorated.js';
 import { ErrorLog } from '../core/error-log.js';
-import { EventHandlers, type EventHandler, type NestHandler } from './event-handlers.js';
+import type { EventHandler, NestHandler } from './event-handlers.js';
 import { GevServerHandle } from './gev.server-handle.js';
 import {
   SERVER_EVENTS,
@@ -38,9 +37,7 @@ import { ServerTimers } from './server-timers.js';
 import { PlainReplies, SerializedReplies } from './rpc-replies.js';
 import { patternTexts, RouteTable } from './rpc-routes.js';
 import { RpcDispatcher } from './rpc-dispatcher.js';
-import { findMisuse, nameOfPatternHandler, noteServed } from './misuse.js';
-import { misspeltServer, serverOfHandler, type HandlerExtras } from './handler-server.js';
-import { PatternClaims } from './pattern-claims.js';
+import { Registrations } from './registrations.js';
 import { countListening, serverNames, titleOf } from './server-names.js';
 import { throughReplySteps } from './reply-steps.js';
 import { drain } from './shutdown.js';
@@ -91,11 +88,7 @@ export class GevServer
   readonly name: string | undefined;
 
   private readonly options: ResolvedGevServerOptions;
-  private readonly handlers = new EventHandlers();
-  private readonly patterns: PatternClaims;
-  /** Handlers of servers with other names that Nest has shown to this one. */
-  private readonly elsewhere = new Map<string, Set<string>>();
-  private readonly idleOptions: readonly string[];
+  private readonly registrations: Registrations;
   private readonly listeners = new Listeners<GevServerEvents>(
     'server',
     SERVER_EVENTS,
@@ -135,8 +128,12 @@ export class GevServer
     const { name } = this.options;
     this.name = name;
     if (name !== undefined) serverNames.made.add(name);
-    this.patterns = new PatternClaims(name);
-    this.idleOptions = this.carriesPackets ? [] : packetOptionsOf(options);
+    const { carriesPackets } = this;
+    this.registrations = new Registrations({
+      ...{ name, carriesPackets },
+      idleOptions: carriesPackets ? [] : packetOptionsOf(options),
+      warn: (message) => this.warn(message),
+    });
     this.logger =
       options.logger ?? new Logger(name === undefined ? GevServer.name : `${GevServer.name}:${name}`);
     this.log = new ErrorLog(this.options.logger ?? this.logger);
@@ -282,11 +279,13 @@ export class GevServer
     isEventHandler = false,
     extras: Record<string | symbol, unknown> = {},
   ): void {
+    const { registrations } = this;
     const marker = extras[HANDLER_MARKER] as HandlerMarker | undefined;
-    if (marker === undefined) this.addPattern(pattern, callback, isEventHandler, extras);
-    else {
-      decorated.registered.add(marker.label);
-      if (this.takes(extras, marker.label)) this.handlers.add(marker, callback);
+    if (marker !== undefined) registrations.addConnectionHandler(marker, callback, extras);
+    else if (
+      registrations.takesPattern(this.normalizePattern(pattern as MsPattern), isEventHandler, extras)
+    ) {
+      super.addHandler(pattern, callback, isEventHandler, extras);
     }
   }
 
@@ -305,40 +304,12 @@ export class GevServer
     return new Reactor(options, events);
   }
 
-  private addPattern(
-    pattern: unknown,
-    callback: MessageHandler,
-    isEvent: boolean,
-    extras: Record<string | symbol, unknown>,
-  ): void {
-    const text = this.normalizePattern(pattern as MsPattern);
-    const handler = nameOfPatternHandler(text, extras);
-    if (!this.takes(extras, handler)) return;
-    const slip = misspeltServer(extras);
-    if (slip !== undefined) {
-      this.warn(`${handler} has the extra "${slip}", so it belongs to every server: did you mean "server"?`);
-    }
-    this.patterns.add({ pattern: text, isEvent, extras });
-    if (this.carriesPackets) noteServed(extras);
-    super.addHandler(pattern, callback, isEvent, extras);
-  }
-
-  /** Whether a handler belongs to this server. */
-  private takes(extras: HandlerExtras, handler: string): boolean {
-    const server = serverOfHandler(extras, handler);
-    if (server === undefined || server === this.name) return true;
-    const others = this.elsewhere.get(server);
-    if (others === undefined) this.elsewhere.set(server, new Set([handler]));
-    else others.add(handler);
-    return false;
-  }
-
   private get carriesPackets(): boolean {
     return this.options.codec.framing !== 'raw';
   }
 
   private async startReactor(): Promise<GevAddress> {
-    this.warnOfMisuse();
+    this.registrations.look(this.transportId);
     const events = this.createEvents();
     const gateConnections = events.hasConnectHandlers;
     const patterns = patternTexts(this.messageHandlers.keys());
@@ -379,21 +350,6 @@ export class GevServer
       this._status$.next('disconnected');
       this.listeners.emit('close');
     }
-  }
-
-  private warnOfMisuse(): void {
-    const { name, transportId, carriesPackets, patterns, elsewhere, idleOptions } = this;
-    const hasConnectionHandlers = !this.handlers.empty;
-    const facts = {
-      name,
-      transportId,
-      carriesPackets,
-      patterns,
-      elsewhere,
-      hasConnectionHandlers,
-      idleOptions,
-    };
-    for (const message of findMisuse(facts)) this.warn(message);
   }
 
   /** Once for each message. */
@@ -483,8 +439,8 @@ export class GevServer
   }
 
   private handlersOf(event: ConnectionEvent): EventHandler[] {
-    if (!this.hooked) return this.handlers.of(event);
-    return this.handlers.of(event, (handler: NestHandler) => this.withHooks(handler));
+    if (!this.hooked) return this.registrations.handlers.of(event);
+    return this.registrations.handlers.of(event, (handler: NestHandler) => this.withHooks(handler));
   }
 
   /** A function of the application that belongs to no connection has thrown. */

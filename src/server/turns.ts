@@ -35,6 +35,8 @@ const OTHERS_PICK = 4;
  *
  * A turn is a number of handlers, its width, and not a time: Nest's handlers begin in promise jobs, when all of a call
  * into JavaScript have been started. How long the last ones took, with those jobs, says how many may start the next time.
+ * Of those with something waiting one starts, then two, four and so on, while the time that all of them took leaves some:
+ * quick ones before do not make room for many slow ones.
  */
 export class Turns implements ReactorTurns {
   /** Those whose first message has just come, and the others, each in the order of their turns. */
@@ -108,8 +110,12 @@ export class Turns implements ReactorTurns {
   private readonly run = (): void => {
     this.scheduled = false;
     this.begin(this.width === 1 ? 1 : QUEUED_TURNS * this.width); // one may take any time
-    const began = performance.now();
-    while (!this.idle && this.mayStart()) {
+    this.startSome(1, performance.now());
+  };
+
+  /** Starts so many handlers of a turn, and then, behind the promise jobs in which they run, as many as there is time for. */
+  private startSome(count: number, began: number): void {
+    for (; count > 0 && !this.idle && this.mayStart(); count--) {
       const taker = this.next();
       try {
         if (!taker.takeTurn()) continue;
@@ -118,11 +124,20 @@ export class Turns implements ReactorTurns {
         this.report(error);
       }
     }
+    queueMicrotask(() => process.nextTick(this.goOn, began));
+  }
+
+  private readonly goOn = (began: number): void => {
+    const allowed = QUEUED_TURNS * TURN_MS;
+    const took = performance.now() - began;
     const { started } = this;
-    // Behind the promise jobs in which the handlers run.
-    queueMicrotask(() =>
-      process.nextTick(() => this.learn(started, performance.now() - began, QUEUED_TURNS * TURN_MS)),
-    );
+    if (!this.idle && !this.ended && took < allowed) {
+      // The next ones may take longer than those before.
+      const fitting = Math.ceil((started * (allowed - took)) / Math.max(took, 0.001));
+      this.startSome(Math.min(started, fitting), began);
+      return;
+    }
+    this.learn(started, took, allowed);
     if (!this.idle) this.schedule();
   };
 
@@ -151,7 +166,8 @@ export class Turns implements ReactorTurns {
     if (started === 0) return;
     if (ms <= allowed) {
       this.gaps = 0;
-      if (this.width === MAX_WIDTH) return;
+      // That fewer were quick, or one, says nothing of as many as may start.
+      if (this.width === MAX_WIDTH || started < this.width) return;
       const fitting = Math.floor((started * TURN_MS) / Math.max(ms, 0.001));
       this.width = Math.max(this.width, Math.min(fitting, 2 * this.width, MAX_WIDTH));
     } else if (ms < MAX_GAP_MS && this.gaps + (ms < LONG_GAP_MS ? 1 : 2) <= MAX_GAPS) {

@@ -114,7 +114,8 @@ for (const version of NODES) {
 nightly('nest 12: its tests, by Jest with ESM', () => {
   const config = join(nest12, 'jest-esm.json');
   const settings = {
-    ...{ testRegex: '<rootDir>/(src|test)/.*spec\\.ts$', extensionsToTreatAsEsm: ['.ts'] },
+    ...{ testRegex: '/(src|test)/.*spec\\.ts$', extensionsToTreatAsEsm: ['.ts'] },
+    testPathIgnorePatterns: ['/node_modules/', '/cjs/'],
     transform: { '^.+\\.ts$': ['ts-jest', { useESM: true }] },
     moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   };
@@ -140,7 +141,7 @@ nightly('nest 12: as CommonJS: build, start, and its tests by Jest on Node 24', 
   await startAndAsk(here, 'cjs/dist/main.js', nest12);
   const config = join(folder, 'jest.json');
   const transform = { '^.+\\.ts$': 'ts-jest' };
-  writeFileSync(config, JSON.stringify({ testRegex: '<rootDir>/(src|test)/.*spec\\.ts$', transform }));
+  writeFileSync(config, JSON.stringify({ testRegex: '/(src|test)/.*spec\\.ts$', transform }));
   run(nodeOf('24'), [VM_MODULES, JEST, '--config', config], nest12);
 });
 

@@ -41,7 +41,7 @@ const which = (name) =>
     .map((folder) => join(folder, name))
     .find(existsSync);
 
-/** The environment of a machine with Node, npm and a shell. */
+/** The environment of a machine with Node, npm and a shell. No engine in JavaScript helps out where the addon does not load. */
 function bareEnvironment() {
   const bin = join(cache, 'bin');
   rmSync(bin, { recursive: true, force: true });
@@ -49,7 +49,8 @@ function bareEnvironment() {
   symlinkSync(process.execPath, join(bin, 'node'));
   for (const name of ['npm', 'sh']) symlinkSync(realpathSync(which(name)), join(bin, name));
   const unset = { CC: undefined, CXX: undefined, GEV_ADDON: undefined, NODE_OPTIONS: undefined };
-  const env = { ...process.env, ...unset, PATH: bin, CI: 'true', PORT: '0', npm_config_loglevel: 'warn' };
+  const set = { PATH: bin, CI: 'true', PORT: '0', GEV_ENGINE: 'native', npm_config_loglevel: 'warn' };
+  const env = { ...process.env, ...unset, ...set };
   const tools = [
     'cc',
     'c++',

@@ -19,6 +19,7 @@ describe('client options', () => {
       endpoints: [{ host: 'localhost', port: 3000 }],
       balance: 'round-robin',
       connections: 1,
+      engine: 'auto',
       loops: Math.min(automaticLoops(availableParallelism()), 1),
       connectTimeout: 5_000,
       requestTimeout: 30_000,

@@ -23,6 +23,7 @@ describe('server options', () => {
       backlog: 4096,
       reusePort: false,
       ipv6Only: false,
+      engine: 'auto',
       loops: automaticLoops(availableParallelism()),
       loadBalance: 'round-robin',
       maxConnections: 0,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Turns, type TurnTaker } from '../../src/server/turns.js';
+import { block } from '../kit/until.js';
 
 /** Those who wait, and the order in which they had their turns. */
 function make() {
@@ -63,5 +64,32 @@ describe('turns', () => {
     for (const name of ['a', 'b', 'c']) turns.join(taker(name, 5), true);
     await untilIdle(turns);
     expect(order.join('')).toBe('abc'.repeat(5));
+  });
+
+  it('F2: quick handlers do not make a turn of slow ones longer', async () => {
+    const { turns, order, taker } = make();
+    for (let index = 0; index < 2_000; index++) turns.join(taker('quick', 1), true);
+    await untilIdle(turns);
+    let slow = 0;
+    const work = (): void => {
+      slow++;
+      block(3);
+    };
+    for (let index = 0; index < 20; index++) {
+      const { takeTurn } = taker('slow', 10);
+      turns.join({ length: 2, takeTurn: () => (queueMicrotask(work), takeTurn()) }, true);
+    }
+    const perTurn: number[] = [];
+    while (!turns.idle) {
+      const before = slow;
+      turns.join(taker('quick', 1), true);
+      turns.beginEvents(0.05);
+      turns.endEvents();
+      await turn();
+      if (slow > before) perTurn.push(slow - before);
+    }
+    expect(slow).toBe(200);
+    expect(Math.max(...perTurn)).toBeLessThanOrEqual(4);
+    expect(order.filter((name) => name === 'quick').length).toBeGreaterThanOrEqual(2_000 + perTurn.length);
   });
 });

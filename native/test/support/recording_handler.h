@@ -86,6 +86,8 @@ class RecordingHandler final : public reactor::LoopHandler {
   [[nodiscard]] int opened() const { return opened_.load(); }
   [[nodiscard]] int closed() const { return closed_.load(); }
   [[nodiscard]] std::uint64_t received() const { return received_.load(); }
+  /// What OnFewerSlots() was told last.
+  [[nodiscard]] std::size_t slots() const { return slots_.load(); }
   [[nodiscard]] int quiesced() const { return quiesced_.load(); }
   /// In the order of their opening.
   [[nodiscard]] std::vector<ConnectionRecord> records() const;
@@ -110,6 +112,7 @@ class RecordingHandler final : public reactor::LoopHandler {
   bool OnFlushed(reactor::Connection& connection) override;
   bool OnIdle(reactor::Connection& connection) override;
   bool OnClose(reactor::Connection& connection, reactor::CloseReason reason, int error) override;
+  void OnFewerSlots(std::size_t slots) noexcept override { slots_.store(slots); }
   bool OnDialFailed(reactor::DialToken token, int error) override;
   bool OnTimer(reactor::TimerId id, std::uint32_t skipped) override;
   bool OnQuiesced() override;
@@ -130,6 +133,7 @@ class RecordingHandler final : public reactor::LoopHandler {
   std::atomic<int> opened_{0};
   std::atomic<int> closed_{0};
   std::atomic<int> quiesced_{0};
+  std::atomic<std::size_t> slots_{0};
   std::atomic<std::uint64_t> received_{0};
   std::atomic<bool> has_commands_{false};
   mutable std::mutex mutex_;
