@@ -69,6 +69,7 @@ export class Reactor {
   private readonly dials = new ReactorDials();
   private nextDialLoop = 0;
   private moving: Engine | undefined;
+  private binding = false;
   private timers: ReactorTimers | undefined;
   private bound: GevAddress | null = null;
   private stopped = false;
@@ -101,6 +102,7 @@ export class Reactor {
     this.assertUnused();
     if (this.stopped) throw new GevListenError('ECANCELED', { address: host, port, path });
     const engine = this.createEngine();
+    this.binding = true;
     try {
       // An engine keeps the context it is started in: nobody's.
       const listening = inFreshScope(() => engine.listen(host, path === undefined ? port : -1));
@@ -113,6 +115,8 @@ export class Reactor {
         { address: path === undefined ? this.options.host : undefined, port, path },
         { cause: error, errno: errno === undefined ? undefined : -errno, syscall },
       );
+    } finally {
+      this.binding = false;
     }
     if (this.stopped) {
       engine.stop();
@@ -439,7 +443,7 @@ export class Reactor {
   }
 
   private assertUnused(): void {
-    if (this.moving !== undefined) throw new GevAlreadyListeningError(STARTS_ONCE);
+    if (this.moving !== undefined || this.binding) throw new GevAlreadyListeningError(STARTS_ONCE);
   }
 
   private createEngine(): Engine {

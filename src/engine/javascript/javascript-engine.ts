@@ -192,7 +192,8 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
   private scheduleFlush(): void {
     if (this.flushScheduled) return;
     this.flushScheduled = true;
-    queueMicrotask(() => process.nextTick(() => this.flush()));
+    // In nobody's context: a socket keeps the one it is made in.
+    queueMicrotask(() => process.nextTick(() => inFreshScope(() => this.flush())));
   }
 
   private flush(): void {
@@ -404,15 +405,17 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
     this.file = SocketFile.rename(path);
   }
 
-  /** What the kernel holds has been read when Node's loop has gone round twice. */
+  /** What the kernel holds has been read when Node's loop has gone round twice and nobody waits to read on. */
   private async quiesce(readsOn: boolean): Promise<void> {
     if (this.quiescing) return;
     this.quiescing = true;
     await turn();
     this.closeServer();
-    await turn();
-    await turn();
-    if (this.stopped) return;
+    if (!readsOn) for (const each of this.connections) each?.beginFinalRead();
+    for (let quiet = 0; quiet < 2 && !this.stopped;) {
+      await turn();
+      quiet = readsOn || this.heldUp.size === 0 ? quiet + 1 : 0;
+    }
     if (!readsOn) for (const each of this.connections) each?.endReading();
     this.tell(() => this.listener.onQuiesced());
   }

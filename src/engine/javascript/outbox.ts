@@ -46,7 +46,9 @@ export class Outbox implements LoopPort {
   }
 
   sendText(slot: number, generation: number, text: string, length: number, flags: number): void {
-    this.add({ kind: 'send', slot, generation, data: text, bytes: length, flags });
+    // Half of a character must not become one with the half that the next text begins with.
+    const data = isHighSurrogate(text.charCodeAt(text.length - 1)) ? Buffer.from(text) : text;
+    this.add({ kind: 'send', slot, generation, data, bytes: length, flags });
   }
 
   sendFrame(slot: number, generation: number, pieces: readonly FramePiece[], flags: number): number {
@@ -93,4 +95,9 @@ export class Outbox implements LoopPort {
     if (this.records.length === 0) this.scheduleFlush();
     this.records.push(record);
   }
+}
+
+/** Whether a UTF-16 code unit is the first half of a character. */
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit < 0xdc00;
 }

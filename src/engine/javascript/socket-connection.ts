@@ -20,6 +20,8 @@ const PEER_FAILURES = new Set([
 ]);
 /** Bytes given to the socket at a time: how far behind the count of what the kernel took may be. */
 const PORTION = 64 * 1024;
+/** Bytes read at most of a peer when the engine stops reading. */
+const FINAL_READ_BUDGET = 1024 * 1024;
 /** Of a peer that owes its FIN to an engine that stops. What was sent is the kernel's business by then. */
 const SILENCE_MS = 50;
 
@@ -64,7 +66,8 @@ export class SocketConnection {
   private queued = 0; // bytes of it
   private inFlight = 0; // bytes that the socket was given and the kernel has not taken
   private sent = 0;
-  private flushTarget = 0;
+  /** Of `written`, when that is to be told; -1: nobody asks. */
+  private flushTarget = -1;
   private reason: number = CloseCode.local;
   private errno = 0;
   private tooLong = 0;
@@ -74,13 +77,14 @@ export class SocketConnection {
   private closeBy = Infinity;
   private idleTimeout: number;
   private lastActivity = performance.now();
+  private receivedBefore = 0; // when the idle timeout was last looked at
   private overHighWater = false;
   private wantsDrain = false;
   private finWanted = false;
   private finSent = false;
   private endSeen = false;
   private endHeld = false; // FIN came behind what is held
-  private readingEnded = false;
+  private readLimit = Infinity; // of `received`
   private refused = false;
   private leaving = false;
   private idleAsked = false;
@@ -105,7 +109,7 @@ export class SocketConnection {
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
     socket.on('end', () => this.onEndOfInput());
     socket.on('error', (error) => this.onError(error));
-    socket.on('close', () => this.finish(CloseCode.reset, 0));
+    socket.on('close', () => this.onSocketClosed());
   }
 
   /** After it was announced: reading begins. */
@@ -140,7 +144,7 @@ export class SocketConnection {
   /** Writes what is queued, as far as the kernel takes it; tells what was asked for. */
   flush(): void {
     if (this.state === 'closed') return;
-    if (this.flushTarget > 0 && this.written >= this.flushTarget) this.tellFlushed();
+    if (this.flushTarget >= 0 && this.written >= this.flushTarget) this.tellFlushed();
     while (this.inFlight === 0 && this.queue.length > 0 && this.state !== ('closed' as State))
       this.writePortion();
     this.afterOutput();
@@ -186,11 +190,17 @@ export class SocketConnection {
     this.owner.onEnd(this);
   }
 
-  /** Nothing more is read, though the peer goes on. */
+  /** What has come already is read, up to a limit. */
+  beginFinalRead(): void {
+    this.readLimit = this.received + FINAL_READ_BUDGET;
+  }
+
+  /** Nothing more is read, though the peer goes on, nor is what nobody has wanted so far handed over. */
   endReading(): void {
     if (this.state !== 'open') return;
-    this.readingEnded = true;
-    this.updateFlow();
+    this.readLimit = 0;
+    this.held = [];
+    this.socket.pause();
   }
 
   // --- ends ---
@@ -256,9 +266,12 @@ export class SocketConnection {
   // --- the rest is between it and its socket ---
 
   private get mayRead(): boolean {
-    return (
-      this.state === 'open' && !this.refused && !this.paused && !this.overHighWater && !this.readingEnded
-    );
+    return this.mayTake && this.received < this.readLimit;
+  }
+
+  /** What was read may be handed over. */
+  private get mayTake(): boolean {
+    return this.state === 'open' && !this.refused && !this.paused && !this.overHighWater;
   }
 
   /** While it closes, and once its input is refused, what comes is read and dropped. */
@@ -329,9 +342,9 @@ export class SocketConnection {
 
   private updateFlow(): void {
     if (this.state === 'closed') return;
-    if (!this.mayRead && !this.discards) return; // onData pauses when it has one chunk
+    if (!this.mayTake && !this.discards) return; // onData pauses when it has one chunk
     if (this.discards) this.held = [];
-    while (this.held.length > 0 && this.mayRead && this.owner.takesMessages(this))
+    while (this.held.length > 0 && this.mayTake && this.owner.takesMessages(this))
       this.take(this.held.shift()!);
     if (this.state === ('closed' as State)) return;
     if (this.held.length === 0 && this.endHeld) this.onEndOfInput();
@@ -369,6 +382,12 @@ export class SocketConnection {
     }
   }
 
+  /** A socket destroys itself when both ends have said FIN. Whoever serves it closes the connection all the same. */
+  private onSocketClosed(): void {
+    if (this.endSeen && this.finSent) return;
+    this.finish(CloseCode.reset, 0);
+  }
+
   private writePortion(): void {
     const { queue } = this;
     let data = queue[0]!;
@@ -394,7 +413,8 @@ export class SocketConnection {
       taken();
       this.flush();
     });
-    if (socket.writableLength === 0 && !socket.destroyed) taken();
+    // So is what it refused, though the socket counts that as written: the error comes as an event.
+    if (socket.writableLength === 0 && !socket.destroyed && socket.errored === null) taken();
   }
 
   /** The first of a queue that has more than one portion. */
@@ -420,11 +440,11 @@ export class SocketConnection {
     this.written += inFlight;
     this.owner.onWaiting(this, -inFlight);
     if (!this.owner.options.idleOnReceived && !this.leaving) this.touch();
-    if (this.flushTarget > 0) this.tellFlushed();
+    if (this.flushTarget >= 0) this.tellFlushed();
   }
 
   private tellFlushed(): void {
-    if (this.written >= this.flushTarget) this.flushTarget = 0;
+    if (this.written >= this.flushTarget) this.flushTarget = -1;
     this.owner.onFlushed(this);
   }
 
@@ -528,7 +548,10 @@ export class SocketConnection {
   private onOpenDeadline(now: number): void {
     const unread = this.held.length > 0 && !this.overHighWater;
     if (unread) this.pace.restart(now, this.received);
-    if ((unread && !this.paused) || this.owesOutput) this.lastActivity = now;
+    // What the socket itself keeps while nobody reads comes without an event.
+    const hasCome = this.paused && this.received > this.receivedBefore;
+    this.receivedBefore = this.received;
+    if ((unread && !this.paused) || hasCome || this.owesOutput) this.lastActivity = now;
     if (now >= this.admitBy) {
       this.finish(CloseCode.handshake, 0);
       return;

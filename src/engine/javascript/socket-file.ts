@@ -49,8 +49,13 @@ export class SocketFile {
     });
   }
 
+  /** Leaves it where it may not be removed or looked at any more: whoever stops has more to do. */
   remove(): void {
-    const status = lstatSync(this.path, { throwIfNoEntry: false });
-    if (status?.dev === this.device && status.ino === this.inode) unlinkSync(this.path);
+    try {
+      const { dev, ino } = lstatSync(this.path);
+      if (dev === this.device && ino === this.inode) unlinkSync(this.path);
+    } catch {
+      // Gone already, or out of reach.
+    }
   }
 }

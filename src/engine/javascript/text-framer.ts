@@ -6,6 +6,9 @@ export type TextFrame =
 
 const MAX_DIGITS = 10;
 const MAX_WHITE_SPACE = 16;
+/** Bytes that V8 spends on each piece of a text, and how many pieces a short one may have. */
+const PIECE_COST = 32;
+const MAX_PIECES = 64;
 /** A rest up to this is copied, so that it does not keep all of the chunk that it came with. */
 const MAX_COPIED_REST = 4096;
 const HASH = 0x23;
@@ -16,6 +19,7 @@ const WHITE_SPACE = new Set([0x20, 0x0a, 0x0d, 0x09]);
 export class TextFramer {
   private readonly decoder = new StringDecoder('utf8');
   private text = '';
+  private pieces = 0; // that it was put together of since it was last made flat
   private at = 0;
   /** Code units of the frame whose header was read; -1: none was. */
   private wanted = -1;
@@ -31,6 +35,10 @@ export class TextFramer {
 
   push(chunk: Buffer): void {
     this.text += this.decoder.write(chunk);
+    // V8 keeps a long text as a tree of its pieces. Made flat each time it has grown by a share, tiny ones cost no more for it.
+    if (++this.pieces * PIECE_COST < this.text.length + PIECE_COST * MAX_PIECES) return;
+    this.pieces = 0;
+    this.text.charCodeAt(0);
   }
 
   next(): TextFrame {
