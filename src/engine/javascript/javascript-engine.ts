@@ -192,8 +192,9 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
   private scheduleFlush(): void {
     if (this.flushScheduled) return;
     this.flushScheduled = true;
-    // In nobody's context: a socket keeps the one it is made in.
-    queueMicrotask(() => process.nextTick(() => inFreshScope(() => this.flush())));
+    // When this turn of Node's loop has brought what it does, so that all of it leaves in one write. In nobody's context: a
+    // socket keeps the one it is made in.
+    setImmediate(() => inFreshScope(() => this.flush()));
   }
 
   private flush(): void {
