@@ -15,7 +15,7 @@ const rows = readFileSync(join(root, 'docs/contract.md'), 'utf8').matchAll(/^\| 
 const contract = new Map([...rows].map(([, id, text]) => [id, text]));
 
 const titles = {
-  '.spec.ts': /(?<=['"`])[A-Z]\d+(?:[ ,]+[A-Z]\d+)*(?=: )/g,
+  'spec.ts': /(?<=['"`])[A-Z]\d+(?:[ ,]+[A-Z]\d+)*(?=: )/g,
   '_test.cc': /(?<=\bTEST(?:_[FP])?\(\w+,\s*)[A-Z]\d+(?:_[A-Z]\d+)*(?=_)/g,
 };
 

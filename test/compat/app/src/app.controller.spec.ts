@@ -3,7 +3,7 @@ import { GevContext } from 'nestjs-gev';
 import { AppController, type Session } from './app.controller';
 
 describe('AppController', () => {
-  it('sums', async () => {
+  it('J2: sums', async () => {
     const module = await Test.createTestingModule({
       controllers: [AppController],
       providers: [{ provide: 'SELF', useValue: {} }],

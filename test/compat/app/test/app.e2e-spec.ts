@@ -34,21 +34,21 @@ describe('the application', () => {
 
   const ask = (pattern: string, data: unknown = {}) => firstValueFrom(client.send<unknown>(pattern, data));
 
-  it('answers, and knows the connection', async () => {
+  it('J2: answers, and knows the connection', async () => {
     expect(await ask('sum', [1, 2, 3])).toBe(6);
     expect(await ask('sum', [4])).toBe(4);
     expect(await ask('calls')).toBe(2);
   });
 
-  it('calls itself by a client of its own', async () => {
+  it('J2: calls itself by a client of its own', async () => {
     expect(await ask('relay', [5, 6])).toBe(11);
   });
 
-  it('runs timers', async () => {
+  it('J2: runs timers', async () => {
     while ((await ask('ticks')) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   });
 
-  it('refuses wrong options with an error of its own', () => {
+  it('J2: refuses wrong options with an error of its own', () => {
     expect(() => new GevServer({ port: -1 })).toThrow(GevOptionsError);
   });
 });
