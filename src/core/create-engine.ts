@@ -1,7 +1,8 @@
 import cluster from 'node:cluster';
 import { NativeEngine } from '../engine/native-engine.js';
 import type { Engine, EventTurns } from '../engine/engine.js';
-import { JavaScriptEngine, knowsReusePort } from '../engine/javascript/javascript-engine.js';
+import { JavaScriptEngine } from '../engine/javascript/javascript-engine.js';
+import { knowsReusePort } from '../engine/javascript/socket-listener.js';
 import {
   BindingError,
   loadBinding,

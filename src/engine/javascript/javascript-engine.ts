@@ -1,18 +1,16 @@
-import { existsSync } from 'node:fs';
-import { createConnection, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import { constants } from 'node:os';
-import { dirname, resolve } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { NativeAddress, NativeReactorOptions, NativeStats } from '../../native/binding.js';
 import { inFreshScope } from '../../native/fresh-scope.js';
 import type { InboundListener } from '../../native/inbound.js';
 import { CloseCode, Operation, READ_ON } from '../../native/layout.js';
-import { Pace } from '../../native/pace.js';
-import type { Engine, EngineSetup, EventTurns, LoopPort } from '../engine.js';
+import type { Engine, EngineSetup, LoopPort } from '../engine.js';
+import { EventQueue } from './event-queue.js';
 import { Outbox, type OutboxRecord } from './outbox.js';
 import { RateTimers } from './rate-timers.js';
 import { SHED_ERRNO, SocketConnection, type SocketConnectionOwner } from './socket-connection.js';
-import { LONGEST_PATH, SocketFile } from './socket-file.js';
+import { SocketListener } from './socket-listener.js';
 
 const { ECANCELED, ECONNREFUSED, ETIMEDOUT } = constants.errno;
 /** A timer that keeps the process: the sockets do not. */
@@ -40,9 +38,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
   /** Those with an incomplete frame, the one that has it longest first. */
   private readonly incomplete = new Set<SocketConnection>();
   private listener!: InboundListener;
-  private server: Server | undefined;
-  private file: SocketFile | undefined;
-  private path: string | undefined; // listened on
+  private server: SocketListener | undefined;
   private holder: NodeJS.Timeout | undefined;
   private open = 0;
   private kept = 0; // code units of incomplete frames
@@ -52,14 +48,8 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
   private quiescing = false;
   private stopped = false;
   private flushScheduled = false;
-  /** The events of this turn of Node's loop, as those who bound turns see it. */
-  private turn: { readonly turns: EventTurns | undefined; readonly began: number } | undefined;
-  private lastTook = 0; // µs
-  private readonly pace = new Pace();
-  private brought = 0; // events in this turn
-  /** Events that wait for the next turn. */
-  private backlog: (() => void)[] = [];
-  /** Those that read nothing until there are none. */
+  private readonly events: EventQueue;
+  /** Those that read nothing until no event waits. */
   private readonly heldUp = new Set<SocketConnection>();
 
   constructor(private readonly setup: EngineSetup) {
@@ -67,6 +57,10 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
     this.framesText = setup.delivery === 'text';
     this.pacesMessages = setup.turns() === undefined;
     this.outbox = new Outbox(setup.longestFrame, () => this.scheduleFlush());
+    this.events = new EventQueue(setup.turns, {
+      onUncaught: (error) => this.listener.onUncaught(error),
+      onCaughtUp: () => this.readOn(),
+    });
   }
 
   attach(_loop: number, listener: InboundListener): LoopPort {
@@ -75,26 +69,19 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
   }
 
   async listen(host: string, port: number): Promise<NativeAddress> {
-    const server = createServer({ allowHalfOpen: true, noDelay: this.options.noDelay }, (socket) =>
-      this.accept(socket),
+    this.server = new SocketListener(
+      this.options,
+      (socket) => this.accept(socket),
+      (errno) => this.tell(() => this.listener.onFailure(0, errno)),
     );
-    this.server = server;
-    server.unref();
     try {
-      if (port === -1) await this.bindPath(server, host);
-      else await listening(server, this.bindOptions(host, port));
+      const address = await this.server.listen(host, port);
+      this.start();
+      return address;
     } catch (error) {
       this.stop();
-      (error as NodeJS.ErrnoException).syscall = 'bind';
       throw error;
     }
-    server.on('error', (error: NodeJS.ErrnoException) => {
-      this.tell(() => this.listener.onFailure(0, Math.abs(error.errno ?? 0)));
-    });
-    this.start();
-    const address = server.address();
-    if (address === null || typeof address === 'string') return { address: host, port: 0, family: 1 };
-    return { address: address.address, port: address.port, family: address.family === 'IPv6' ? 6 : 4 };
   }
 
   start(): void {
@@ -122,8 +109,9 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
     if (this.stopped) return;
     this.stopped = true;
     clearInterval(this.holder);
+    this.events.stop();
     this.timers.clear();
-    this.closeServer();
+    this.server?.close();
     for (const socket of this.dials.values()) socket.destroy();
     this.dials.clear();
     for (const connection of this.connections) connection?.drop();
@@ -133,7 +121,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
   // --- what connections tell ---
 
   takesMessages(connection: SocketConnection): boolean {
-    if (this.backlog.length === 0) return true;
+    if (this.events.caughtUp) return true;
     this.heldUp.add(connection);
     return false;
   }
@@ -320,7 +308,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
       return;
     }
     this.accepted++;
-    this.adopt(socket, 0, this.path);
+    this.adopt(socket, 0, this.server?.path);
   }
 
   /** @param path undefined for TCP */
@@ -382,36 +370,12 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
 
   // --- listening ---
 
-  private bindOptions(host: string, port: number): ListenOptions {
-    const { backlog, ipv6Only, reusePort } = this.options;
-    // Where Node does not know `reusePort`, workers of a cluster share the primary's listener.
-    return {
-      host,
-      port,
-      backlog,
-      ipv6Only,
-      ...(reusePort && knowsReusePort() && { reusePort, exclusive: true }),
-    };
-  }
-
-  private async bindPath(server: Server, path: string): Promise<void> {
-    this.path = path;
-    const { backlog } = this.options;
-    if (process.platform === 'win32') return listening(server, { path, backlog });
-    if (Buffer.byteLength(path) > LONGEST_PATH) throw bindError('ENAMETOOLONG', path);
-    // libuv would say EACCES.
-    if (!existsSync(dirname(resolve(path)))) throw bindError('ENOENT', path);
-    if (await SocketFile.isTaken(path)) throw bindError('EADDRINUSE', path);
-    await listening(server, { path: SocketFile.provisional(path), backlog, exclusive: true });
-    this.file = SocketFile.rename(path);
-  }
-
   /** What the kernel holds has been read when Node's loop has gone round twice and nobody waits to read on. */
   private async quiesce(readsOn: boolean): Promise<void> {
     if (this.quiescing) return;
     this.quiescing = true;
     await turn();
-    this.closeServer();
+    this.server?.close();
     if (!readsOn) for (const each of this.connections) each?.beginFinalRead();
     for (let quiet = 0; quiet < 2 && !this.stopped;) {
       await turn();
@@ -421,85 +385,17 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
     this.tell(() => this.listener.onQuiesced());
   }
 
-  private closeServer(): void {
-    this.file?.remove();
-    this.file = undefined;
-    this.server?.close();
-    this.server = undefined;
-  }
-
-  // --- turns ---
-
-  /** Calls the listener in nobody's context, now or, when this turn has brought enough, in the next one. */
+  /** Calls the listener when its turn comes. */
   private tell(call: () => void, paced = true): void {
-    if (this.stopped) return;
-    this.beginTurn();
-    if (this.backlog.length > 0 || (paced && this.pace.isOver(this.brought))) this.backlog.push(call);
-    else this.deliver(call);
+    if (!this.stopped) this.events.tell(call, paced);
   }
 
-  private deliver(call: () => void): void {
-    this.brought++;
-    try {
-      inFreshScope(call);
-    } catch (error) {
-      inFreshScope(() => this.listener.onUncaught(error));
-    }
-  }
-
-  /** A turn begins with the first event that Node's loop brings, and ends when it has gone round. */
-  private beginTurn(): void {
-    if (this.turn !== undefined) return;
-    const turns = this.setup.turns();
-    this.turn = { turns, began: performance.now() };
-    this.brought = 0;
-    this.pace.begin(this.lastTook);
-    turns?.beginEvents(this.lastTook);
-    setImmediate(() => this.endTurn());
-  }
-
-  private endTurn(): void {
-    const { turn: ended } = this;
-    this.turn = undefined;
-    if (ended === undefined || this.stopped) return;
-    ended.turns?.endEvents();
-    this.pace.end(this.brought);
-    this.lastTook = (performance.now() - ended.began) * 1000;
-    if (this.backlog.length > 0) this.deliverBacklog();
-  }
-
-  private deliverBacklog(): void {
-    const { backlog } = this;
-    this.beginTurn();
-    let index = 0;
-    do this.deliver(backlog[index++]!);
-    while (index < backlog.length && !this.pace.isOver(this.brought) && !this.stopped);
-    this.backlog = backlog.slice(index);
-    if (this.backlog.length > 0) return;
+  /** Events have caught up with what was read. */
+  private readOn(): void {
     const waiting = [...this.heldUp];
     this.heldUp.clear();
     for (const connection of waiting) connection.goOn();
   }
-}
-
-function listening(server: Server, options: ListenOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options, () => {
-      server.removeListener('error', reject);
-      resolve();
-    });
-  });
-}
-
-function bindError(code: 'EADDRINUSE' | 'ENAMETOOLONG' | 'ENOENT', path: string): Error {
-  return Object.assign(new Error(`bind ${code} ${path}`), { code, errno: -constants.errno[code] });
-}
-
-/** Whether this Node knows SO_REUSEPORT. */
-export function knowsReusePort(): boolean {
-  const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
-  return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
 }
 
 /** As `InboundListener.onOpen` takes them. */
