@@ -4,13 +4,13 @@ import tseslint from 'typescript-eslint';
 
 /** The folders of src/ from the lowest layer to the highest: imports point down only. */
 const layers = [
-  ['native'],
-  ['engine', 'protocol'],
+  ['engine'],
+  ['protocol'],
   ['core'],
   ['server', 'client', 'context'],
   ['decorators', 'timers', 'module'],
 ];
-const nestFree = new Set(['native', 'engine', 'protocol', 'core']);
+const nestFree = new Set(['engine', 'protocol', 'core']);
 
 const restrictImports = (...patterns) => ({
   'no-restricted-imports': ['error', { patterns: patterns.filter(Boolean) }],

@@ -29,7 +29,7 @@ const ingredients = [
   ...['reactor', 'protocol', 'bridge', 'addon', 'prebuilt'].flatMap((folder) =>
     readdirSync(join(native, folder), { recursive: true }).map((name) => join(folder, name)),
   ),
-  ...['addon.mjs', 'prebuild.mjs', 'prebuilds.mjs', '../src/native/version.ts'],
+  ...['addon.mjs', 'prebuild.mjs', 'prebuilds.mjs', '../src/engine/native/version.ts'],
 ];
 
 const modifiedAt = (file) => statSync(file).mtimeMs;

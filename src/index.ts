@@ -18,7 +18,7 @@ export type {
 export { gevClient, type GevClientProvider } from './client/gev-client.provider.js';
 export { GevClient } from './client/gev.client.js';
 export { GevRecord, GevRecordBuilder, type GevMetadata, type GevRecordOptions } from './client/gev.record.js';
-export type { GevRetryOptions } from './client/retry.js';
+export type { GevRetryOptions } from './client/calls/retry.js';
 export { GevContext, type GevContextArgs } from './context/gev.context.js';
 export { GevSocketRef, type GevSocketEvents } from './context/gev.socket-ref.js';
 export type { GevAddress, GevNetworkAddress, GevPathAddress } from './core/address.js';
@@ -91,7 +91,7 @@ export type {
 } from './module/gev.module-definition.js';
 export { GevModule } from './module/gev.module.js';
 export type { GevCodec, GevFraming } from './protocol/codec.js';
-export { nestJson, type NestJsonOptions } from './protocol/nest-json.js';
+export { nestJson, type NestJsonOptions } from './protocol/nest-json/nest-json.js';
 export { raw, type RawOptions } from './protocol/raw.js';
 export type { GevServerEvents, GevServerStats, GevServerStatus } from './server/gev.server.events.js';
 export { GevExceptionFilter } from './server/gev-exception.filter.js';

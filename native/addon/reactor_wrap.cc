@@ -80,7 +80,7 @@ Napi::Function ReactorWrap::Define(Napi::Env env) {
 }
 
 // new NativeReactor(options, inbound, outbound, control, onBatch); checked by
-// src/native/binding.ts.
+// src/engine/native/binding.ts.
 ReactorWrap::ReactorWrap(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<ReactorWrap>(info), environment_(&Environment::Of(info.Env())) {
   try {

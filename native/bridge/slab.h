@@ -1,4 +1,4 @@
-// The memory a loop and JavaScript share, byte by byte. src/native/layout.ts is its mirror image.
+// The memory a loop and JavaScript share, byte by byte. src/engine/native/layout.ts is its mirror image.
 //
 // A slab is 256 KiB inside an ArrayBuffer that JavaScript allocated. Numbers are int32 in the
 // machine's byte order. Exactly one side owns a slab at any time; the rings hand it over.

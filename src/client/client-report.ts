@@ -4,9 +4,9 @@ import type { GevConnection } from '../core/connection.js';
 import { Listeners } from '../core/listeners.js';
 import type { GevLogger } from '../core/options.js';
 import { ErrorLog } from '../core/error-log.js';
-import type { Endpoint } from './endpoint.js';
+import type { Endpoint } from './pool/endpoint.js';
 import { CLIENT_EVENTS, type GevClientEvents } from './gev.client.events.js';
-import type { Link } from './link.js';
+import type { Link } from './pool/link.js';
 
 /**
  * Takes what happens to a client's connections to its log and to the listeners of its events. Those are called in the

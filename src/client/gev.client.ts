@@ -6,13 +6,13 @@ import { boundObservable, ContainedObservable } from '../core/contained-observab
 import { overrides } from '../core/overrides.js';
 import { ProcessHold } from '../core/process-hold.js';
 import { Reactor, type ReactorHandler } from '../core/reactor.js';
-import { inFreshScope } from '../native/fresh-scope.js';
+import { inFreshScope } from '../engine/fresh-scope.js';
 import { ClientReport } from './client-report.js';
 import { systemClock } from '../core/clock.js';
 import { Deadlines } from '../core/deadlines.js';
-import { idleStats } from './endpoint.js';
-import { type ClientReactor, Endpoints } from './endpoints.js';
-import { EventDispatch } from './event-dispatch.js';
+import { idleStats } from './pool/endpoint.js';
+import { type ClientReactor, Endpoints } from './pool/endpoints.js';
+import { EventDispatch } from './calls/event-dispatch.js';
 import type {
   GevClientEvents,
   GevClientInternals,
@@ -21,11 +21,11 @@ import type {
 } from './gev.client.events.js';
 import type { GevClientOptions, ResolvedGevClientOptions } from './gev.client.options.js';
 import { type GevMetadata, type GevRecord, type GevRecordOptions, isRecord } from './gev.record.js';
-import type { Outgoing } from './outgoing.js';
-import { PacketWriter } from './packet-writer.js';
-import { PendingCalls, type PendingCallsSetup } from './pending-calls.js';
+import type { Outgoing } from './calls/outgoing.js';
+import { PacketWriter } from './calls/packet-writer.js';
+import { PendingCalls, type PendingCallsSetup } from './calls/pending-calls.js';
 import { reactorOptions } from './reactor-options.js';
-import { ReplyReader } from './reply-reader.js';
+import { ReplyReader } from './calls/reply-reader.js';
 import { validateClientOptions } from './validate-client-options.js';
 
 /**

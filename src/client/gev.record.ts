@@ -1,7 +1,7 @@
 import { isBranded } from '../core/both-builds.js';
 import { MAX_DELAY } from '../core/constants.js';
 import { integer, refuse, refuseUnknown } from '../core/option-checks.js';
-import { checkRetry, type GevRetryOptions } from './retry.js';
+import { checkRetry, type GevRetryOptions } from './calls/retry.js';
 
 /** What travels beside a request's data: a trace id, a tenant, a locale. */
 export type GevMetadata = Readonly<Record<string, string>>;

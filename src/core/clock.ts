@@ -1,4 +1,4 @@
-import { inFreshScope } from '../native/fresh-scope.js';
+import { inFreshScope } from '../engine/fresh-scope.js';
 
 /** Time and chance, so that tests can bring their own. Times in milliseconds on a monotonic clock. */
 export interface Clock {

@@ -1,6 +1,6 @@
 import type { Observable, Subscriber, Subscription } from 'rxjs';
-import { Operation, SendFlag } from '../native/layout.js';
-import { type FramePiece, MAX_FRAME_HEADER } from '../native/outbound.js';
+import { Operation, SendFlag } from '../engine/native/layout.js';
+import { type FramePiece, MAX_FRAME_HEADER } from '../engine/native/outbound.js';
 import { formatAddress } from './address.js';
 import { inCommon } from './both-builds.js';
 import { bindOnce, type FailureReport } from './callback.js';

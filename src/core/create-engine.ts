@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import { NativeEngine } from '../engine/native-engine.js';
+import { NativeEngine } from '../engine/native/native-engine.js';
 import type { Engine, EventTurns } from '../engine/engine.js';
 import { JavaScriptEngine } from '../engine/javascript/javascript-engine.js';
 import { knowsReusePort } from '../engine/javascript/socket-listener.js';
@@ -8,7 +8,7 @@ import {
   loadBinding,
   type NativeBinding,
   type NativeReactorOptions,
-} from '../native/binding.js';
+} from '../engine/native/binding.js';
 import { FRAMINGS } from '../protocol/codec.js';
 import { GevNativeError } from './errors.js';
 import { longestFrame } from './frame-limits.js';

@@ -1,6 +1,6 @@
 import { describe } from './errors.js';
 import type { GevLogger } from './options.js';
-import { inFreshScope } from '../native/fresh-scope.js';
+import { inFreshScope } from '../engine/fresh-scope.js';
 
 const WINDOW_MS = 1_000;
 /** Kinds told apart within a second. What is beyond shares one: a flood of kinds is limited, too. */

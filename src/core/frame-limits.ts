@@ -1,4 +1,4 @@
-import { MAX_FRAME_HEADER } from '../native/outbound.js';
+import { MAX_FRAME_HEADER } from '../engine/native/outbound.js';
 import { GevFrameTooLongError } from './errors.js';
 
 /** Options that bound one frame on its way out; in bytes. */

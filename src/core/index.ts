@@ -1,6 +1,6 @@
 /** `nestjs-gev/core`: the reactor and what it takes and gives, without Nest. */
 export type { GevCodec, GevFraming } from '../protocol/codec.js';
-export { nestJson, type NestJsonOptions } from '../protocol/nest-json.js';
+export { nestJson, type NestJsonOptions } from '../protocol/nest-json/nest-json.js';
 export { raw, type RawOptions } from '../protocol/raw.js';
 export type { GevAddress, GevNetworkAddress, GevPathAddress } from './address.js';
 export type { CloseReason } from './close-reason.js';

@@ -1,4 +1,4 @@
-import { inFreshScope } from '../native/fresh-scope.js';
+import { inFreshScope } from '../engine/fresh-scope.js';
 import { MAX_DELAY } from './constants.js';
 
 /** How long nothing may be under way before the process is let go; so long, many short tasks cost no timer each. */

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
-import { MAX_DIAL_TOKEN, Operation } from '../native/layout.js';
+import { MAX_DIAL_TOKEN, Operation } from '../engine/native/layout.js';
 import type { LoopPort } from '../engine/engine.js';
-import { MAX_ADDRESS_LENGTH } from '../native/outbound.js';
+import { MAX_ADDRESS_LENGTH } from '../engine/native/outbound.js';
 import { onAbort } from './abort-listeners.js';
 import { MAX_DELAY } from './constants.js';
 import { show } from './option-checks.js';

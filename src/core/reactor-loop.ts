@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import type { Engine, LoopPort } from '../engine/engine.js';
-import { inFreshScope } from '../native/fresh-scope.js';
-import type { InboundListener } from '../native/inbound.js';
+import { inFreshScope } from '../engine/fresh-scope.js';
+import type { InboundListener } from '../engine/native/inbound.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 import { GevConnection } from './connection.js';
 import { debug } from './debug.js';

@@ -1,4 +1,4 @@
-import { MAX_TIMER_ID, Operation } from '../native/layout.js';
+import { MAX_TIMER_ID, Operation } from '../engine/native/layout.js';
 import type { LoopPort } from '../engine/engine.js';
 import { Registrar } from './callback.js';
 import { debug } from './debug.js';

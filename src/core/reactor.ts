@@ -1,10 +1,10 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Engine } from '../engine/engine.js';
-import type { NativeAddress } from '../native/binding.js';
-import { inFreshScope } from '../native/fresh-scope.js';
-import { Operation, READ_ON } from '../native/layout.js';
-import { MAX_SHARED_PAYLOAD } from '../native/outbound.js';
+import type { NativeAddress } from '../engine/native/binding.js';
+import { inFreshScope } from '../engine/fresh-scope.js';
+import { Operation, READ_ON } from '../engine/native/layout.js';
+import { MAX_SHARED_PAYLOAD } from '../engine/native/outbound.js';
 import { formatAddress, type GevAddress } from './address.js';
 import { type CloseReason, closeReasonCode } from './close-reason.js';
 import { assertData, type GevConnection, type GevData, type GevReceivers, nameOf } from './connection.js';

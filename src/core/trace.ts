@@ -1,6 +1,6 @@
 import type { LoopPort } from '../engine/engine.js';
-import { Operation } from '../native/layout.js';
-import type { FramePiece } from '../native/outbound.js';
+import { Operation } from '../engine/native/layout.js';
+import type { FramePiece } from '../engine/native/outbound.js';
 import { formatAddress } from './address.js';
 import { type GevConnection, nameOf } from './connection.js';
 import { debug } from './debug.js';

@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import { FRAMINGS, type GevCodec } from '../protocol/codec.js';
-import { nestJson } from '../protocol/nest-json.js';
+import { nestJson } from '../protocol/nest-json/nest-json.js';
 import {
   DEFAULT_BACKLOG,
   DEFAULT_CLOSE_TIMEOUT,

@@ -19,11 +19,11 @@ import { Reactor } from '../core/reactor.js';
 import { reactorOptionsOf } from '../core/reactor-options.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { packetOptionsOf, validateServerOptions } from '../core/validate-options.js';
-import { Admission } from './admission.js';
-import { ConnectionAges } from './connection-ages.js';
-import { ConnectionEvents } from './connection-events.js';
+import { Admission } from './admission/admission.js';
+import { ConnectionAges } from './connections/connection-ages.js';
+import { ConnectionEvents } from './connections/connection-events.js';
 import { ErrorLog } from '../core/error-log.js';
-import type { EventHandler, NestHandler } from './event-handlers.js';
+import type { EventHandler, NestHandler } from './connections/event-handlers.js';
 import { GevServerHandle } from './gev.server-handle.js';
 import {
   SERVER_EVENTS,
@@ -34,12 +34,12 @@ import {
 import { HANDLER_MARKER, type ConnectionEvent, type HandlerMarker } from './handler-marker.js';
 import { type ProcessingHooks, withProcessingHooks } from './processing-hooks.js';
 import { ServerTimers } from './server-timers.js';
-import { PlainReplies, SerializedReplies } from './rpc-replies.js';
-import { patternTexts, RouteTable } from './rpc-routes.js';
-import { RpcDispatcher } from './rpc-dispatcher.js';
+import { PlainReplies, SerializedReplies } from './rpc/replies.js';
+import { patternTexts, RouteTable } from './rpc/routes.js';
+import { RpcDispatcher } from './rpc/dispatcher.js';
 import { Registrations } from './registrations.js';
 import { countListening, serverNames, titleOf } from './server-names.js';
-import { throughReplySteps } from './reply-steps.js';
+import { throughReplySteps } from './rpc/reply-steps.js';
 import { drain } from './shutdown.js';
 
 const NO_CONNECTIONS: ReadonlyMap<number, GevConnection> = new Map();

@@ -1,5 +1,5 @@
 import { decorated } from '../core/decorated.js';
-import { EventHandlers, type NestHandler } from './event-handlers.js';
+import { EventHandlers, type NestHandler } from './connections/event-handlers.js';
 import type { HandlerMarker } from './handler-marker.js';
 import { misspeltServer, serverOfHandler, type HandlerExtras } from './handler-server.js';
 import { findMisuse, nameOfPatternHandler, noteServed } from './misuse.js';

@@ -2,8 +2,8 @@ import { debug } from '../core/debug.js';
 import type { ResolvedGevServerOptions } from '../core/options.js';
 import type { Reactor } from '../core/reactor.js';
 import { within } from '../core/within.js';
-import type { ConnectionEvents } from './connection-events.js';
-import { lastMoments } from './last-moments.js';
+import type { ConnectionEvents } from './connections/connection-events.js';
+import { lastMoments } from './connections/last-moments.js';
 
 /** What is left for closing when handlers have used up all the time: enough for a FIN, and for empty buffers. */
 const LEAST_CLOSE_MS = 100;

@@ -11,8 +11,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { BindingError, loadBinding } from '../../src/native/binding.js';
-import { VERSION } from '../../src/native/version.js';
+import { BindingError, loadBinding } from '../../src/engine/native/binding.js';
+import { VERSION } from '../../src/engine/native/version.js';
 
 const root = join(import.meta.dirname, '..', '..');
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Cancellation } from '../../src/client/cancellation.js';
+import { Cancellation } from '../../src/client/calls/cancellation.js';
 
 describe('cancellation', () => {
   let sent: number[];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Dialer, type DialOutcome } from '../../src/client/dialer.js';
+import { Dialer, type DialOutcome } from '../../src/client/pool/dialer.js';
 import type { GevConnection } from '../../src/core/connection.js';
 import { GevConnectError } from '../../src/core/errors.js';
 import type { DialTarget } from '../../src/core/reactor.js';

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { constants } from 'node:os';
 import { ClientReport } from '../../src/client/client-report.js';
-import type { Endpoint } from '../../src/client/endpoint.js';
-import { Endpoints } from '../../src/client/endpoints.js';
+import type { Endpoint } from '../../src/client/pool/endpoint.js';
+import { Endpoints } from '../../src/client/pool/endpoints.js';
 import type { GevClientOptions } from '../../src/client/gev.client.options.js';
-import type { Link } from '../../src/client/link.js';
-import { Outgoing } from '../../src/client/outgoing.js';
+import type { Link } from '../../src/client/pool/link.js';
+import { Outgoing } from '../../src/client/calls/outgoing.js';
 import type { ProcessHold } from '../../src/core/process-hold.js';
 import { GevProtocolError } from '../../src/core/errors.js';
 import { validateClientOptions } from '../../src/client/validate-client-options.js';

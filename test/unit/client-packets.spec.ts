@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { IncomingResponseDeserializer } from '@nestjs/microservices';
 import fc from 'fast-check';
-import { PacketWriter } from '../../src/client/packet-writer.js';
-import { ReplyReader } from '../../src/client/reply-reader.js';
+import { PacketWriter } from '../../src/client/calls/packet-writer.js';
+import { ReplyReader } from '../../src/client/calls/reply-reader.js';
 
 describe('packets written', () => {
   const writer = new PacketWriter(undefined);

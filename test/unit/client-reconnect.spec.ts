@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { GevReconnectOptions } from '../../src/client/gev.client.options.js';
-import { Reconnect } from '../../src/client/reconnect.js';
+import { Reconnect } from '../../src/client/pool/reconnect.js';
 import { FakeClock } from './support/fake-clock.js';
 
 const options = { initialDelay: 100, maxDelay: 1_000, factor: 2, jitter: 0.5 };

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { ConnectionAges } from '../../src/server/connection-ages.js';
+import { ConnectionAges } from '../../src/server/connections/connection-ages.js';
 import { FakeClock } from './support/fake-clock.js';
 
 class Owner {

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { defaultMaxTotalSendBuffer } from '../../src/core/budgets.js';
 import type { GevServerOptions } from '../../src/core/options.js';
 import { automaticLoops, validateServerOptions } from '../../src/core/validate-options.js';
-import { nestJson } from '../../src/protocol/nest-json.js';
+import { nestJson } from '../../src/protocol/nest-json/nest-json.js';
 
 const refusal = (options: unknown): Error & { code?: string; option?: string } => {
   try {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { NativeReactor } from '../../src/native/binding.js';
+import type { NativeReactor } from '../../src/engine/native/binding.js';
 import {
   CONTROL_IN_BATCH,
   CONTROL_OPEN_SLAB,
@@ -11,9 +11,9 @@ import {
   SendFlag,
   SLAB_HEADER,
   SLAB_SIZE,
-} from '../../src/native/layout.js';
-import { FixedText } from '../../src/native/fixed-text.js';
-import { MAX_SHARED_PAYLOAD, Outbound } from '../../src/native/outbound.js';
+} from '../../src/engine/native/layout.js';
+import { FixedText } from '../../src/engine/fixed-text.js';
+import { MAX_SHARED_PAYLOAD, Outbound } from '../../src/engine/native/outbound.js';
 
 const MAX_PIECE = SLAB_SIZE / 2;
 
@@ -309,7 +309,7 @@ describe('sendFrame', () => {
     expect([...new Float64Array(slab.slice(timer, timer + 16))]).toEqual([1.5, 2.5]);
     expect([...new Float64Array(slab.slice(dial, dial + 8))]).toEqual([3.5]);
     expect([...new Int32Array(slab.slice(dial + 8, dial + 12))]).toEqual([80]);
-    const source = readFileSync(new URL('../../src/native/outbound.ts', import.meta.url), 'utf8');
+    const source = readFileSync(new URL('../../src/engine/native/outbound.ts', import.meta.url), 'utf8');
     expect(source).not.toMatch(/(read|write)\w+[LB]E\b/);
   });
 

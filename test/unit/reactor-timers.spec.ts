@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ReactorTimers } from '../../src/core/reactor-timers.js';
-import type { Outbound } from '../../src/native/outbound.js';
+import type { Outbound } from '../../src/engine/native/outbound.js';
 
 function make() {
   const started: number[] = [];

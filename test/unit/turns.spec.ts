@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { setImmediate as turn } from 'node:timers/promises';
-import { Turns, type TurnTaker } from '../../src/server/turns.js';
+import { Turns, type TurnTaker } from '../../src/server/admission/turns.js';
 import { block } from '../kit/until.js';
 
 /** Those who wait, and the order in which they had their turns. */

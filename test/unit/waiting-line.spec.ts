@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { NEVER } from 'rxjs';
-import { Turns } from '../../src/server/turns.js';
-import { type LineOwner, WaitingLine } from '../../src/server/waiting-line.js';
+import { Turns } from '../../src/server/admission/turns.js';
+import { type LineOwner, WaitingLine } from '../../src/server/admission/waiting-line.js';
 
 function make(start: (message: string) => void) {
   const told: string[] = [];

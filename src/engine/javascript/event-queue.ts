@@ -1,5 +1,5 @@
-import { inFreshScope } from '../../native/fresh-scope.js';
-import { Pace } from '../../native/pace.js';
+import { inFreshScope } from '../fresh-scope.js';
+import { Pace } from '../pace.js';
 import type { EventTurns } from '../engine.js';
 
 /** What an {@link EventQueue} tells its engine. */

@@ -1,10 +1,10 @@
 import { createConnection, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { NativeAddress, NativeReactorOptions, NativeStats } from '../../native/binding.js';
-import { inFreshScope } from '../../native/fresh-scope.js';
-import type { InboundListener } from '../../native/inbound.js';
-import { CloseCode, Operation, READ_ON } from '../../native/layout.js';
+import type { NativeAddress, NativeReactorOptions, NativeStats } from '../native/binding.js';
+import { inFreshScope } from '../fresh-scope.js';
+import type { InboundListener } from '../native/inbound.js';
+import { CloseCode, Operation, READ_ON } from '../native/layout.js';
 import type { Engine, EngineSetup, LoopPort } from '../engine.js';
 import { EventQueue } from './event-queue.js';
 import { Outbox, type OutboxRecord } from './outbox.js';

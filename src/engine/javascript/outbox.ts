@@ -1,5 +1,5 @@
-import { Operation } from '../../native/layout.js';
-import type { FramePiece } from '../../native/outbound.js';
+import { Operation } from '../native/layout.js';
+import type { FramePiece } from '../native/outbound.js';
 import type { LoopPort } from '../engine.js';
 
 /** One thing to be done, in the words of {@link LoopPort}. */

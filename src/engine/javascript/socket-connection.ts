@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import type { NativeReactorOptions } from '../../native/binding.js';
-import { CloseCode, SendFlag } from '../../native/layout.js';
+import type { NativeReactorOptions } from '../native/binding.js';
+import { CloseCode, SendFlag } from '../native/layout.js';
 import { Deadline } from './deadline.js';
 import { FramePace } from './frame-pace.js';
 import { TextFramer } from './text-framer.js';

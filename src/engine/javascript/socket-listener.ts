@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import type { NativeAddress, NativeReactorOptions } from '../../native/binding.js';
+import type { NativeAddress, NativeReactorOptions } from '../native/binding.js';
 import { LONGEST_PATH, SocketFile } from './socket-file.js';
 
 /** Where an engine listens: an address and port, or a Unix socket with its file. */

@@ -1,0 +1,285 @@
+import { formatAddress } from '../../core/address.js';
+import type { GevConnection } from '../../core/connection.js';
+import type { GevError } from '../../core/errors.js';
+import { inFreshScope } from '../../engine/fresh-scope.js';
+import type { Clock } from '../../core/clock.js';
+import type { DialOutcome } from './dialer.js';
+import { Ejection, type EjectionOwner } from './ejection.js';
+import type { GevEndpointStats } from '../gev.client.events.js';
+import type { GevResolvedEndpoint, ResolvedGevClientOptions } from '../gev.client.options.js';
+import { Link } from './link.js';
+import { Reconnect } from './reconnect.js';
+
+/** What an {@link Endpoint} asks of its client, and tells it. */
+export interface EndpointOwner extends EjectionOwner {
+  /** As {@link Dialer.connect}. */
+  connect(target: GevResolvedEndpoint, count: number, onDone: (outcome: DialOutcome) => void): Promise<void>;
+  /** @param again one was lost, or asked to end, before */
+  onLink(link: Link, again: boolean): void;
+  /** Says the first word on a connection, and reads what has come on it; {@link Endpoint.greeted} tells of the answer. */
+  greet(link: Link): void;
+  onDialFailed(endpoint: Endpoint, error: GevError): void;
+  /** Whatever came of it. */
+  onAttemptEnded(endpoint: Endpoint): void;
+  onReconnecting(endpoint: Endpoint, delay: number): void;
+}
+
+/** So many times the connections it has may wait for their last replies, before no more are made. */
+const MAX_LEAVING = 16;
+
+/** So many greeted connections in a row may end without an answer, before one is made that is not. */
+const MAX_UNANSWERED = 2;
+/** The same where others have been asked to end: it may be that the server ends. */
+const MAX_UNANSWERED_IN_DOUBT = 5;
+
+/** One server: its connections, when it is dialled, and whether it answers. */
+export class Endpoint {
+  /** For messages. */
+  readonly name: string;
+  /** Connections that are up and to be used. */
+  readonly links: Link[] = [];
+  /** New ones on which nobody has answered yet. */
+  private readonly greeting = new Set<Link>();
+  /** Those that the server wants to end, and which are not idle yet, or close. */
+  private readonly leaving = new Set<Link>();
+
+  private readonly reconnect: Reconnect;
+  private attempting = false;
+  private neededAgain = false; // since the attempt under way began
+  private readonly ejection: Ejection;
+  private losses = 0; // not made good yet
+  private doubted = false; // it has asked a connection to end, and nobody has answered on one made since
+  private unanswered = 0; // greeted connections in a row that have ended without a byte received
+  private failing = false; // a connection was lost, and none has been made since
+
+  constructor(
+    readonly target: GevResolvedEndpoint,
+    private readonly owner: EndpointOwner,
+    private readonly options: Pick<ResolvedGevClientOptions, 'connections' | 'reconnect' | 'ejection'>,
+    private readonly clock: Clock,
+  ) {
+    this.name = endpointName(target);
+    this.reconnect = new Reconnect(options.reconnect, clock);
+    this.ejection = new Ejection(owner, options.ejection, clock);
+  }
+
+  /** A connection may come of what is under way: an attempt, or the end of a connection that closes. */
+  get trying(): boolean {
+    if (this.attempting || this.reconnect.hastened || this.greeting.size > 0) return true;
+    return this.links.some((link) => !link.usable);
+  }
+
+  /** It has asked connections to end, and nobody has answered since: that it refuses others is no news. */
+  get departed(): boolean {
+    return this.doubted;
+  }
+
+  /** Left out for a while. */
+  get ejected(): boolean {
+    return this.ejection.active;
+  }
+
+  get missing(): number {
+    const { connections } = this.options;
+    // A server that asks each to end is not to have ever more of them.
+    if (this.leaving.size >= MAX_LEAVING * connections) return 0;
+    return connections - this.links.length - this.greeting.size;
+  }
+
+  /** Connections that it wants to end, and that may still be used. Those on which nothing was ever sent are not kept. */
+  get lastResorts(): readonly Link[] {
+    return [...this.leaving].filter((link) => link.used && link.open);
+  }
+
+  /** Whatever is there, to be used or not. */
+  get all(): readonly Link[] {
+    return [...this.links, ...this.greeting, ...this.leaving];
+  }
+
+  get stats(): GevEndpointStats {
+    return {
+      address: this.name,
+      state: this.state,
+      connections: this.links.length,
+      inFlight: this.all.reduce((sum, link) => sum + link.calls.size, 0),
+      bufferedBytes: this.all.reduce((sum, { connection }) => sum + connection.bufferedBytes, 0),
+      ejected: this.ejected,
+    };
+  }
+
+  /** Dials what is missing, unless that is under way. */
+  begin(): void {
+    const { missing } = this;
+    if (this.attempting || missing === 0) return;
+    this.attempting = true;
+    this.reconnect.began();
+    const done = (outcome: DialOutcome): void => {
+      if (outcome instanceof Error) this.fail(outcome);
+      else this.open(outcome);
+    };
+    // The connection outlives the request that needs it first.
+    inFreshScope(() => {
+      void this.owner.connect(this.target, missing, done).then(() => {
+        this.attempting = false;
+        if (this.neededAgain) this.beginForRequest();
+        this.neededAgain = false;
+        this.owner.onAttemptEnded(this);
+      });
+    });
+  }
+
+  /**
+   * A request needs a connection: as {@link Endpoint.begin}, in a moment if the last attempt began but now, and after the
+   * one under way if that, too, leaves something missing.
+   */
+  beginForRequest(): void {
+    if (this.missing === 0) return;
+    if (this.attempting) this.neededAgain = true;
+    else this.reconnect.hasten(() => this.begin());
+  }
+
+  /** Dials what is missing in a while. */
+  beginLater(): void {
+    if (this.attempting || this.missing === 0) return;
+    const delay = this.reconnect.schedule(() => this.begin());
+    if (delay !== undefined) this.owner.onReconnecting(this, delay);
+  }
+
+  /** A connection is gone. Returns what it was; undefined when that is known. */
+  drop(link: Link): 'up' | 'greeting' | 'leaving' | undefined {
+    if (link.greeting !== undefined && link.connection.bytesArrived === 0) this.unanswered++;
+    if (this.greeting.delete(link)) {
+      this.reconnect.departed(link.since);
+      return 'greeting';
+    }
+    if (this.leaving.delete(link)) {
+      link.stopWaiting?.();
+      return 'leaving';
+    }
+    if (!this.remove(link)) return undefined;
+    // Of several that go together one counts.
+    if (!this.failing) this.ejection.failed();
+    this.failing = true;
+    return 'up';
+  }
+
+  /** The server asks for a connection to end. False: that is known. */
+  leave(link: Link): boolean {
+    this.unanswered = 0;
+    if (!this.greeting.delete(link) && !this.remove(link)) return false;
+    link.greeting?.stop();
+    link.probe?.stop();
+    this.reconnect.departed(link.since);
+    link.leaving = true;
+    this.leaving.add(link);
+    this.doubted = true;
+    return true;
+  }
+
+  /** Somebody has answered on a connection. */
+  greeted(link: Link): void {
+    this.unanswered = 0;
+    if (link.leaving) return;
+    this.doubted = false;
+    this.admit(link);
+  }
+
+  /** Forgets all connections, and returns them. */
+  takeAll(): readonly Link[] {
+    const { all } = this;
+    for (const link of all) link.stopWaiting?.();
+    this.links.length = 0;
+    this.greeting.clear();
+    this.leaving.clear();
+    return all;
+  }
+
+  /** It answers. */
+  replied(): void {
+    this.ejection.replied();
+  }
+
+  /** It does not answer, whatever it is asked. */
+  silent(): void {
+    this.ejection.silent();
+  }
+
+  /** Dials no more by itself. */
+  rest(): void {
+    this.reconnect.cancel();
+  }
+
+  stop(): void {
+    this.rest();
+    this.ejection.stop();
+  }
+
+  private get state(): GevEndpointStats['state'] {
+    if (this.links.some((link) => link.usable)) return 'connected';
+    if (this.attempting || this.greeting.size > 0) return 'connecting';
+    return this.reconnect.scheduled ? 'waiting' : 'idle';
+  }
+
+  private fail(error: GevError): void {
+    // Without a connection there is nothing to leave out.
+    if (this.links.length > 0) this.ejection.failed();
+    this.owner.onDialFailed(this, error);
+  }
+
+  private open(connection: GevConnection): void {
+    const link = new Link(this, connection, this.clock.now());
+    if (this.unanswered >= (this.doubted ? MAX_UNANSWERED_IN_DOUBT : MAX_UNANSWERED)) {
+      link.bare = true;
+      this.doubted = false;
+      this.unanswered = 1; // the next one is greeted again, and not relied upon before it is answered
+    } else {
+      link.awaited = this.doubted || this.unanswered > 0 || this.leaving.size > 0;
+    }
+    this.greeting.add(link);
+    this.owner.greet(link);
+    if (!link.awaited) this.admit(link);
+  }
+
+  /** It is no longer up. */
+  private remove(link: Link): boolean {
+    const index = this.links.indexOf(link);
+    if (index < 0) return false;
+    this.links.splice(index, 1);
+    this.losses++;
+    this.reconnect.lost();
+    return true;
+  }
+
+  /** A new connection is to be used. */
+  private admit(link: Link): void {
+    if (!this.greeting.delete(link)) return;
+    link.awaited = false;
+    this.use(link);
+  }
+
+  private use(link: Link): void {
+    this.links.push(link);
+    this.failing = false;
+    this.reconnect.connected();
+    const again = this.losses > 0;
+    if (again) this.losses--;
+    this.owner.onLink(link, again);
+  }
+}
+
+/** `host:port` or the path. */
+export function endpointName(target: GevResolvedEndpoint): string {
+  return formatAddress('path' in target ? target : { address: target.host, port: target.port });
+}
+
+/** What is known of an endpoint that was not needed yet. */
+export function idleStats(target: GevResolvedEndpoint): GevEndpointStats {
+  return {
+    address: endpointName(target),
+    state: 'idle',
+    connections: 0,
+    inFlight: 0,
+    bufferedBytes: 0,
+    ejected: false,
+  };
+}

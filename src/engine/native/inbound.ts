@@ -1,0 +1,316 @@
+import { markAsUntransferable } from 'node:worker_threads';
+import type { NativeReactor } from './binding.js';
+import { FreshScope, inFreshScope } from '../fresh-scope.js';
+import { DESCRIPTOR_WORDS, EventKind, INBOUND_DATA, SLAB_HEADER } from './layout.js';
+import type { Pace } from '../pace.js';
+
+/**
+ * What one loop's event stream says, in order. `Buffer`s are copies: the receiver may keep them. Each call is made in a
+ * {@link FreshScope}: what a handler enters there stays there.
+ */
+export interface InboundListener {
+  /** Whoever listened has stopped, in one of the calls below perhaps: nothing but messages, which it ignores, comes any more. */
+  readonly abandoned: boolean;
+  onOpen(
+    slot: number,
+    generation: number,
+    remoteHost: string,
+    remotePort: number,
+    localHost: string,
+    localPort: number,
+    family: number,
+    dial: number,
+  ): void;
+  readonly onMessage: (slot: number, generation: number, data: Buffer) => void;
+  /**
+   * Instead of onMessage where frames are text. `length`: its bytes on the wire. A packet written as Nest's clients do
+   * has a pattern with a `route` (else 0), data from `dataStart` on, and an id of `idLength` at its end.
+   */
+  readonly onText: (
+    slot: number,
+    generation: number,
+    text: string,
+    length: number,
+    route: number,
+    dataStart: number,
+    idLength: number,
+  ) => void;
+  onEnd(slot: number, generation: number): void;
+  onDrain(slot: number, generation: number): void;
+  onFlushed(slot: number, generation: number, bytesWritten: number): void;
+  /** Its idle timeout has passed. */
+  onIdle(slot: number, generation: number): void;
+  /** `tooLong`: bytes, at least, of the frame that was refused for its length; else 0. */
+  onClose(slot: number, generation: number, reason: number, errno: number, tooLong: number): void;
+  onDialFailed(token: number, errno: number): void;
+  onTimer(id: number, skipped: number): void;
+  onQuiesced(): void;
+  onFailure(failure: number, errno: number): void;
+  /** One of the above threw. The events behind it are still delivered. */
+  onUncaught(error: unknown): void;
+}
+
+/**
+ * A Buffer over memory of ours. Every promise a message passes through on its way to a handler and back asks it for a
+ * `then`; answered here, that does not cost a walk up four prototypes.
+ */
+class Chunk extends Uint8Array<ArrayBuffer> {}
+Object.setPrototypeOf(Chunk.prototype, Buffer.prototype as object);
+Object.defineProperties(Chunk.prototype, { constructor: { value: Buffer }, then: { value: undefined } });
+
+/**
+ * How messages reach the listener.
+ *
+ * - `copied`: as Buffers of its own
+ * - `borrowed`: as views of the slab, valid until {@link Inbound.read} and the promise jobs behind it are done
+ * - `text`: as strings
+ */
+export type Delivery = 'copied' | 'borrowed' | 'text';
+
+/** A batch up to this is copied in one piece. */
+const MAX_BATCH_COPY = 32 * 1024;
+const POOL_SIZE = 64 * 1024;
+/** Messages of a larger batch: above this each has memory of its own, so that keeping one keeps no other. */
+const MAX_POOLED_MESSAGE = 16 * 1024;
+
+/**
+ * Reads the slabs of one loop. What a handler keeps must not change, so data is by default copied out of the slab: one copy for a
+ * whole batch of small messages, into memory they share, one for each message of a larger batch.
+ */
+export class Inbound {
+  private readonly words: readonly Int32Array[];
+  private readonly bytes: readonly Buffer[];
+  private pool = Buffer.allocUnsafeSlow(POOL_SIZE);
+  private poolMemory = this.pool.buffer;
+  private poolUsed = 0;
+
+  constructor(
+    private readonly reactor: NativeReactor,
+    private readonly loop: number,
+    slabs: readonly ArrayBuffer[],
+    private readonly listener: InboundListener,
+    private readonly delivery: Delivery,
+    private readonly pace: Pace,
+    /** Whether it is for `pace` to say how many messages come at a time. */
+    private readonly pacesMessages: boolean,
+  ) {
+    this.words = slabs.map((slab) => new Int32Array(slab));
+    this.bytes = slabs.map((slab) => Buffer.from(slab));
+    if (delivery === 'borrowed') for (const slab of slabs) markAsUntransferable(slab);
+  }
+
+  /** Reads descriptors from `from` on and before `to`, as many as there is time for. Returns where it stopped. */
+  read(slab: number, from: number, to: number): number {
+    const words = this.words[slab]!;
+    const bytes = this.bytes[slab]!;
+    const first = (SLAB_HEADER >> 2) + from * DESCRIPTOR_WORDS;
+    const end = (SLAB_HEADER >> 2) + to * DESCRIPTOR_WORDS;
+    const stop =
+      this.delivery === 'text'
+        ? this.readTexts(words, bytes, first, end)
+        : this.readMessages(words, bytes, first, end);
+    const brought = (stop - first) / DESCRIPTOR_WORDS;
+    this.pace.end(brought);
+    return from + brought;
+  }
+
+  private readMessages(words: Int32Array, bytes: Buffer, first: number, end: number): number {
+    const dataStart = this.dataStart(words, first, end);
+    const dataEnd = this.dataEnd(words, first, end);
+    let shift = 0;
+    const borrowed = this.delivery === 'borrowed';
+    const shared = !borrowed && dataEnd - dataStart <= MAX_BATCH_COPY;
+    if (shared && dataEnd > dataStart) {
+      const start = this.take(dataEnd - dataStart);
+      bytes.copy(this.pool, start, dataStart, dataEnd);
+      shift = start - dataStart;
+    }
+    const { listener } = this;
+    for (let word = first; word < end; word += DESCRIPTOR_WORDS) {
+      try {
+        if (words[word] === EventKind.Message) {
+          const offset = words[word + 3]!;
+          const length = words[word + 4]!;
+          const data = shared
+            ? this.chunk(offset + shift, length)
+            : borrowed
+              ? chunkOf(bytes.buffer as ArrayBuffer, offset, length)
+              : this.copy(bytes, offset, length);
+          new FreshScope().runInAsyncScope(
+            listener.onMessage,
+            listener,
+            words[word + 1]!,
+            words[word + 2]!,
+            data,
+          );
+        } else {
+          this.signal(words, bytes, word);
+        }
+      } catch (error) {
+        this.uncaught(error);
+      }
+      const isPaced = this.pacesMessages || words[word] !== EventKind.Message;
+      if (isPaced && this.pace.isOver((word - first) / DESCRIPTOR_WORDS + 1)) return word + DESCRIPTOR_WORDS;
+    }
+    return end;
+  }
+
+  /** Text needs no copy: a string is one. ASCII frames of a batch are pieces of one string, made by one call. */
+  private readTexts(words: Int32Array, bytes: Buffer, first: number, end: number): number {
+    const { listener } = this;
+    const batchStart = this.dataStart(words, first, end);
+    const dataEnd = this.dataEnd(words, first, end);
+    const batch =
+      end - first > DESCRIPTOR_WORDS && dataEnd - batchStart <= MAX_BATCH_COPY
+        ? bytes.toString('latin1', batchStart, dataEnd)
+        : undefined;
+    for (let word = first; word < end; word += DESCRIPTOR_WORDS) {
+      try {
+        if (words[word] === EventKind.Message) {
+          const start = words[word + 3]!;
+          const length = words[word + 4]!;
+          const stop = start + length;
+          const b = words[word + 6]!;
+          const text =
+            (b & 1) === 0
+              ? bytes.toString('utf8', start, stop)
+              : batch === undefined
+                ? bytes.toString('latin1', start, stop)
+                : batch.substring(start - batchStart, stop - batchStart);
+          const route = words[word + 5]!;
+          const dataStart = words[word + 7]!;
+          new FreshScope().runInAsyncScope(
+            listener.onText,
+            listener,
+            words[word + 1]!,
+            words[word + 2]!,
+            text,
+            length,
+            route,
+            dataStart,
+            b >> 1,
+          );
+        } else {
+          this.signal(words, bytes, word);
+        }
+      } catch (error) {
+        this.uncaught(error);
+      }
+      const isPaced = this.pacesMessages || words[word] !== EventKind.Message;
+      if (isPaced && this.pace.isOver((word - first) / DESCRIPTOR_WORDS + 1)) return word + DESCRIPTOR_WORDS;
+    }
+    return end;
+  }
+
+  // Not where they are called: in a loop, closures would cost every message.
+  private signal(words: Int32Array, bytes: Buffer, word: number): void {
+    inFreshScope(() => this.tell(words, bytes, word));
+  }
+
+  private uncaught(error: unknown): void {
+    inFreshScope(() => this.listener.onUncaught(error));
+  }
+
+  private tell(words: Int32Array, bytes: Buffer, word: number): void {
+    const { listener } = this;
+    if (listener.abandoned) return;
+    const slot = words[word + 1]!;
+    const generation = words[word + 2]!;
+    const a = words[word + 5]!;
+    const b = words[word + 6]!;
+    switch (words[word]) {
+      case EventKind.Open: {
+        const offset = words[word + 3]!;
+        const remote = bytes.toString('latin1', offset, offset + b);
+        const local = bytes.toString('latin1', offset + b, offset + words[word + 4]!);
+        const c = words[word + 7]!;
+        listener.onOpen(slot, generation, remote, a & 0xffff, local, a >>> 16, c & 0xff, c >>> 8);
+        break;
+      }
+      case EventKind.Large: {
+        const data = this.reactor.takeLarge(this.loop, a);
+        if (this.delivery === 'text')
+          listener.onText(slot, generation, textOf(data, b === 1), data.length, 0, 0, 0);
+        else listener.onMessage(slot, generation, data);
+        break;
+      }
+      case EventKind.End:
+        listener.onEnd(slot, generation);
+        break;
+      case EventKind.Drain:
+        listener.onDrain(slot, generation);
+        break;
+      case EventKind.Flushed:
+        listener.onFlushed(slot, generation, (b >>> 0) * 2 ** 32 + (a >>> 0));
+        break;
+      case EventKind.Idle:
+        listener.onIdle(slot, generation);
+        break;
+      case EventKind.Close:
+        listener.onClose(slot, generation, a, b, words[word + 7]! >>> 0);
+        break;
+      case EventKind.DialFailed:
+        listener.onDialFailed(slot, a);
+        break;
+      case EventKind.Timer:
+        listener.onTimer(slot, a);
+        break;
+      case EventKind.Quiesced:
+        listener.onQuiesced();
+        break;
+      case EventKind.Failure:
+        listener.onFailure(a, b);
+        break;
+    }
+  }
+
+  /** Where the first message's data begins. */
+  private dataStart(words: Int32Array, first: number, end: number): number {
+    for (let word = first; word < end; word += DESCRIPTOR_WORDS) {
+      if (words[word] === EventKind.Message) return words[word + 3]!;
+    }
+    return INBOUND_DATA;
+  }
+
+  /** Where the last message's data ends; data lies in the order of the descriptors. */
+  private dataEnd(words: Int32Array, first: number, end: number): number {
+    for (let word = end - DESCRIPTOR_WORDS; word >= first; word -= DESCRIPTOR_WORDS) {
+      if (words[word] === EventKind.Message) return words[word + 3]! + words[word + 4]!;
+    }
+    return INBOUND_DATA;
+  }
+
+  private copy(bytes: Buffer, offset: number, length: number): Buffer {
+    if (length > MAX_POOLED_MESSAGE) {
+      const data = Buffer.allocUnsafeSlow(length);
+      bytes.copy(data, 0, offset, offset + length);
+      return data;
+    }
+    const start = this.take(length);
+    bytes.copy(this.pool, start, offset, offset + length);
+    return this.chunk(start, length);
+  }
+
+  private chunk(start: number, length: number): Buffer {
+    return chunkOf(this.poolMemory, start, length);
+  }
+
+  private take(length: number): number {
+    if (this.poolUsed + length > POOL_SIZE) {
+      this.pool = Buffer.allocUnsafeSlow(POOL_SIZE);
+      this.poolMemory = this.pool.buffer;
+      this.poolUsed = 0;
+    }
+    const start = this.poolUsed;
+    this.poolUsed = (start + length + 7) & ~7; // aligned, as typed arrays over a message need it
+    return start;
+  }
+}
+
+function chunkOf(memory: ArrayBuffer, start: number, length: number): Buffer {
+  return new Chunk(memory, start, length) as Uint8Array as Buffer;
+}
+
+function textOf(data: Buffer, ascii: boolean): string {
+  return data.toString(ascii ? 'latin1' : 'utf8');
+}

@@ -1,0 +1,241 @@
+import { type GevContext, type GevContextArgs, MessageContext } from '../../context/gev.context.js';
+import type { CloseReason } from '../../core/close-reason.js';
+import type { GevConnection } from '../../core/connection.js';
+import { isData } from '../../core/values.js';
+import { inFreshScope } from '../../engine/fresh-scope.js';
+import { OVERAGE } from '../../protocol/nest-json/nest-json.js';
+import type { ConnectionEvents } from './connection-events.js';
+import type { EventHandler } from './event-handlers.js';
+import { patternOf } from '../handler-marker.js';
+import { MessageLane } from './message-lane.js';
+import type { ReplyStream } from './reply-stream.js';
+import type { StreamLimit } from '../rpc/call.js';
+import { RpcConnection } from '../rpc/rpc-connection.js';
+import { type LineOwner, WaitingLine } from '../admission/waiting-line.js';
+
+/** Why a server asks a peer to go. */
+export type LeaveReason = Extract<CloseReason, 'shutdown' | 'age'>;
+
+/**
+ * How long nothing must have come from a peer that was asked to go, and is owed nothing, before it hears FIN. Not where the
+ * peer is known to hang up by itself: however long it is silent, it may not have read yet that it is to go.
+ */
+const QUIET_MS = 500;
+
+/**
+ * What the server keeps of one connection beside the connection itself: the messages that wait, the handlers at work and
+ * the Observables subscribed. A message holds one lane for each `@OnMessage` handler.
+ *
+ * The counts: `active` lanes are held by messages; `connection.pendingReplies` lanes still owe a reply, those of waiting
+ * messages and of Observables that go on included.
+ */
+export class ConnectionScope implements LineOwner<Buffer> {
+  /** Settles, never rejects, when all `@OnConnect` handlers have; undefined where there are none. */
+  connecting: Promise<void> | undefined;
+  closed = false;
+  /** The RPC side of this connection, where the codec carries packets. */
+  readonly rpc: RpcConnection | undefined;
+
+  private readonly lanes: readonly MessageLane[];
+  private readonly contextArgs: GevContextArgs;
+  private readonly line: WaitingLine<Buffer>;
+  private streams: Set<ReplyStream> | undefined;
+  private active = 0;
+  private gated = false;
+  private leavesFor: LeaveReason | undefined;
+  /** The peer is asked to go. */
+  asked = false;
+  private ended = false;
+  private pauses = 0;
+
+  constructor(
+    readonly connection: GevConnection,
+    readonly events: ConnectionEvents,
+  ) {
+    this.line = new WaitingLine(this, events.turns, events.maxQueuedBytes);
+    this.lanes = events.messageHandlers.map((handler) => new MessageLane(this, handler));
+    this.contextArgs = [connection, patternOf('message')];
+    this.rpc = events.rpc === undefined ? undefined : new RpcConnection(events.rpc, this);
+  }
+
+  /** For one call of a message handler. */
+  context(): GevContext {
+    return new MessageContext(this.contextArgs);
+  }
+
+  /** A message has come. */
+  receive(message: Buffer): void {
+    const count = this.lanes.length;
+    if (count === 0 || this.closed) return;
+    this.connection.pendingReplies += count;
+    this.events.work.up(count);
+    if (this.line.length === 0 && this.hasRoom() && this.events.turns.mayStart()) this.start(message);
+    // Borrowed memory is the reactor's again before a waiting message's turn comes.
+    else this.line.push(this.events.borrowed ? Buffer.from(message) : message);
+  }
+
+  /** A handler has settled and lets the next message pass. */
+  release(): void {
+    this.active--;
+    this.line.goOn();
+  }
+
+  /** A handler has begun that owes a reply; {@link complete} is its end. */
+  begin(): void {
+    this.owe(1);
+  }
+
+  /** Stops reading until as many calls of {@link resumeReading} have been made. */
+  pauseReading(): void {
+    if (this.pauses++ === 0) this.events.reactor.pause(this.connection);
+  }
+
+  resumeReading(): void {
+    if (--this.pauses === 0 && !this.closed) this.events.reactor.resume(this.connection);
+  }
+
+  /** Nothing more will be written for one handler's message, or for so many. */
+  complete(count = 1): void {
+    this.owe(-count);
+    this.finishWhenDone();
+  }
+
+  /** Sends what a handler returned. Nobody is left to receive it once the connection has closed. */
+  reply(value: unknown, handler: EventHandler): void {
+    if (value === undefined || value === null) return;
+    if (this.rpc !== undefined) {
+      this.events.dropReply(handler);
+      return;
+    }
+    try {
+      if (isData(value)) this.connection.transmit(value);
+      else this.events.reportUnsendable(this.connection, handler, value);
+    } catch (error) {
+      this.events.reportUnsent(this.connection, handler, error);
+    }
+  }
+
+  /** Stops the stream when the connection closes, if it has not ended before. */
+  hold(stream: ReplyStream): void {
+    if (this.closed) stream.stop();
+    else (this.streams ??= new Set()).add(stream);
+  }
+
+  letGo(stream: ReplyStream): void {
+    this.streams?.delete(stream);
+  }
+
+  /** Asks the peer to go, when it has been admitted; goes on serving it meanwhile. */
+  leave(reason: LeaveReason): void {
+    // Once the server stops, that is why it goes.
+    if (this.closed || this.leavesFor === 'shutdown') return;
+    this.leavesFor = reason;
+    if (!this.gated || this.connection.state === 'closing') this.ask();
+  }
+
+  /** How long the peer may be quiet counts from now on. */
+  awaitQuiet(): void {
+    if (this.leavesFor !== undefined) this.connection.leave(this.leavesFor, this.rpc?.hangsUp ? 0 : QUIET_MS);
+  }
+
+  onAge(): void {
+    this.leave('age');
+  }
+
+  onLate(): void {
+    this.finishSoon();
+  }
+
+  onVeryLate(): void {
+    this.pauseReading();
+  }
+
+  onOverage(): void {
+    inFreshScope(() => {
+      this.rpc?.expire(OVERAGE, 'lost');
+      this.connection.closeFor(this.leavesFor ?? 'age');
+    });
+  }
+
+  /** Ends streams that had brought a value before streams were limited. */
+  endOldStreams(limit: StreamLimit): void {
+    this.rpc?.endOldStreams(limit);
+    for (const stream of [...(this.streams ?? [])]) inFreshScope(() => stream.endOld());
+  }
+
+  /** `@OnConnect` handlers are at work: the connection is not to be finished under them. */
+  gate(): void {
+    this.gated = true;
+  }
+
+  openGate(): void {
+    this.gated = false;
+    if (this.leavesFor !== undefined) this.ask();
+    this.finishWhenDone();
+  }
+
+  /** Nothing more comes, as the peer has sent FIN or nonsense: the connection ends with the last reply. */
+  end(): void {
+    this.rpc?.end();
+    this.finishSoon();
+  }
+
+  /** The connection ends with the last reply that is owed. */
+  finishSoon(): void {
+    this.ended = true;
+    this.finishWhenDone();
+  }
+
+  /** The connection has closed: drops what waits, unsubscribes from what goes on. */
+  close(): void {
+    this.closed = true;
+    this.line.drop();
+    this.rpc?.close();
+    for (const stream of [...(this.streams ?? [])]) inFreshScope(() => stream.stop());
+  }
+
+  get receives(): boolean {
+    return this.connection.receives;
+  }
+
+  /** What handlers return would only add to output that the peer has yet to read. */
+  hasRoom(): boolean {
+    return !this.connection.congested && this.active <= (this.events.concurrency - 1) * this.lanes.length;
+  }
+
+  start(message: Buffer): void {
+    const { lanes } = this;
+    this.active += lanes.length;
+    for (let index = 0; index < lanes.length; index++) lanes[index]!.run(message);
+  }
+
+  onDropped(messages: number): void {
+    this.owe(-messages * this.lanes.length);
+  }
+
+  /** The teardown of an Observable that a handler returned has thrown. */
+  reportTeardown(error: unknown): void {
+    this.events.reportTeardown(this.connection, error);
+  }
+
+  private ask(): void {
+    this.awaitQuiet();
+    if (this.asked) return;
+    this.asked = true;
+    // A serializer is not to see who stops the server.
+    if (this.receives) inFreshScope(() => this.rpc?.goAway());
+  }
+
+  private owe(lanes: number): void {
+    const { connection } = this;
+    connection.pendingReplies += lanes;
+    if (connection.pendingReplies === 0) connection.releaseIdle();
+    this.events.work.down(-lanes);
+  }
+
+  private finishWhenDone(): void {
+    if (!this.ended || this.gated || this.closed || this.connection.pendingReplies > 0) return;
+    this.ended = false;
+    this.events.reactor.finish(this.connection);
+  }
+}
