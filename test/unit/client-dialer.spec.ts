@@ -13,8 +13,8 @@ const refused = (target: DialTarget): Promise<GevConnection> =>
     ),
   );
 
-async function outcomes(dialer: Dialer, endpoint: DialTarget, count = 1): Promise<DialOutcome[]> {
-  const seen: DialOutcome[] = [];
+async function outcomes(dialer: Dialer<GevConnection>, endpoint: DialTarget, count = 1): Promise<DialOutcome<GevConnection>[]> {
+  const seen: DialOutcome<GevConnection>[] = [];
   await dialer.connect(endpoint, count, (outcome) => seen.push(outcome));
   return seen;
 }

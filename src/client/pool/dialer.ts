@@ -5,11 +5,14 @@ import { GevConnectError, type GevError } from '../../core/errors.js';
 import type { DialTarget } from '../../core/reactor.js';
 import type { GevResolvedEndpoint } from '../gev.client.options.js';
 
+/** What a dial has to bring. */
+type Dialled = Pick<GevConnection, 'state' | 'closeError'>;
+
 /** A connection, or why there is none. */
-export type DialOutcome = GevConnection | GevError;
+export type DialOutcome<Connection> = Connection | GevError;
 
 /** Connects to one numeric address or path within `timeout` ms; 0: as long as the system tries. */
-export type Dial = (target: DialTarget, timeout: number) => Promise<GevConnection>;
+export type Dial<Connection> = (target: DialTarget, timeout: number) => Promise<Connection>;
 
 /** All addresses of a name; a seam for tests. */
 export type Lookup = (host: string) => Promise<readonly LookupAddress[]>;
@@ -25,9 +28,9 @@ export const systemLookup: Lookup = (host) =>
  * Connects to endpoints: looks a name up, and tries its addresses in turn. All of it together takes `timeout` ms at
  * most: an address that does not answer leaves the next ones their share.
  */
-export class Dialer {
+export class Dialer<Connection extends Dialled> {
   constructor(
-    private readonly dial: Dial,
+    private readonly dial: Dial<Connection>,
     private readonly timeout: number,
     private readonly lookup: Lookup = systemLookup,
   ) {}
@@ -40,7 +43,7 @@ export class Dialer {
   async connect(
     endpoint: GevResolvedEndpoint,
     count: number,
-    onDone: (outcome: DialOutcome) => void,
+    onDone: (outcome: DialOutcome<Connection>) => void,
   ): Promise<void> {
     const deadline = performance.now() + this.timeout;
     let targets: readonly DialTarget[];
@@ -54,7 +57,7 @@ export class Dialer {
     await Promise.all(Array.from({ length: count }, one));
   }
 
-  private async inTurn(targets: readonly DialTarget[], deadline: number): Promise<GevConnection> {
+  private async inTurn(targets: readonly DialTarget[], deadline: number): Promise<Connection> {
     let failure: unknown;
     for (const [index, target] of targets.entries()) {
       try {

@@ -1,5 +1,5 @@
 import { formatAddress } from '../../core/address.js';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { GevError } from '../../core/errors.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
 import type { Clock } from '../../core/clock.js';
@@ -13,7 +13,7 @@ import { Reconnect } from './reconnect.js';
 /** What an {@link Endpoint} asks of its client, and tells it. */
 export interface EndpointOwner extends EjectionOwner {
   /** As {@link Dialer.connect}. */
-  connect(target: GevResolvedEndpoint, count: number, onDone: (outcome: DialOutcome) => void): Promise<void>;
+  connect(target: GevResolvedEndpoint, count: number, onDone: (outcome: DialOutcome<ReactorConnection<Link>>) => void): Promise<void>;
   /** @param again one was lost, or asked to end, before */
   onLink(link: Link, again: boolean): void;
   /** Says the first word on a connection, and reads what has come on it; {@link Endpoint.greeted} tells of the answer. */
@@ -113,7 +113,7 @@ export class Endpoint {
     if (this.attempting || missing === 0) return;
     this.attempting = true;
     this.reconnect.began();
-    const done = (outcome: DialOutcome): void => {
+    const done = (outcome: DialOutcome<ReactorConnection<Link>>): void => {
       if (outcome instanceof Error) this.fail(outcome);
       else this.open(outcome);
     };
@@ -226,7 +226,7 @@ export class Endpoint {
     this.owner.onDialFailed(this, error);
   }
 
-  private open(connection: GevConnection): void {
+  private open(connection: ReactorConnection<Link>): void {
     const link = new Link(this, connection, this.clock.now());
     if (this.unanswered >= (this.doubted ? MAX_UNANSWERED_IN_DOUBT : MAX_UNANSWERED)) {
       link.bare = true;

@@ -8,6 +8,7 @@ import { type GevConnection, nameOf } from '../../core/connection.js';
 import { debug } from '../../core/debug.js';
 import { GevConnectionError, type GevError } from '../../core/errors.js';
 import type { ProcessHold } from '../../core/process-hold.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { Reactor, ReactorHandler } from '../../core/reactor.js';
 import { within } from '../../core/within.js';
 import { Balancer } from './balancer.js';
@@ -24,7 +25,7 @@ import type { Outgoing } from '../calls/outgoing.js';
 import { WaitingRoom } from './waiting-room.js';
 
 /** What a client uses of its reactor. */
-export type ClientReactor = Pick<Reactor, 'start' | 'dial' | 'finish' | 'closeAll' | 'stop' | 'unref'>;
+export type ClientReactor = Pick<Reactor, 'start' | 'connect' | 'finish' | 'closeAll' | 'stop' | 'unref'>;
 
 /** What {@link Endpoints} needs, and whom it tells. */
 export interface EndpointsSetup {
@@ -65,7 +66,7 @@ interface Connecting {
  */
 export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwner {
   private readonly all: readonly Endpoint[];
-  private readonly dialer: Dialer;
+  private readonly dialer: Dialer<ReactorConnection<Link>>;
   private readonly balancer: Balancer;
   private readonly lastResorts: LastResorts;
   private readonly waiting = new WaitingRoom();
@@ -84,7 +85,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     this.lastResorts = new LastResorts(this, options.balance, clock);
     this.dialer = new Dialer(async (target, timeout) => {
       if (this.closed) throw new GevClientClosedError();
-      return (await this.start()).dial(target, timeout);
+      return (await this.start()).connect(target, timeout);
     }, options.connectTimeout);
   }
 
@@ -160,22 +161,22 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     // Replies are text.
   }
 
-  onText(connection: GevConnection, text: string): void {
-    const link = connection.scope as Link | undefined;
+  onText(connection: ReactorConnection<Link>, text: string): void {
+    const link = connection.attachment;
     if (link !== undefined) this.setup.onText(link, text);
     else this.early.keep(connection, text);
   }
 
   /** The server has said its last word. */
-  onEnd(connection: GevConnection): void {
+  onEnd(connection: ReactorConnection<Link>): void {
     this.running?.finish(connection);
     this.lose(connection, 'peer');
   }
 
-  onClose(connection: GevConnection): void {
+  onClose(connection: ReactorConnection<Link>): void {
     this.early.take(connection);
     this.lose(connection, connection.closeReason ?? 'error');
-    const link = connection.scope as Link | undefined;
+    const link = connection.attachment;
     if (link?.announced === true) this.setup.report.closed(connection);
   }
 
@@ -185,7 +186,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
 
   // --- the endpoints' events
 
-  connect(target: GevResolvedEndpoint, count: number, onDone: (outcome: DialOutcome) => void): Promise<void> {
+  connect(target: GevResolvedEndpoint, count: number, onDone: (outcome: DialOutcome<ReactorConnection<Link>>) => void): Promise<void> {
     return this.dialer.connect(target, count, (outcome) => {
       if (!this.closed) onDone(outcome);
     });
@@ -355,8 +356,8 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     }
   }
 
-  private lose(connection: GevConnection, reason: CloseReason, cause = connection.closeError): void {
-    const link = connection.scope as Link | undefined;
+  private lose(connection: ReactorConnection<Link>, reason: CloseReason, cause = connection.closeError): void {
+    const link = connection.attachment;
     const was = this.closed ? undefined : link?.endpoint.drop(link);
     if (link === undefined || was === undefined) return;
     const { endpoint } = link;

@@ -1,4 +1,4 @@
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { Call } from '../calls/call.js';
 import type { Cancellation } from '../calls/cancellation.js';
 import type { Endpoint } from './endpoint.js';
@@ -38,11 +38,11 @@ export class Link {
 
   constructor(
     readonly endpoint: Endpoint,
-    readonly connection: GevConnection,
+    readonly connection: ReactorConnection<Link>,
     /** When it was made, as the client's clock tells. */
     readonly since: number,
   ) {
-    connection.scope = this;
+    connection.attachment = this;
   }
 
   /** Better not asked, while there is another: the server does not read fast enough, or may be gone. */

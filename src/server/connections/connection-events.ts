@@ -4,6 +4,7 @@ import { MessageContext } from '../../context/gev.context.js';
 import type { CloseReason } from '../../core/close-reason.js';
 import { type GevConnection, nameOf } from '../../core/connection.js';
 import { codeOf, type GevError, GevHandlerError } from '../../core/errors.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { Reactor, ReactorHandler } from '../../core/reactor.js';
 import { typeName } from '../../core/values.js';
 import { within } from '../../core/within.js';
@@ -103,9 +104,9 @@ export class ConnectionEvents implements ReactorHandler {
     return this.lost;
   }
 
-  onOpen(connection: GevConnection): void {
+  onOpen(connection: ReactorConnection<ConnectionScope>): void {
     const scope = new ConnectionScope(connection, this);
-    connection.scope = scope;
+    connection.attachment = scope;
     this.scopes.add(scope);
     this.setup.ages?.watch(scope);
     if (!this.hasConnectHandlers) this.setup.onConnection(connection);
@@ -113,22 +114,22 @@ export class ConnectionEvents implements ReactorHandler {
     if (this.leaving) scope.leave('shutdown');
   }
 
-  onMessage(connection: GevConnection, data: Buffer): void {
-    (connection.scope as ConnectionScope).receive(data);
+  onMessage(connection: ReactorConnection<ConnectionScope>, data: Buffer): void {
+    connection.attachment!.receive(data);
   }
 
-  onText(connection: GevConnection, text: string, route: number, dataStart: number, idLength: number): void {
-    const scope = connection.scope as ConnectionScope;
+  onText(connection: ReactorConnection<ConnectionScope>, text: string, route: number, dataStart: number, idLength: number): void {
+    const scope = connection.attachment!;
     if (this.messageHandlers.length > 0) scope.receive(Buffer.from(text));
     scope.rpc?.receive(text, route, dataStart, idLength);
   }
 
-  onEnd(connection: GevConnection): void {
-    (connection.scope as ConnectionScope).end();
+  onEnd(connection: ReactorConnection<ConnectionScope>): void {
+    connection.attachment!.end();
   }
 
-  onClose(connection: GevConnection): void {
-    const scope = connection.scope as ConnectionScope;
+  onClose(connection: ReactorConnection<ConnectionScope>): void {
+    const scope = connection.attachment!;
     this.scopes.delete(scope);
     this.setup.ages?.forget(scope);
     scope.close();

@@ -1,6 +1,6 @@
 import { type GevContext, type GevContextArgs, MessageContext } from '../../context/gev.context.js';
 import type { CloseReason } from '../../core/close-reason.js';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import { isData } from '../../core/values.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
 import { OVERAGE } from '../../protocol/nest-json/vocabulary.js';
@@ -49,7 +49,7 @@ export class ConnectionScope implements LineOwner<Buffer> {
   private pauses = 0;
 
   constructor(
-    readonly connection: GevConnection,
+    readonly connection: ReactorConnection,
     readonly events: ConnectionEvents,
   ) {
     this.line = new WaitingLine(this, events.turns, events.maxQueuedBytes);

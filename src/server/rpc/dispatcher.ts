@@ -1,6 +1,6 @@
 import type { ReadPacket } from '@nestjs/microservices';
 import { type GevContext, MessageContext } from '../../context/gev.context.js';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { GevDeserializer } from '../../core/options.js';
 import { type ErrorLog, escapeControls, quote } from '../../core/error-log.js';
 import { promiseOf } from '../../core/values.js';
@@ -62,7 +62,7 @@ export interface RpcSetup {
   /** Whether a reply came too late for its connection, which is then counted. */
   readonly countLate: (error: unknown) => boolean;
   readonly log: ErrorLog;
-  readonly describe: (connection: GevConnection) => string;
+  readonly describe: (connection: ReactorConnection) => string;
 }
 
 /**
@@ -157,7 +157,7 @@ export class RpcDispatcher {
     }
   }
 
-  reportFailure(connection: GevConnection, pattern: string, error: unknown): void {
+  reportFailure(connection: ReactorConnection, pattern: string, error: unknown): void {
     const { log, describe, routes } = this.setup;
     const registered = routes.registered(pattern);
     const kind = registered === undefined ? 'rpc handler' : `rpc handler ${registered}`;
@@ -166,7 +166,7 @@ export class RpcDispatcher {
   }
 
   /** A reply could not be sent as it was; the caller has been told, if he can be. */
-  reportUnsendable(connection: GevConnection, pattern: string | undefined, error: unknown): void {
+  reportUnsendable(connection: ReactorConnection, pattern: string | undefined, error: unknown): void {
     const { log, describe, routes, countLate } = this.setup;
     if (countLate(error)) return;
     const registered = pattern === undefined ? undefined : routes.registered(pattern);
@@ -176,7 +176,7 @@ export class RpcDispatcher {
   }
 
   /** A client could not be asked to go; it is treated as one that does not understand it. */
-  reportUntold(connection: GevConnection, error: unknown): void {
+  reportUntold(connection: ReactorConnection, error: unknown): void {
     const { log, describe } = this.setup;
     log.report('go-away', 'warn', `${describe(connection)} could not be asked to go`, error);
   }
@@ -299,7 +299,7 @@ export class RpcDispatcher {
   }
 
   /** Such a peer does not speak our language: it is hung up on, when it has the replies to what it said before. */
-  private refuse(connection: GevConnection, what: string): void {
+  private refuse(connection: ReactorConnection, what: string): void {
     const { log, describe } = this.setup;
     log.report('protocol', 'warn', `${describe(connection)} is closed: it sent ${what}`);
     connection.refuseInput();

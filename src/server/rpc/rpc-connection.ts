@@ -1,5 +1,5 @@
 import { type GevContext } from '../../context/gev.context.js';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { GevCallEnd } from '../../core/errors.js';
 import { CAPABILITIES, CAPABILITIES_LEAVING } from '../../protocol/nest-json/vocabulary.js';
 import type { Admission } from '../admission/admission.js';
@@ -48,7 +48,7 @@ export class RpcConnection implements ReplyTarget, GoAwayTarget, LineOwner<Waiti
     this.line = new PacketLine(this, scope.events.maxQueuedBytes);
   }
 
-  get connection(): GevConnection {
+  get connection(): ReactorConnection {
     return this.scope.connection;
   }
 
