@@ -52,7 +52,7 @@ LoopBridge::LoopBridge(const protocol::Framer& framer, Doorbell* doorbell,
 
 // --- events: loop → JavaScript -------------------------------------------------------------------
 
-bool LoopBridge::HasRoom() noexcept {
+bool LoopBridge::AwaitRoom() noexcept {
   if (!large_.HasRoom()) {
     inbound_.AwaitRelease();
     if (!large_.HasRoom()) return false;  // looked at anew: it may just have been made

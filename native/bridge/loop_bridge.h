@@ -47,7 +47,7 @@ class LoopBridge final : public reactor::LoopHandler {
 
   [[nodiscard]] bool HasCommands() const noexcept override { return !mailbox_.Empty(); }
   void RunCommands() override;
-  [[nodiscard]] bool HasRoom() noexcept override;
+  [[nodiscard]] bool AwaitRoom() noexcept override;
   void BeginEvents() override { inbound_.Lock(); }
   void EndEvents() override;
   bool OnOpen(reactor::Connection& connection) override;

@@ -211,7 +211,7 @@ TEST(LoopBridgeTest, F4_ManySmallFramesOfOneConnectionLeaveRoomForTheOthers) {
                     {slabs.begin() + 4, slabs.end()});
   reactor::EventLoop loop({}, bridge);
   bridge.Attach(loop);
-  std::vector<reactor::Descriptor> peers;
+  std::vector<reactor::FileDescriptor> peers;
   std::vector<std::uint32_t> names;
   for (int i = 0; i < 3; ++i) {
     auto [ours, theirs] = test::MakeSocketPair();
@@ -220,7 +220,7 @@ TEST(LoopBridgeTest, F4_ManySmallFramesOfOneConnectionLeaveRoomForTheOthers) {
   }
   loop.Turn(0);
   const std::string frames(20'000, '\0');
-  for (const reactor::Descriptor& peer : peers) {
+  for (const reactor::FileDescriptor& peer : peers) {
     ASSERT_EQ(reactor::SocketOps::Send(peer.get(), frames.data(), frames.size()), 20'000);
   }
   for (int turn = 0; turn < 6; ++turn) loop.Turn(0);

@@ -3,7 +3,7 @@ import { decorated, someOf } from '../core/decorated.js';
 import { quote } from '../core/error-log.js';
 import { nearest } from '../core/option-checks.js';
 import { inCommon } from '../core/both-builds.js';
-import { CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN } from '../protocol/nest-json/nest-json.js';
+import { CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN } from '../protocol/nest-json/vocabulary.js';
 import { namesOfHandler } from './handler-names.js';
 import type { HandlerExtras } from './handler-server.js';
 import type { PatternClaims } from './pattern-claims.js';

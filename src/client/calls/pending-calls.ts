@@ -12,7 +12,7 @@ import {
   HELLO_PATTERN,
   NOT_BEGUN,
   OVERLOADED,
-} from '../../protocol/nest-json/nest-json.js';
+} from '../../protocol/nest-json/vocabulary.js';
 import { Call } from './call.js';
 import { Cancellation } from './cancellation.js';
 import type { Clock } from '../../core/clock.js';

@@ -8,7 +8,7 @@ import type { Reactor, ReactorHandler } from '../../core/reactor.js';
 import { typeName } from '../../core/values.js';
 import { within } from '../../core/within.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
-import { SHUTTING_DOWN } from '../../protocol/nest-json/nest-json.js';
+import { SHUTTING_DOWN } from '../../protocol/nest-json/vocabulary.js';
 import type { ConnectionAges } from './connection-ages.js';
 import { ConnectionScope } from './connection-scope.js';
 import type { ErrorLog } from '../../core/error-log.js';

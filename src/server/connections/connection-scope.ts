@@ -3,7 +3,7 @@ import type { CloseReason } from '../../core/close-reason.js';
 import type { GevConnection } from '../../core/connection.js';
 import { isData } from '../../core/values.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
-import { OVERAGE } from '../../protocol/nest-json/nest-json.js';
+import { OVERAGE } from '../../protocol/nest-json/vocabulary.js';
 import type { ConnectionEvents } from './connection-events.js';
 import type { EventHandler } from './event-handlers.js';
 import { patternOf } from '../handler-marker.js';

@@ -9,7 +9,7 @@ import {
   HELLO_PATTERN,
   NO_MESSAGE_HANDLER,
   OVERLOADED,
-} from '../../protocol/nest-json/nest-json.js';
+} from '../../protocol/nest-json/vocabulary.js';
 import type { Admission } from '../admission/admission.js';
 import type { NestHandler } from '../connections/event-handlers.js';
 import { isStream } from '../handler-result.js';

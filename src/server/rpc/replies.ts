@@ -4,7 +4,7 @@ import type { GevSerializer } from '../../core/options.js';
 import { FixedText } from '../../engine/fixed-text.js';
 import type { FramePiece } from '../../engine/native/outbound.js';
 import { isThenable } from '../../core/values.js';
-import { GO_AWAY, NOT_BEGUN } from '../../protocol/nest-json/nest-json.js';
+import { GO_AWAY, NOT_BEGUN } from '../../protocol/nest-json/vocabulary.js';
 
 /**
  * - `value`: one of several

@@ -1,7 +1,7 @@
 import { type GevContext } from '../../context/gev.context.js';
 import type { GevConnection } from '../../core/connection.js';
 import type { GevCallEnd } from '../../core/errors.js';
-import { CAPABILITIES, CAPABILITIES_LEAVING } from '../../protocol/nest-json/nest-json.js';
+import { CAPABILITIES, CAPABILITIES_LEAVING } from '../../protocol/nest-json/vocabulary.js';
 import type { Admission } from '../admission/admission.js';
 import type { ConnectionScope } from '../connections/connection-scope.js';
 import type { NestHandler } from '../connections/event-handlers.js';
