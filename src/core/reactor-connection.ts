@@ -10,7 +10,7 @@ import { MAX_DELAY } from './constants.js';
 import type { EventSource } from './contained-observable.js';
 import { GevConnectionClosedError, type GevError } from './errors.js';
 import { isIntegerIn, refuse } from './option-checks.js';
-import { WriteSide } from './write-side.js';
+import { ConnectionOutput } from './connection-output.js';
 
 const ids = inCommon('connection-ids', () => ({ next: 1 }));
 
@@ -19,7 +19,7 @@ const ids = inCommon('connection-ids', () => ({ next: 1 }));
  *
  * @typeParam Attachment what the layer above keeps of each connection
  */
-export class ReactorConnection<Attachment extends object = object> extends WriteSide {
+export class ReactorConnection<Attachment extends object = object> extends ConnectionOutput {
   readonly id = ids.next++;
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;

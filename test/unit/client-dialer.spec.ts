@@ -13,7 +13,11 @@ const refused = (target: DialTarget): Promise<GevConnection> =>
     ),
   );
 
-async function outcomes(dialer: Dialer<GevConnection>, endpoint: DialTarget, count = 1): Promise<DialOutcome<GevConnection>[]> {
+async function outcomes(
+  dialer: Dialer<GevConnection>,
+  endpoint: DialTarget,
+  count = 1,
+): Promise<DialOutcome<GevConnection>[]> {
   const seen: DialOutcome<GevConnection>[] = [];
   await dialer.connect(endpoint, count, (outcome) => seen.push(outcome));
   return seen;

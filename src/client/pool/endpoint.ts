@@ -13,7 +13,11 @@ import { Reconnect } from './reconnect.js';
 /** What an {@link Endpoint} asks of its client, and tells it. */
 export interface EndpointOwner extends EjectionOwner {
   /** As {@link Dialer.connect}. */
-  connect(target: GevResolvedEndpoint, count: number, onDone: (outcome: DialOutcome<ReactorConnection<Link>>) => void): Promise<void>;
+  connect(
+    target: GevResolvedEndpoint,
+    count: number,
+    onDone: (outcome: DialOutcome<ReactorConnection<Link>>) => void,
+  ): Promise<void>;
   /** @param again one was lost, or asked to end, before */
   onLink(link: Link, again: boolean): void;
   /** Says the first word on a connection, and reads what has come on it; {@link Endpoint.greeted} tells of the answer. */

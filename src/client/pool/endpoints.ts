@@ -186,7 +186,11 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
 
   // --- the endpoints' events
 
-  connect(target: GevResolvedEndpoint, count: number, onDone: (outcome: DialOutcome<ReactorConnection<Link>>) => void): Promise<void> {
+  connect(
+    target: GevResolvedEndpoint,
+    count: number,
+    onDone: (outcome: DialOutcome<ReactorConnection<Link>>) => void,
+  ): Promise<void> {
     return this.dialer.connect(target, count, (outcome) => {
       if (!this.closed) onDone(outcome);
     });
@@ -356,7 +360,11 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     }
   }
 
-  private lose(connection: ReactorConnection<Link>, reason: CloseReason, cause = connection.closeError): void {
+  private lose(
+    connection: ReactorConnection<Link>,
+    reason: CloseReason,
+    cause = connection.closeError,
+  ): void {
     const link = connection.attachment;
     const was = this.closed ? undefined : link?.endpoint.drop(link);
     if (link === undefined || was === undefined) return;

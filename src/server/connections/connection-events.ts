@@ -118,7 +118,13 @@ export class ConnectionEvents implements ReactorHandler {
     connection.attachment!.receive(data);
   }
 
-  onText(connection: ReactorConnection<ConnectionScope>, text: string, route: number, dataStart: number, idLength: number): void {
+  onText(
+    connection: ReactorConnection<ConnectionScope>,
+    text: string,
+    route: number,
+    dataStart: number,
+    idLength: number,
+  ): void {
     const scope = connection.attachment!;
     if (this.messageHandlers.length > 0) scope.receive(Buffer.from(text));
     scope.rpc?.receive(text, route, dataStart, idLength);

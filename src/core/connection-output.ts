@@ -14,7 +14,7 @@ import { PendingFlushes } from './pending-flushes.js';
 const NOTHING = new Uint8Array(0);
 
 /** A connection as far as it is sent to: what is sent, counted, bounded, and waited for. */
-export abstract class WriteSide extends GevConnection {
+export abstract class ConnectionOutput extends GevConnection {
   state: GevConnectionState;
   bytesSent = 0;
   messagesSent = 0;
