@@ -31,19 +31,19 @@ export class ReactorDials {
   private readonly abandoned = new Set<number>();
   private lastToken = 0;
 
-  dial<Attachment extends object>(
+  dial(
     outbound: LoopPort,
     target: DialTarget,
     timeout: number,
     signal: AbortSignal | undefined,
-  ): Promise<ReactorConnection<Attachment>> {
+  ): Promise<ReactorConnection> {
     return new Promise((resolve, reject) => {
       const token = this.nextToken();
       const settle =
         signal && onAbort(signal, () => this.abandon(token, { cause: signal.reason as unknown }));
       this.pending.set(token, {
         outbound,
-        resolve(connection: ReactorConnection<Attachment>) {
+        resolve(connection) {
           settle?.();
           resolve(connection);
         },

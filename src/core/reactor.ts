@@ -150,12 +150,8 @@ export class Reactor {
     return this.connect(target, timeout, signal);
   }
 
-  /** @internal As {@link Reactor.dial}, for whoever attaches something to its connections. */
-  async connect<Attachment extends object>(
-    target: DialTarget,
-    timeout: number,
-    signal?: AbortSignal,
-  ): Promise<ReactorConnection<Attachment>> {
+  /** @internal As {@link Reactor.dial}, for the layer above. */
+  async connect(target: DialTarget, timeout: number, signal?: AbortSignal): Promise<ReactorConnection> {
     assertDialable(target, timeout);
     if (this.moving === undefined || this.closing || signal?.aborted === true) {
       throw connectError('ECANCELED', target, { cause: signal?.reason as unknown });

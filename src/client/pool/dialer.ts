@@ -1,18 +1,15 @@
 import { lookup as lookupName, type LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import { GevConnectError, type GevError } from '../../core/errors.js';
 import type { DialTarget } from '../../core/reactor.js';
 import type { GevResolvedEndpoint } from '../gev.client.options.js';
 
-/** What a dial has to bring. */
-type Dialled = Pick<GevConnection, 'state' | 'closeError'>;
-
 /** A connection, or why there is none. */
-export type DialOutcome<Connection> = Connection | GevError;
+export type DialOutcome = ReactorConnection | GevError;
 
 /** Connects to one numeric address or path within `timeout` ms; 0: as long as the system tries. */
-export type Dial<Connection> = (target: DialTarget, timeout: number) => Promise<Connection>;
+export type Dial = (target: DialTarget, timeout: number) => Promise<ReactorConnection>;
 
 /** All addresses of a name; a seam for tests. */
 export type Lookup = (host: string) => Promise<readonly LookupAddress[]>;
@@ -28,9 +25,9 @@ export const systemLookup: Lookup = (host) =>
  * Connects to endpoints: looks a name up, and tries its addresses in turn. All of it together takes `timeout` ms at
  * most: an address that does not answer leaves the next ones their share.
  */
-export class Dialer<Connection extends Dialled> {
+export class Dialer {
   constructor(
-    private readonly dial: Dial<Connection>,
+    private readonly dial: Dial,
     private readonly timeout: number,
     private readonly lookup: Lookup = systemLookup,
   ) {}
@@ -43,7 +40,7 @@ export class Dialer<Connection extends Dialled> {
   async connect(
     endpoint: GevResolvedEndpoint,
     count: number,
-    onDone: (outcome: DialOutcome<Connection>) => void,
+    onDone: (outcome: DialOutcome) => void,
   ): Promise<void> {
     const deadline = performance.now() + this.timeout;
     let targets: readonly DialTarget[];
@@ -57,7 +54,7 @@ export class Dialer<Connection extends Dialled> {
     await Promise.all(Array.from({ length: count }, one));
   }
 
-  private async inTurn(targets: readonly DialTarget[], deadline: number): Promise<Connection> {
+  private async inTurn(targets: readonly DialTarget[], deadline: number): Promise<ReactorConnection> {
     let failure: unknown;
     for (const [index, target] of targets.entries()) {
       try {
