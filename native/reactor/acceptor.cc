@@ -41,7 +41,7 @@ bool IsOfOneClient(int error) noexcept {
 
 }  // namespace
 
-Acceptor::Acceptor(EventLoop& loop, Descriptor listener, SocketFile file, Callback on_accept)
+Acceptor::Acceptor(EventLoop& loop, FileDescriptor listener, SocketFile file, Callback on_accept)
     : loop_(loop),
       listener_(std::move(listener)),
       file_(std::move(file)),
@@ -76,7 +76,7 @@ bool Acceptor::AcceptOne() {
   const int fd = SocketOps::Accept(listener_.get(), reinterpret_cast<sockaddr*>(&address), &length);
   if (fd >= 0) {
     failed_in_a_row_ = 0;
-    on_accept_(Descriptor(fd), Endpoint(address, length));
+    on_accept_(FileDescriptor(fd), Endpoint(address, length));
     return true;
   }
   switch (-fd) {
@@ -103,11 +103,11 @@ void Acceptor::OnExhausted(int error) {
       const int fd = SocketOps::Accept(listener_.get(), nullptr, nullptr);
       if (fd == -EINTR || IsOfOneClient(-fd)) continue;
       if (fd < 0) break;
-      Descriptor(fd).Reset();
+      FileDescriptor(fd).Reset();
       loop_.CountShed();
     }
   }
-  if (!spare_.valid()) spare_ = Descriptor(SocketOps::OpenSpare());
+  if (!spare_.valid()) spare_ = FileDescriptor(SocketOps::OpenSpare());
   loop_.ArmTimer(retry_, loop_.now() + kAcceptRetryDelay);
 }
 

@@ -17,11 +17,11 @@ class EventLoop;
 /// Belongs to one loop's thread.
 class Acceptor final : public TimerTarget {
  public:
-  using Callback = std::function<void(Descriptor, const Endpoint&)>;
+  using Callback = std::function<void(FileDescriptor, const Endpoint&)>;
 
   /// Takes over `listener`, and its name if it is a Unix socket, and registers it with the loop's
   /// poller. Throws std::system_error.
-  Acceptor(EventLoop& loop, Descriptor listener, SocketFile file, Callback on_accept);
+  Acceptor(EventLoop& loop, FileDescriptor listener, SocketFile file, Callback on_accept);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
   ~Acceptor();
@@ -42,9 +42,9 @@ class Acceptor final : public TimerTarget {
   void OnExhausted(int error);
 
   EventLoop& loop_;
-  Descriptor listener_;
+  FileDescriptor listener_;
   SocketFile file_;  // behind it, so that it goes first
-  Descriptor spare_;
+  FileDescriptor spare_;
   Callback on_accept_;
   TimerNode retry_;
   int failed_in_a_row_ = 0;

@@ -37,7 +37,7 @@ bool WouldBlock(ssize_t result) noexcept { return result == -EAGAIN || result ==
 
 }  // namespace
 
-void Connection::Open(EventLoop& loop, std::uint32_t slot, Descriptor socket,
+void Connection::Open(EventLoop& loop, std::uint32_t slot, FileDescriptor socket,
                       const Endpoint& remote, DialToken dial) noexcept {
   loop_ = &loop;
   slot_ = slot;

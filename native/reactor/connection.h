@@ -119,7 +119,7 @@ class Connection final : public TimerTarget {
 
   // --- called by the EventLoop only ---------------------------------------
 
-  void Open(EventLoop& loop, std::uint32_t slot, Descriptor socket, const Endpoint& remote,
+  void Open(EventLoop& loop, std::uint32_t slot, FileDescriptor socket, const Endpoint& remote,
             DialToken dial) noexcept;
   /// Takes what the poller reported.
   void OnReady(Ready ready) noexcept;
@@ -192,7 +192,7 @@ class Connection final : public TimerTarget {
 
   // Hot fields first: one message touches the first two cache lines.
   EventLoop* loop_ = nullptr;
-  Descriptor socket_;
+  FileDescriptor socket_;
   std::uint32_t slot_ = 0;
   std::atomic<std::uint32_t> generation_{0};
   State state_ = State::kFree;

@@ -28,7 +28,7 @@ bool IsSelfConnected(int fd, const Endpoint& remote) {
 
 /// One socket on its way to being connected. Its address is kept by the wheel.
 struct Connector::Attempt final : TimerTarget {
-  Attempt(Connector& owner, DialToken dial_token, std::uint32_t dial_generation, Descriptor fd,
+  Attempt(Connector& owner, DialToken dial_token, std::uint32_t dial_generation, FileDescriptor fd,
           const Endpoint& to) noexcept
       : connector(owner),
         token(dial_token),
@@ -46,7 +46,7 @@ struct Connector::Attempt final : TimerTarget {
   Connector& connector;
   DialToken token;
   std::uint32_t generation;
-  Descriptor socket;
+  FileDescriptor socket;
   Endpoint remote;
   TimerNode deadline;
   [[no_unique_address]] Held<Asset::kDial> held;
@@ -58,7 +58,7 @@ Connector::~Connector() = default;
 void Connector::Dial(DialToken token, const Endpoint& remote, Nanoseconds timeout) {
   const int fd = SocketOps::Socket(remote.family());
   if (fd < 0) return Reject(token, -fd);
-  Descriptor socket(fd);
+  FileDescriptor socket(fd);
   // Before the handshake, which tells the peer how large the receive buffer is.
   ApplyOptions(fd, remote.family(), loop_.options().socket);
   const int result = SocketOps::Connect(fd, remote.data(), remote.length());

@@ -88,7 +88,7 @@ bool EventLoop::HasWork() noexcept {
   if (acceptor_ && acceptor_->ready()) return true;
   const bool has_events =
       !ready_.empty() || timers_.has_due() || connector_.has_failed() || OwesQuiesced();
-  return has_events && handler_.HasRoom();
+  return has_events && handler_.AwaitRoom();
 }
 
 // How long the poller may wait, in whole milliseconds, rounded up: a timer is never early.
@@ -201,12 +201,12 @@ void EventLoop::Wake() noexcept {
 
 // --- connections ---------------------------------------------------------------------------------
 
-void EventLoop::Listen(Descriptor listener, Acceptor::Callback on_accept, SocketFile file) {
+void EventLoop::Listen(FileDescriptor listener, Acceptor::Callback on_accept, SocketFile file) {
   acceptor_ =
       std::make_unique<Acceptor>(*this, std::move(listener), std::move(file), std::move(on_accept));
 }
 
-Connection* EventLoop::Adopt(Descriptor socket, const Endpoint& remote, DialToken dial) {
+Connection* EventLoop::Adopt(FileDescriptor socket, const Endpoint& remote, DialToken dial) {
   assert(thread_.IsCurrent());
   const bool dialled = dial != 0;
   if (dialled && options_.on_dialled) options_.on_dialled();

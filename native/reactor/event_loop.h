@@ -93,12 +93,12 @@ class EventLoop {
 
   /// Starts accepting on `listener`, whose name is `file` if it is a Unix socket. Throws
   /// std::system_error.
-  void Listen(Descriptor listener, Acceptor::Callback on_accept, SocketFile file = {});
+  void Listen(FileDescriptor listener, Acceptor::Callback on_accept, SocketFile file = {});
   /// Stops accepting where it stands. Also from the owner's thread once the loop's has ended.
   void StopListening() noexcept { acceptor_.reset(); }
   /// Makes a connection of an established socket, accepted or, with its token, dialled. Null (and
   /// the socket closed) when that fails.
-  Connection* Adopt(Descriptor socket, const Endpoint& remote, DialToken dial = 0);
+  Connection* Adopt(FileDescriptor socket, const Endpoint& remote, DialToken dial = 0);
   [[nodiscard]] Connection* Find(std::uint32_t slot, std::uint32_t generation) noexcept {
     assert(thread_.IsCurrent());
     return table_.Find(slot, generation);

@@ -32,7 +32,7 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
   listen.receive_buffer = options_.loop.socket.receive_buffer;
 
   // All sockets first: should one fail, no loop has begun.
-  std::vector<Descriptor> listeners;
+  std::vector<FileDescriptor> listeners;
   SocketFile file;
   listeners.push_back(ListenOn(endpoint, listen, &file));
   const Endpoint bound = Endpoint::LocalOf(listeners.front().get());
@@ -47,7 +47,7 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
   for (std::size_t i = 0; i < listeners.size(); ++i) {
     loops_[i]->Listen(
         std::move(listeners[i]),
-        [this, i](Descriptor socket, const Endpoint& remote) {
+        [this, i](FileDescriptor socket, const Endpoint& remote) {
           OnAccept(i, std::move(socket), remote);
         },
         std::exchange(file, {}));  // there is one listener where there is a file
@@ -69,7 +69,7 @@ void LoopGroup::Start() {
 }
 
 // On the thread of the loop that accepted.
-void LoopGroup::OnAccept(std::size_t listener, Descriptor socket, const Endpoint& remote) {
+void LoopGroup::OnAccept(std::size_t listener, FileDescriptor socket, const Endpoint& remote) {
   const std::size_t open = open_.fetch_add(1, std::memory_order_relaxed);
   if (options_.max_connections != 0 && open >= options_.max_connections) {
     open_.fetch_sub(1, std::memory_order_relaxed);
@@ -88,7 +88,7 @@ void LoopGroup::OnAccept(std::size_t listener, Descriptor socket, const Endpoint
     return;
   }
   // std::function wants copies; the descriptor has one owner at a time, so it travels in a box.
-  auto box = std::make_shared<Descriptor>(std::move(socket));
+  auto box = std::make_shared<FileDescriptor>(std::move(socket));
   loops_[target]->Post([&loop = *loops_[target], box = std::move(box), remote] {
     loop.Adopt(std::move(*box), remote);
   });

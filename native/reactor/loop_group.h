@@ -67,7 +67,7 @@ class LoopGroup {
   [[nodiscard]] std::uint64_t refused() const noexcept;
 
  private:
-  void OnAccept(std::size_t listener, Descriptor socket, const Endpoint& remote);
+  void OnAccept(std::size_t listener, FileDescriptor socket, const Endpoint& remote);
   void OnDialled(std::size_t index) noexcept;
   void OnClosed(std::size_t index) noexcept;
 

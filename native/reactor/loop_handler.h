@@ -30,7 +30,7 @@ enum class LoopFailure : std::uint8_t { kAccept = 0, kPoll = 1 };
 
 /// What an EventLoop tells whoever consumes its connections. All calls come on the loop's thread,
 /// within a turn. A function that returns false had no room for the event: the loop keeps it and
-/// offers it again when HasRoom() says so; events of one connection never overtake each other.
+/// offers it again when AwaitRoom() says so; events of one connection never overtake each other.
 class LoopHandler {
  public:
   virtual ~LoopHandler() = default;
@@ -40,8 +40,9 @@ class LoopHandler {
   /// Carries them out. Called once or more a turn.
   virtual void RunCommands() = 0;
 
-  /// True when at least one event and some bytes can be taken.
-  [[nodiscard]] virtual bool HasRoom() noexcept = 0;
+  /// True when at least one event and some bytes can be taken. If not, the loop is woken once they
+  /// can be.
+  [[nodiscard]] virtual bool AwaitRoom() noexcept = 0;
   /// Encloses all On…() and read calls of one turn.
   virtual void BeginEvents() = 0;
   virtual void EndEvents() = 0;

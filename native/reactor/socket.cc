@@ -52,8 +52,8 @@ void ApplyOptions(int fd, sa_family_t family, const SocketOptions& options) noex
 
 int AllowSharing(int listener) noexcept { return SetInt(listener, SOL_SOCKET, SO_REUSEPORT, 1); }
 
-Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options, SocketFile* file) {
-  Descriptor socket(ThrowIfFailed(SocketOps::Socket(endpoint.family()), "socket"));
+FileDescriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options, SocketFile* file) {
+  FileDescriptor socket(ThrowIfFailed(SocketOps::Socket(endpoint.family()), "socket"));
   const int fd = socket.get();
   if (!endpoint.is_unix()) {
     ThrowIfFailed(SetInt(fd, SOL_SOCKET, SO_REUSEADDR, 1), "setsockopt(SO_REUSEADDR)");

@@ -11,23 +11,23 @@ namespace reactor {
 class SocketFile;
 
 /// Owns one descriptor and closes it. Movable, not copyable; any thread, one at a time.
-class Descriptor {
+class FileDescriptor {
  public:
-  Descriptor() noexcept = default;
-  explicit Descriptor(int fd) noexcept : fd_(fd) {
+  FileDescriptor() noexcept = default;
+  explicit FileDescriptor(int fd) noexcept : fd_(fd) {
     if (valid()) Ledger::Add(Asset::kDescriptor, 1);
   }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
     if (this != &other) {
       Reset();
       fd_ = std::exchange(other.fd_, -1);
     }
     return *this;
   }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { Reset(); }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor() { Reset(); }
 
   [[nodiscard]] int get() const noexcept { return fd_; }
   [[nodiscard]] bool valid() const noexcept { return fd_ >= 0; }
@@ -77,7 +77,7 @@ int AllowSharing(int listener) noexcept;
 /// A bound, listening, non-blocking socket; of a Unix socket, `file` becomes its name
 /// (null: the name stays). Throws
 /// std::system_error with the system call's errno; leaks nothing on the way.
-Descriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options,
-                    SocketFile* file = nullptr);
+FileDescriptor ListenOn(const Endpoint& endpoint, const ListenOptions& options,
+                        SocketFile* file = nullptr);
 
 }  // namespace reactor

@@ -20,7 +20,7 @@ class FileLock {
   explicit FileLock(std::string path) : path_(std::move(path)) {
     constexpr int kAttempts = 100;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-      Descriptor file(SocketOps::OpenLock(path_.c_str()));
+      FileDescriptor file(SocketOps::OpenLock(path_.c_str()));
       if (!file.valid()) return;  // nor will the socket be made there: bind() says why
       if (SocketOps::Lock(file.get()) < 0) break;
       struct stat locked{};
@@ -47,7 +47,7 @@ class FileLock {
 
  private:
   std::string path_;
-  Descriptor file_;
+  FileDescriptor file_;
   bool is_ours_ = false;
   bool busy_ = false;
 };
@@ -58,7 +58,7 @@ bool IsStale(const Endpoint& endpoint) noexcept {
   if (SocketOps::Stat(endpoint.host().c_str(), &status) < 0 || !S_ISSOCK(status.st_mode)) {
     return false;
   }
-  const Descriptor probe(SocketOps::Socket(AF_UNIX));
+  const FileDescriptor probe(SocketOps::Socket(AF_UNIX));
   return probe.valid() &&
          SocketOps::Connect(probe.get(), endpoint.data(), endpoint.length()) == -ECONNREFUSED;
 }

@@ -14,7 +14,7 @@
 
 namespace {
 
-using reactor::Descriptor;
+using reactor::FileDescriptor;
 using test::ClientSocket;
 using test::EndOfStream;
 using test::LoopHarness;
@@ -26,7 +26,7 @@ class DescriptorLimit {
     ::getrlimit(RLIMIT_NOFILE, &before_);
     // Fill the gaps, so that the limit (a number) is a count.
     for (;;) {
-      Descriptor filler(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+      FileDescriptor filler(::open("/dev/null", O_RDONLY | O_CLOEXEC));
       const auto number = static_cast<rlim_t>(filler.get());
       const bool last = test::CountDescriptors() <= number + 1;
       fillers_.push_back(std::move(filler));
@@ -43,7 +43,7 @@ class DescriptorLimit {
 
  private:
   rlimit before_{};
-  std::vector<Descriptor> fillers_;
+  std::vector<FileDescriptor> fillers_;
 };
 
 TEST(AcceptorTest, AcceptsABurstOverSeveralTurns) {
@@ -61,7 +61,7 @@ TEST(AcceptorTest, AcceptsWhoConnectedBeforeItWasRegistered) {
   reactor::EventLoop loop({}, handler);
   auto listener = reactor::ListenOn(test::Loopback(), {});
   const ClientSocket early(reactor::Endpoint::LocalOf(listener.get()));
-  loop.Listen(std::move(listener), [&](Descriptor socket, const reactor::Endpoint& remote) {
+  loop.Listen(std::move(listener), [&](FileDescriptor socket, const reactor::Endpoint& remote) {
     loop.Adopt(std::move(socket), remote);
   });
   for (int i = 0; i < 3; ++i) loop.Turn(0);

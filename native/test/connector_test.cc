@@ -23,9 +23,9 @@ namespace {
 
 using reactor::CloseReason;
 using reactor::Connection;
-using reactor::Descriptor;
 using reactor::DialToken;
 using reactor::Endpoint;
+using reactor::FileDescriptor;
 using reactor::FromMilliseconds;
 using test::ClientSocket;
 using test::ConnectionRecord;
@@ -49,7 +49,7 @@ class DeafListener {
   [[nodiscard]] Endpoint address() const { return Endpoint::LocalOf(listener_.get()); }
 
  private:
-  Descriptor listener_;
+  FileDescriptor listener_;
 };
 
 /// A loop that only dials, turned by the test's own thread, and an echoing one to dial.
@@ -158,7 +158,7 @@ TEST_F(ConnectorTest, AUnixPathWithoutAListenerFailsAtOnceButNotWithinTheCall) {
   const test::TemporaryFolder folder;
   std::ofstream(folder.File("plain")).put('x');
   {
-    const Descriptor stale = reactor::ListenOn(Endpoint::FromPath(folder.File("stale")), {});
+    const FileDescriptor stale = reactor::ListenOn(Endpoint::FromPath(folder.File("stale")), {});
   }
   Dial(1, Endpoint::FromPath(folder.File("missing")));
   Dial(2, Endpoint::FromPath(folder.File("plain")));
@@ -177,7 +177,7 @@ TEST_F(ConnectorTest, AUnixPathWithoutAListenerFailsAtOnceButNotWithinTheCall) {
 TEST_F(ConnectorTest, AUnixListenerWithoutRoomFailsAtOnce) {
   const test::TemporaryFolder folder;
   const Endpoint path = Endpoint::FromPath(folder.File("deaf"));
-  const Descriptor listener = reactor::ListenOn(path, {.backlog = 1});
+  const FileDescriptor listener = reactor::ListenOn(path, {.backlog = 1});
   for (DialToken token = 1; token <= 5; ++token) Dial(token, path);
   Settle();
   EXPECT_EQ(handler.opened(), 2);

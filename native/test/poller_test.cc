@@ -21,7 +21,7 @@
 
 namespace {
 
-using reactor::Descriptor;
+using reactor::FileDescriptor;
 using reactor::Has;
 using reactor::Poller;
 using reactor::PollToken;
@@ -54,8 +54,8 @@ class PollerTest : public testing::Test {
   }
 
   Poller poller_;
-  Descriptor ours_;
-  Descriptor theirs_;
+  FileDescriptor ours_;
+  FileDescriptor theirs_;
 };
 
 constexpr PollToken kToken = 0x1234'5678'9abc'def0;
@@ -118,9 +118,9 @@ TEST_F(PollerTest, ReportsACloseAsReadableAndHangup) {
 }
 
 TEST_F(PollerTest, ReportsAResetOverTcp) {
-  const Descriptor listener = reactor::ListenOn(test::Loopback(), {});
+  const FileDescriptor listener = reactor::ListenOn(test::Loopback(), {});
   test::ClientSocket client(reactor::Endpoint::LocalOf(listener.get()));
-  const Descriptor accepted(SocketOps::Accept(listener.get(), nullptr, nullptr));
+  const FileDescriptor accepted(SocketOps::Accept(listener.get(), nullptr, nullptr));
   ASSERT_TRUE(accepted.valid());
   ASSERT_EQ(poller_.Add(accepted.get(), kToken), 0);
   Wait();
@@ -131,7 +131,7 @@ TEST_F(PollerTest, ReportsAResetOverTcp) {
 }
 
 TEST_F(PollerTest, ReportsAListenerWithEachClient) {
-  const Descriptor listener = reactor::ListenOn(test::Loopback(), {});
+  const FileDescriptor listener = reactor::ListenOn(test::Loopback(), {});
   ASSERT_EQ(poller_.Add(listener.get(), kToken), 0);
   EXPECT_TRUE(Wait().empty());
   const reactor::Endpoint address = reactor::Endpoint::LocalOf(listener.get());
@@ -212,7 +212,7 @@ TEST_F(PollerTest, ItsDescriptorTellsAHostLoopWhenThereIsSomething) {
 
 TEST_F(PollerTest, ReportsManyDescriptorsOverSeveralWaits) {
   constexpr std::size_t kPairs = 400;  // more than one wait can carry
-  std::vector<std::pair<Descriptor, Descriptor>> pairs;
+  std::vector<std::pair<FileDescriptor, FileDescriptor>> pairs;
   for (std::size_t i = 0; i < kPairs; ++i) {
     pairs.push_back(test::MakeSocketPair());
     ASSERT_EQ(poller_.Add(pairs.back().first.get(), i), 0);

@@ -18,8 +18,8 @@
 
 namespace {
 
-using reactor::Descriptor;
 using reactor::Endpoint;
+using reactor::FileDescriptor;
 using reactor::ListenOn;
 using test::Loopback;
 
@@ -42,17 +42,17 @@ int OptionOf(int fd, int level, int name) {
 TEST(SocketTest, ADescriptorClosesWhatItOwns) {
   const std::size_t before = test::CountDescriptors();
   {
-    Descriptor one(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    Descriptor two = std::move(one);
+    FileDescriptor one(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    FileDescriptor two = std::move(one);
     EXPECT_TRUE(two.valid());
-    two = Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    two = FileDescriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     EXPECT_EQ(test::CountDescriptors(), before + 1);
   }
   EXPECT_EQ(test::CountDescriptors(), before);
 }
 
 TEST(SocketTest, S3_PortZeroGivesARealPort) {
-  const Descriptor listener = ListenOn(Loopback(), {});
+  const FileDescriptor listener = ListenOn(Loopback(), {});
   const Endpoint address = Endpoint::LocalOf(listener.get());
   EXPECT_EQ(address.host(), "127.0.0.1");
   EXPECT_GT(address.port(), 0);
@@ -60,13 +60,13 @@ TEST(SocketTest, S3_PortZeroGivesARealPort) {
 }
 
 TEST(SocketTest, ListenersAreNonBlockingAndCloseOnExec) {
-  const Descriptor listener = ListenOn(Loopback(), {});
+  const FileDescriptor listener = ListenOn(Loopback(), {});
   EXPECT_NE(::fcntl(listener.get(), F_GETFL) & O_NONBLOCK, 0);
   EXPECT_NE(::fcntl(listener.get(), F_GETFD) & FD_CLOEXEC, 0);
 }
 
 TEST(SocketTest, S1_APortInUseIsAnError) {
-  const Descriptor listener = ListenOn(Loopback(), {});
+  const FileDescriptor listener = ListenOn(Loopback(), {});
   EXPECT_EQ(ErrorOf(Endpoint::LocalOf(listener.get())), EADDRINUSE);
 }
 
@@ -96,8 +96,8 @@ TEST(SocketTest, S1_NoPermissionIsAnError) {
 TEST(SocketTest, S1_AThousandFailedListensLeaveNothingOpen) {
   const test::TemporaryFolder folder;
   std::ofstream(folder.File("a-plain-file")) << "not a socket";
-  const Descriptor listener = ListenOn(Loopback(), {});
-  const Descriptor unix_listener = ListenOn(Endpoint::FromPath(folder.File("live")), {});
+  const FileDescriptor listener = ListenOn(Loopback(), {});
+  const FileDescriptor unix_listener = ListenOn(Endpoint::FromPath(folder.File("live")), {});
   const Endpoint failing[] = {
       Endpoint::LocalOf(listener.get()),
       Endpoint::FromAddress("192.0.2.1", 0),
@@ -114,16 +114,16 @@ TEST(SocketTest, S2_AStaleSocketFileIsReplaced) {
   const test::TemporaryFolder folder;
   const Endpoint endpoint = Endpoint::FromPath(folder.File("gev.sock"));
   {
-    const Descriptor dead = ListenOn(endpoint, {});
+    const FileDescriptor dead = ListenOn(endpoint, {});
   }  // closed, and the file stays
-  const Descriptor listener = ListenOn(endpoint, {});
+  const FileDescriptor listener = ListenOn(endpoint, {});
   EXPECT_EQ(test::ClientSocket(endpoint).connect_error(), 0);
 }
 
 TEST(SocketTest, S2_ALiveSocketFileIsAnErrorAndStaysAlive) {
   const test::TemporaryFolder folder;
   const Endpoint endpoint = Endpoint::FromPath(folder.File("gev.sock"));
-  const Descriptor live = ListenOn(endpoint, {});
+  const FileDescriptor live = ListenOn(endpoint, {});
   EXPECT_EQ(ErrorOf(endpoint), EADDRINUSE);
   EXPECT_EQ(test::ClientSocket(endpoint).connect_error(), 0);
 }
@@ -141,7 +141,8 @@ TEST(SocketTest, S2_AFileThatIsNoSocketIsNeverReplaced) {
 TEST(SocketTest, S2_DualStackTakesIPv4ClientsAndIPv6OnlyDoesNot) {
   if (ErrorOf(Endpoint::FromAddress("::", 0)) != 0) GTEST_SKIP() << "no IPv6 here";
   for (const bool ipv6_only : {false, true}) {
-    const Descriptor listener = ListenOn(Endpoint::FromAddress("::", 0), {.ipv6_only = ipv6_only});
+    const FileDescriptor listener =
+        ListenOn(Endpoint::FromAddress("::", 0), {.ipv6_only = ipv6_only});
     const std::uint16_t port = Endpoint::LocalOf(listener.get()).port();
     EXPECT_EQ(test::ClientSocket(Loopback(port)).connect_error() == 0, !ipv6_only);
     EXPECT_EQ(test::ClientSocket(Endpoint::FromAddress("::1", port)).connect_error(), 0);
@@ -149,14 +150,14 @@ TEST(SocketTest, S2_DualStackTakesIPv4ClientsAndIPv6OnlyDoesNot) {
 }
 
 TEST(SocketTest, S5_ReusePortLetsTwoListenersShareAPort) {
-  const Descriptor one = ListenOn(Loopback(), {.reuse_port = true});
+  const FileDescriptor one = ListenOn(Loopback(), {.reuse_port = true});
   const Endpoint address = Endpoint::LocalOf(one.get());
   EXPECT_EQ(ErrorOf(address, {.reuse_port = true}), 0);
   EXPECT_EQ(ErrorOf(address), EADDRINUSE);
 }
 
 TEST(SocketTest, W7_K1_AppliesTheOptionsOfAStream) {
-  const Descriptor socket(reactor::SocketOps::Socket(AF_INET));
+  const FileDescriptor socket(reactor::SocketOps::Socket(AF_INET));
   reactor::ApplyOptions(socket.get(), AF_INET,
                         {.keep_alive = {.delay = 33, .interval = 11, .count = 4},
                          .user_timeout = 77'000,
@@ -177,7 +178,7 @@ TEST(SocketTest, W7_K1_AppliesTheOptionsOfAStream) {
 }
 
 TEST(SocketTest, W7_LeavesDelayAndKeepAliveOffWhenAskedTo) {
-  const Descriptor socket(reactor::SocketOps::Socket(AF_INET));
+  const FileDescriptor socket(reactor::SocketOps::Socket(AF_INET));
   reactor::ApplyOptions(socket.get(), AF_INET, {.no_delay = false});
   EXPECT_EQ(OptionOf(socket.get(), IPPROTO_TCP, TCP_NODELAY), 0);
   EXPECT_EQ(OptionOf(socket.get(), SOL_SOCKET, SO_KEEPALIVE), 0);

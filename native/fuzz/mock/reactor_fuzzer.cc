@@ -107,7 +107,7 @@ class World {
     if (port_ == 0) throw std::system_error(ENOBUFS, std::generic_category());
     script_.emplace(*bridge_, *framer_, SlabsFrom(0, slabs_), SlabsFrom(kMaxSlabs, slabs_), links_);
     loop_->Listen(std::move(listener),
-                  [this](reactor::Descriptor socket, const reactor::Endpoint& remote) {
+                  [this](reactor::FileDescriptor socket, const reactor::Endpoint& remote) {
                     loop_->Adopt(std::move(socket), remote);
                   });
   }

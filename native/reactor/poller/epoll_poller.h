@@ -58,8 +58,8 @@ class EpollPoller {
  private:
   static constexpr std::size_t kEventsAWait = 256;
 
-  Descriptor epoll_;
-  Descriptor wakeup_;
+  FileDescriptor epoll_;
+  FileDescriptor wakeup_;
   std::array<epoll_event, kEventsAWait> events_{};
 };
 

@@ -63,7 +63,7 @@ class KqueuePoller {
 
   int WaitForEvents(int timeout_ms) noexcept;
 
-  Descriptor kqueue_;
+  FileDescriptor kqueue_;
   std::array<struct kevent, kEventsAWait> events_{};
 };
 

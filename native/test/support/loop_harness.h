@@ -26,7 +26,7 @@ class LoopHarness {
     auto listener = reactor::ListenOn(endpoint, {});
     address = reactor::Endpoint::LocalOf(listener.get());
     loop.Listen(std::move(listener),
-                [this](reactor::Descriptor socket, const reactor::Endpoint& remote) {
+                [this](reactor::FileDescriptor socket, const reactor::Endpoint& remote) {
                   loop.Adopt(std::move(socket), remote);
                 });
   }

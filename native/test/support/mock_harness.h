@@ -80,7 +80,7 @@ class MockHarness {
     auto listener = reactor::ListenOn(reactor::Endpoint::FromAddress("127.0.0.1", 0), {});
     port = reactor::Endpoint::LocalOf(listener.get()).port();
     loop().Listen(std::move(listener),
-                  [this](reactor::Descriptor socket, const reactor::Endpoint& remote) {
+                  [this](reactor::FileDescriptor socket, const reactor::Endpoint& remote) {
                     loop().Adopt(std::move(socket), remote);
                   });
   }

@@ -100,7 +100,7 @@ class RecordingHandler final : public reactor::LoopHandler {
 
   [[nodiscard]] bool HasCommands() const noexcept override { return has_commands_.load(); }
   void RunCommands() override;
-  [[nodiscard]] bool HasRoom() noexcept override { return room_.load() != 0; }
+  [[nodiscard]] bool AwaitRoom() noexcept override { return room_.load() != 0; }
   void BeginEvents() override;
   void EndEvents() override;
   bool OnOpen(reactor::Connection& connection) override;
