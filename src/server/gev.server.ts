@@ -30,10 +30,10 @@ import {
   type GevServerStats,
   type GevServerStatus,
 } from './gev.server.events.js';
-import { HANDLER_MARKER, type HandlerMarker } from './handler-marker.js';
-import { NestSteps } from './nest-steps.js';
+import { HANDLER_MARKER, type HandlerMarker } from './handlers/handler-marker.js';
+import { NestSteps } from './handlers/nest-steps.js';
 import { ServerTimers } from './server-timers.js';
-import { Registrations } from './registrations.js';
+import { Registrations } from './handlers/registrations.js';
 import { countListening, serverNames, titleOf } from './server-names.js';
 import { drain } from './shutdown.js';
 

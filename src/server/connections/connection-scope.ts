@@ -9,7 +9,7 @@ import type { OverflowPolicy } from '../admission/overflow-gate.js';
 import type { Turns } from '../admission/turns.js';
 import type { WaitGroup } from '../admission/wait-group.js';
 import { type LineOwner, WaitingLine } from '../admission/waiting-line.js';
-import { patternOf } from '../handler-marker.js';
+import { patternOf } from '../handlers/handler-marker.js';
 import { type PacketScope, RpcConnection } from '../rpc/rpc-connection.js';
 import type { RpcServer } from '../rpc/rpc-server.js';
 import type { StreamLimit } from '../rpc/rpc-stream.js';

@@ -1,7 +1,7 @@
 import { Subscription, type Observable } from 'rxjs';
 import type { ReactorConnection } from '../../core/reactor-connection.js';
 import { OverflowGate, type OverflowPolicy } from '../admission/overflow-gate.js';
-import { unsubscribe } from '../nest-handler.js';
+import { unsubscribe } from '../handlers/nest-handler.js';
 import type { ConnectionHandler } from './connection-handlers.js';
 
 /** What a stream needs of the connection that its values go to. */

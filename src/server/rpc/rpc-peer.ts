@@ -5,7 +5,7 @@ import type { ReplyKind } from '../../protocol/nest-json/reply-writer.js';
 import { CAPABILITIES, CAPABILITIES_LEAVING, OVERLOADED } from '../../protocol/nest-json/vocabulary.js';
 import type { Admission } from '../admission/admission.js';
 import { OverflowGate, type OverflowPolicy } from '../admission/overflow-gate.js';
-import type { NestHandler } from '../nest-handler.js';
+import type { NestHandler } from '../handlers/nest-handler.js';
 import { CallList } from './call-list.js';
 import { goAway, type GoAwayTarget } from './go-away.js';
 import type { Replies, ReplyTarget } from './replies.js';
