@@ -9,6 +9,7 @@ import {
   type NativeBinding,
   type NativeReactorOptions,
 } from '../engine/native/binding.js';
+import { isNode } from '../engine/runtime.js';
 import { FRAMINGS } from '../protocol/codec.js';
 import { GevNativeError } from './errors.js';
 import { longestFrame } from './frame-limits.js';
@@ -48,7 +49,7 @@ export function createEngine(options: ResolvedReactorOptions, turns: () => Event
 function findBinding(engine: GevEngine): NativeBinding | undefined {
   if (engine === 'javascript') return undefined;
   try {
-    if (isNode()) return loadBinding();
+    if (isNode) return loadBinding();
     if (engine === 'native')
       throw new GevNativeError('The addon needs Node: another runtime would end the process');
     warnOnce('This is not Node');
@@ -60,11 +61,6 @@ function findBinding(engine: GevEngine): NativeBinding | undefined {
     warnOnce(error.message);
   }
   return undefined;
-}
-
-/** What passes for Node and lacks functions of libuv ends the process when the addon calls one of them. */
-function isNode(): boolean {
-  return process.versions.bun === undefined && process.versions.deno === undefined;
 }
 
 let warned = false;
