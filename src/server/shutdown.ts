@@ -31,13 +31,13 @@ export async function drain(
   const stopLimiting = events.limitStreams(streamDrainTimeout);
   if (events.rpc === undefined) await within(reactor.quiesce(), left());
   else await sendAway(reactor, events, left);
-  if (!(await events.work.zero(left()))) {
+  if (!(await events.work.wait(left()))) {
     debug('drainTimeout is over: what is in flight is answered with an error');
     events.expire();
   }
   stopLimiting();
   await reactor.closeAll(Math.max(left(), LEAST_CLOSE_MS));
-  await events.closing.zero(Math.max(left(), LEAST_CLOSE_MS));
+  await events.lifecycle.closing.wait(Math.max(left(), LEAST_CLOSE_MS));
   debug('drained, with %d ms left', Math.round(left()));
 }
 

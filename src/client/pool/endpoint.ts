@@ -208,9 +208,9 @@ export class Endpoint implements LinkEndpoint {
   /** A connection is gone, or is given up. Harmless when that is known. */
   onLost(link: Link, reason: CloseReason, cause = link.connection.closeError): void {
     if (this.stopped) return;
-    if (link.session.ungreeted && link.connection.bytesArrived === 0) this.admittance.hungUp();
     const was = this.drop(link);
     if (was === undefined) return;
+    if (link.session.ungreeted && link.connection.bytesArrived === 0) this.admittance.hungUp();
     this.owner.onDropped(this, link, was, new GevConnectionLostError(this.name, reason, { cause }));
   }
 

@@ -1,7 +1,7 @@
 import { take, type Subscription } from 'rxjs';
 import type { GevConnection } from '../../core/connection.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
-import { MessageQueue } from '../connections/message-queue.js';
+import { MessageQueue } from './message-queue.js';
 import type { Turns, TurnTaker } from './turns.js';
 
 /** Whose messages wait, and what is done with them. */

@@ -1,7 +1,7 @@
 import { take } from 'rxjs';
 import type { GevConnection } from '../../core/connection.js';
 import { promiseOf } from '../../core/values.js';
-import type { Replies } from '../rpc/replies.js';
+import type { Replies } from './replies.js';
 
 /** Whom a go-away is for. */
 export interface GoAwayTarget {
