@@ -106,6 +106,7 @@ async function serve(options: GevModuleOptions = {}) {
     inject: [GevServer],
     useFactory: (strategy: GevServer) => ({ strategy }),
     logger: false,
+    abortOnError: false,
   });
   onCleanup(() => app.close());
   await app.listen();

@@ -89,6 +89,7 @@ async function serve(strategy: GevServer | ServerTCP): Promise<Service> {
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(MathModule, {
     strategy,
     logger: false,
+    abortOnError: false,
   });
   onCleanup(() => app.close());
   await app.listen();
@@ -106,7 +107,10 @@ async function gevClient(port: number): Promise<ClientProxy> {
   const options = { host: '127.0.0.1', port };
   @Module({ imports: [ClientsModule.register([{ name: 'MATH', customClass: GevClient, options }])] })
   class CallerModule {}
-  const caller = await NestFactory.createApplicationContext(CallerModule, { logger: false });
+  const caller = await NestFactory.createApplicationContext(CallerModule, {
+    logger: false,
+    abortOnError: false,
+  });
   onCleanup(() => caller.close());
   return caller.get<ClientProxy>('MATH');
 }
