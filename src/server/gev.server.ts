@@ -8,7 +8,8 @@ import {
 } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import type { GevAddress } from '../core/address.js';
-import type { GevConnection, GevData, GevReceivers } from '../core/connection.js';
+import type { GevConnection, GevReceivers } from '../core/connection.js';
+import type { GevData } from '../core/data.js';
 import { GEV_TRANSPORT } from '../core/constants.js';
 import { boundObservable, EventSource } from '../core/contained-observable.js';
 import { GevAlreadyListeningError } from '../core/errors.js';
@@ -29,10 +30,10 @@ import {
   type GevServerStats,
   type GevServerStatus,
 } from './gev.server.events.js';
-import { HANDLER_MARKER, type HandlerMarker } from './handler-marker.js';
-import { NestSteps } from './nest-steps.js';
+import { HANDLER_MARKER, type HandlerMarker } from './handlers/handler-marker.js';
+import { NestSteps } from './handlers/nest-steps.js';
 import { ServerTimers } from './server-timers.js';
-import { Registrations } from './registrations.js';
+import { Registrations } from './handlers/registrations.js';
 import { countListening, serverNames, titleOf } from './server-names.js';
 import { drain } from './shutdown.js';
 

@@ -3,7 +3,7 @@ import type { ResolvedGevServerOptions } from '../core/options.js';
 import type { Reactor } from '../core/reactor.js';
 import { within } from '../core/within.js';
 import type { ConnectionEvents } from './connections/connection-events.js';
-import { lastMoments } from './connections/last-moments.js';
+import { lastMoments } from './connections/connection-ages.js';
 
 /** What is left for closing when handlers have used up all the time: enough for a FIN, and for empty buffers. */
 const LEAST_CLOSE_MS = 100;

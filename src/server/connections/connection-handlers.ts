@@ -5,8 +5,8 @@ import {
   type EntryCount,
   type HandlerMarker,
   isShared,
-} from '../handler-marker.js';
-import type { NestHandler } from '../nest-handler.js';
+} from '../handlers/handler-marker.js';
+import type { NestHandler } from '../handlers/nest-handler.js';
 
 /** One decorated method, as a server calls it. */
 export class ConnectionHandler implements EntryCount {

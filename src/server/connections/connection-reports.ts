@@ -2,7 +2,7 @@ import { type GevConnection, nameOf } from '../../core/connection.js';
 import type { ErrorLog } from '../../core/error-log.js';
 import { codeOf, type GevError, GevHandlerError } from '../../core/errors.js';
 import { typeName } from '../../core/values.js';
-import { isLoggedByNest } from '../nest-handler.js';
+import { isLoggedByNest } from '../handlers/nest-handler.js';
 import type { ConnectionHandler } from './connection-handlers.js';
 
 /** Log lines about connections and their handlers. */

@@ -1,6 +1,6 @@
 import type { GevContext } from '../../context/gev.context.js';
 import { promiseOf } from '../../core/values.js';
-import { isStream } from '../nest-handler.js';
+import { isStream } from '../handlers/nest-handler.js';
 import type { ConnectionHandler } from './connection-handlers.js';
 import { HandlerStream, type StreamScope } from './handler-stream.js';
 

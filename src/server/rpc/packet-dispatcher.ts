@@ -14,7 +14,7 @@ import {
 } from '../../protocol/nest-json/packet-reader.js';
 import { CANCEL_PATTERN, HELLO_PATTERN, NO_MESSAGE_HANDLER } from '../../protocol/nest-json/vocabulary.js';
 import type { WaitGroup } from '../admission/wait-group.js';
-import { INTERNAL_ERROR, type NestHandler } from '../nest-handler.js';
+import { INTERNAL_ERROR, type NestHandler } from '../handlers/nest-handler.js';
 import type { RouteTable } from './route-table.js';
 import { runEvent } from './rpc-event.js';
 import type { RpcPeer } from './rpc-peer.js';

@@ -2,7 +2,7 @@ import type { GevCallEnd } from '../../core/errors.js';
 import type { GevContext } from '../../context/gev.context.js';
 import { promiseOf } from '../../core/values.js';
 import type { ReplyKind } from '../../protocol/nest-json/reply-writer.js';
-import { isStream, type NestHandler, toErrorReply } from '../nest-handler.js';
+import { isStream, type NestHandler, toErrorReply } from '../handlers/nest-handler.js';
 import { RpcStream, type StreamLimit, type StreamOwner } from './rpc-stream.js';
 
 /** What a call needs of the client that it came from. */

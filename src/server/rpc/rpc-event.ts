@@ -1,7 +1,7 @@
 import type { GevContext } from '../../context/gev.context.js';
 import { promiseOf } from '../../core/values.js';
 import type { WaitGroup } from '../admission/wait-group.js';
-import { isLoggedByNest, isStream, type NestHandler } from '../nest-handler.js';
+import { isLoggedByNest, isStream, type NestHandler } from '../handlers/nest-handler.js';
 
 /**
  * Runs an event's handler. It owes nothing to the connection, and goes on when that closes: its sender may not wait.

@@ -1,11 +1,11 @@
 import type { GevContext } from '../../context/gev.context.js';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { GevCallEnd } from '../../core/errors.js';
 import type { ReplyKind } from '../../protocol/nest-json/reply-writer.js';
 import { CAPABILITIES, CAPABILITIES_LEAVING, OVERLOADED } from '../../protocol/nest-json/vocabulary.js';
 import type { Admission } from '../admission/admission.js';
 import { OverflowGate, type OverflowPolicy } from '../admission/overflow-gate.js';
-import type { NestHandler } from '../nest-handler.js';
+import type { NestHandler } from '../handlers/nest-handler.js';
 import { CallList } from './call-list.js';
 import { goAway, type GoAwayTarget } from './go-away.js';
 import type { Replies, ReplyTarget } from './replies.js';
@@ -15,7 +15,7 @@ import type { StreamLimit } from './rpc-stream.js';
 
 /** What the RPC side needs of a connection. */
 export interface RpcScope {
-  readonly connection: GevConnection;
+  readonly connection: ReactorConnection;
   readonly closed: boolean;
   /** The peer is asked to go. */
   readonly asked: boolean;
@@ -76,7 +76,7 @@ export class RpcPeer implements CallOwner, ReplyTarget, GoAwayTarget {
     private readonly setup: RpcPeerSetup,
   ) {}
 
-  get connection(): GevConnection {
+  get connection(): ReactorConnection {
     return this.scope.connection;
   }
 

@@ -2,7 +2,7 @@ import { Subscription, type Observable } from 'rxjs';
 import type { GevCallEnd } from '../../core/errors.js';
 import type { ReplyKind } from '../../protocol/nest-json/reply-writer.js';
 import type { OverflowGate } from '../admission/overflow-gate.js';
-import { toErrorReply, unsubscribe } from '../nest-handler.js';
+import { toErrorReply, unsubscribe } from '../handlers/nest-handler.js';
 
 /** How long a stream may go on that begins when nobody is to listen to it for long, and what ends it. */
 export interface StreamLimit {

@@ -1,8 +1,8 @@
 import { type MessageHandler, type ReadPacket, Server, type WritePacket } from '@nestjs/microservices';
 import { Observable } from 'rxjs';
-import type { GevContext } from '../context/gev.context.js';
-import type { FailureReport } from '../core/callback.js';
-import { overrides } from '../core/overrides.js';
+import type { GevContext } from '../../context/gev.context.js';
+import type { FailureReport } from '../../core/callback.js';
+import { overrides } from '../../core/overrides.js';
 import type { NestHandler } from './nest-handler.js';
 import { type ProcessingHooks, withProcessingHooks } from './processing-hooks.js';
 

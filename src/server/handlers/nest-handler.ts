@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { isObservable, type Observable, type Subscription, UnsubscriptionError } from 'rxjs';
-import type { GevContext } from '../context/gev.context.js';
+import type { GevContext } from '../../context/gev.context.js';
 
 /** A handler as Nest registers it: the method inside its guards, interceptors, pipes and filters. */
 export type NestHandler = (data: unknown, context: GevContext) => unknown;

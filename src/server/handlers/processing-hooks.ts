@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { finalize, Observable } from 'rxjs';
-import type { FailureReport } from '../core/callback.js';
-import type { GevContext } from '../context/gev.context.js';
+import type { FailureReport } from '../../core/callback.js';
+import type { GevContext } from '../../context/gev.context.js';
 import { isStream, type NestHandler } from './nest-handler.js';
 
 /** Nest's two hooks around the processing of a message, as observability packages install them. */

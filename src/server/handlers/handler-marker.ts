@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { inCommon } from '../core/both-builds.js';
+import { inCommon } from '../../core/both-builds.js';
 
 /** What can happen to a connection, in this order. */
 export type ConnectionEvent = 'connect' | 'message' | 'close';

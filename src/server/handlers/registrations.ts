@@ -1,7 +1,7 @@
-import { decorated } from '../core/decorated.js';
-import { ConnectionHandlers } from './connections/connection-handlers.js';
+import { decorated } from '../../core/decorated.js';
+import { ConnectionHandlers } from '../connections/connection-handlers.js';
 import type { HandlerMarker } from './handler-marker.js';
-import { misspeltServer, serverOfHandler, type HandlerExtras } from './handler-server.js';
+import { misspeltServer, serverOfHandler, type HandlerExtras } from './handler-extras.js';
 import { findMisuse, nameOfPatternHandler, noteServed } from './misuse.js';
 import type { NestHandler } from './nest-handler.js';
 import { PatternClaims } from './pattern-claims.js';
