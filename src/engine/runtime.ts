@@ -1,5 +1,10 @@
+const { bun, deno, node } = process.versions;
+
+/** What runs this, and its version. */
+export const runtime = bun ? `Bun ${bun}` : deno ? `Deno ${deno}` : `Node ${node}`;
+
 /**
- * Whether this is Node. What passes for it, Bun and Deno, ends the process when the addon calls a function of libuv that it
- * lacks, and has classes of its own where Node's are relied on.
+ * What passes for Node and is not ends the process when the addon calls a function of libuv that it lacks, and has classes of
+ * its own where Node's are relied on.
  */
-export const isNode = process.versions.bun === undefined && process.versions.deno === undefined;
+export const isNode = !bun && !deno;

@@ -22,7 +22,7 @@ await step("engine: 'native' is refused, typed; 'auto' is the engine in JavaScri
   const refused = reactor('native').listen();
   await assert.rejects(
     refused,
-    (error) => error instanceof GevNativeError && /needs Node/.test(error.message),
+    (error) => error instanceof GevNativeError && /needs Node, and this is (Bun|Deno) \d/.test(error.message),
   );
   const served = reactor();
   onCleanup(() => served.stop());
