@@ -37,7 +37,6 @@ export type { CloseReason } from './core/close-reason.js';
 export {
   GevConnection,
   type GevConnectionState,
-  type GevData,
   type GevReceivers,
   type SendCallback,
 } from './core/connection.js';

@@ -8,7 +8,8 @@ import {
 } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import type { GevAddress } from '../core/address.js';
-import type { GevConnection, GevData, GevReceivers } from '../core/connection.js';
+import type { GevConnection, GevReceivers } from '../core/connection.js';
+import type { GevData } from '../core/data.js';
 import { GEV_TRANSPORT } from '../core/constants.js';
 import { boundObservable, EventSource } from '../core/contained-observable.js';
 import { GevAlreadyListeningError } from '../core/errors.js';

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { GevConnection } from '../../core/connection.js';
 import type { GevError } from '../../core/errors.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { Reactor, ReactorHandler } from '../../core/reactor.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
 import { SHUTTING_DOWN } from '../../protocol/nest-json/vocabulary.js';
@@ -69,31 +69,37 @@ export class ConnectionEvents implements ReactorHandler, ConnectionHost {
     this.lifecycle.reactor = reactor;
   }
 
-  onOpen(connection: GevConnection): void {
+  onOpen(connection: ReactorConnection<ConnectionScope>): void {
     const scope = new ConnectionScope(connection, this);
-    connection.scope = scope;
+    connection.attachment = scope;
     this.scopes.add(scope);
     this.setup.ages?.watch(scope);
     this.lifecycle.open(scope);
     if (this.leaving) scope.leave('shutdown');
   }
 
-  onMessage(connection: GevConnection, data: Buffer): void {
-    (connection.scope as ConnectionScope).receive(data);
+  onMessage(connection: ReactorConnection<ConnectionScope>, data: Buffer): void {
+    connection.attachment!.receive(data);
   }
 
-  onText(connection: GevConnection, text: string, route: number, dataStart: number, idLength: number): void {
-    const scope = connection.scope as ConnectionScope;
+  onText(
+    connection: ReactorConnection<ConnectionScope>,
+    text: string,
+    route: number,
+    dataStart: number,
+    idLength: number,
+  ): void {
+    const scope = connection.attachment!;
     if (this.messageHandlers.length > 0) scope.receive(Buffer.from(text));
     scope.rpc?.receive(text, route, dataStart, idLength);
   }
 
-  onEnd(connection: GevConnection): void {
-    (connection.scope as ConnectionScope).end();
+  onEnd(connection: ReactorConnection<ConnectionScope>): void {
+    connection.attachment!.end();
   }
 
-  onClose(connection: GevConnection): void {
-    const scope = connection.scope as ConnectionScope;
+  onClose(connection: ReactorConnection<ConnectionScope>): void {
+    const scope = connection.attachment!;
     this.scopes.delete(scope);
     this.setup.ages?.forget(scope);
     scope.close();

@@ -1,6 +1,6 @@
 import { type GevContext, type GevContextArgs, MessageContext } from '../../context/gev.context.js';
 import type { CloseReason } from '../../core/close-reason.js';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { Reactor } from '../../core/reactor.js';
 import { isData } from '../../core/values.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
@@ -77,7 +77,7 @@ export class ConnectionScope implements LineOwner<Buffer>, LaneScope, PacketScop
   private pauses = 0;
 
   constructor(
-    readonly connection: GevConnection,
+    readonly connection: ReactorConnection,
     private readonly host: ConnectionHost,
   ) {
     const { turns, maxQueuedBytes, messageHandlers, rpc } = host;

@@ -1,12 +1,12 @@
 import { Subscription, type Observable } from 'rxjs';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import { OverflowGate, type OverflowPolicy } from '../admission/overflow-gate.js';
 import { unsubscribe } from '../handlers/nest-handler.js';
 import type { ConnectionHandler } from './connection-handlers.js';
 
 /** What a stream needs of the connection that its values go to. */
 export interface StreamScope {
-  readonly connection: GevConnection;
+  readonly connection: ReactorConnection;
   readonly closed: boolean;
   readonly overflow: OverflowPolicy;
   /** How long streams may go on that begin now; undefined: without end. */

@@ -1,4 +1,4 @@
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import { codeOf, GevFrameTooLongError } from '../../core/errors.js';
 import type { GevSerializer } from '../../core/options.js';
 import { isThenable } from '../../core/values.js';
@@ -7,7 +7,7 @@ import { GO_AWAY } from '../../protocol/nest-json/vocabulary.js';
 
 /** Whom replies go to. */
 export interface ReplyTarget {
-  readonly connection: GevConnection;
+  readonly connection: ReactorConnection;
   /** A reply takes its time: the connection is not to be finished before `complete`. */
   begin(): void;
   complete(): void;
@@ -51,7 +51,7 @@ export class PlainReplies implements Replies {
 /** Sends every packet through Nest's serializer, which may take its time; the replies to a request keep their order. */
 export class SerializedReplies implements Replies {
   /** The last reply of each connection that is still being serialized. */
-  private readonly pending = new WeakMap<GevConnection, Promise<void>>();
+  private readonly pending = new WeakMap<ReactorConnection, Promise<void>>();
 
   constructor(private readonly serializer: GevSerializer) {}
 

@@ -1,4 +1,4 @@
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { GevCallEnd } from '../../core/errors.js';
 import type { PacketDispatcher } from './packet-dispatcher.js';
 import { PacketLine, type PacketLineOwner, WaitingPacket } from './packet-line.js';
@@ -29,7 +29,7 @@ export class RpcConnection implements PacketLineOwner {
     this.peer = new RpcPeer(scope, this.line, server);
   }
 
-  get connection(): GevConnection {
+  get connection(): ReactorConnection {
     return this.scope.connection;
   }
 

@@ -1,5 +1,5 @@
 import type { GevContext } from '../../context/gev.context.js';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { GevCallEnd } from '../../core/errors.js';
 import type { ReplyKind } from '../../protocol/nest-json/reply-writer.js';
 import { CAPABILITIES, CAPABILITIES_LEAVING, OVERLOADED } from '../../protocol/nest-json/vocabulary.js';
@@ -16,7 +16,7 @@ import type { StreamLimit } from './rpc-stream.js';
 
 /** What the RPC side needs of a connection. */
 export interface RpcScope {
-  readonly connection: GevConnection;
+  readonly connection: ReactorConnection;
   readonly closed: boolean;
   /** The peer is asked to go. */
   readonly asked: boolean;
@@ -78,7 +78,7 @@ export class RpcPeer implements CallOwner, ReplyTarget, GoAwayTarget {
     private readonly setup: RpcPeerSetup,
   ) {}
 
-  get connection(): GevConnection {
+  get connection(): ReactorConnection {
     return this.scope.connection;
   }
 
