@@ -29,13 +29,14 @@ export {
   GevConnectionLostError,
   GevInvalidReplyError,
   GevNotConnectedError,
+  GevRemoteError,
   GevTimeoutError,
+  type GevRemoteErrorDetails,
 } from './core/client-errors.js';
 export type { CloseReason } from './core/close-reason.js';
 export {
   GevConnection,
   type GevConnectionState,
-  type GevData,
   type GevReceivers,
   type SendCallback,
 } from './core/connection.js';
@@ -64,6 +65,13 @@ export {
   type GevErrorDetails,
   type GevListenTarget,
 } from './core/errors.js';
+export {
+  errorCodec,
+  type GevErrorClass,
+  type GevErrorCodec,
+  type GevErrorCodecOptions,
+  type GevErrors,
+} from './core/error-codec.js';
 export type {
   GevDeserializer,
   GevEngine,
@@ -97,7 +105,7 @@ export type { GevServerEvents, GevServerStats, GevServerStatus } from './server/
 export { GevExceptionFilter } from './server/gev-exception.filter.js';
 export { GevServerHandle } from './server/gev.server-handle.js';
 export { GevServer } from './server/gev.server.js';
-export { getGevServerToken } from './server/gev-server.token.js';
-export type { GevHandlerOptions } from './server/handler-server.js';
+export { getGevServerToken } from './server/gev-servers.js';
+export type { GevHandlerOptions } from './server/handlers/handler-extras.js';
 export type { RunAfterOptions, RunEveryOptions } from './timers/gev-timer.interfaces.js';
 export { GevTimerRegistry } from './timers/gev-timer.registry.js';

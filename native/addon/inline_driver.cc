@@ -48,7 +48,7 @@ void InlineDriver::OnReady() {
     more = delivered || loop_.HasWork();
   }
   turning_ = false;
-  if (more) loop_.WakeAlways();  // the slabs that wait are nobody's work but ours
+  if (more) loop_.WakeAlways();
   Rearm();
 }
 

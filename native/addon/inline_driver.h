@@ -12,6 +12,15 @@ class ReactorWrap;
 
 /// Drives one EventLoop on JavaScript's thread: libuv watches the loop's own descriptor and keeps
 /// its next deadline. Lowest latency, no second thread.
+///
+/// libuv calls only when the descriptor is readable or the timer expires, and neither tells of work
+/// left over: events of a full slab, slabs that JavaScript had no time for. So whenever there is
+/// any at the end of a call, the loop's own descriptor is made readable:
+///
+///   libuv ──readable──▶ OnReady: Turn(), DeliverSlice(), … ──work left──▶ WakeAlways() ──▶ libuv
+///   JavaScript ──publish──▶ RunCommands ───────────────────work left──▶ WakeAlways() ──▶ libuv
+///
+/// Always, for Wake() is for a loop that sleeps in its poller, and this one never does.
 class InlineDriver {
  public:
   /// Throws std::system_error. `wrap` owns both the driver and the loop.

@@ -294,8 +294,7 @@ void ReactorWrap::ReleaseJavaScript() noexcept {
   if (held_itself) Unref();
 }
 
-// --- batches: loop → JavaScript
-// ----------------------------------------------------------------------
+// --- batches: loop → JavaScript ------------------------------------------------------------------
 
 bool ReactorWrap::DeliverSlice(reactor::Nanoseconds until) {
   const auto loops = static_cast<std::uint32_t>(loop_count_);
@@ -384,8 +383,7 @@ ReactorWrap::Reading ReactorWrap::CallBatch(std::uint32_t loop, std::int32_t sla
   return {std::clamp(static_cast<std::uint32_t>(queues ? ~next : next), first + 1, end), queues};
 }
 
-// --- records: JavaScript → loop
-// ------------------------------------------------------------------------
+// --- records: JavaScript → loop ------------------------------------------------------------------
 
 void ReactorWrap::PublishLoop(std::size_t loop) {
   bridge::Mailbox& mailbox = bridges_[loop]->mailbox();
@@ -419,8 +417,7 @@ Napi::Value ReactorWrap::Flush(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// --- questions
-// -------------------------------------------------------------------------------------------
+// --- questions -----------------------------------------------------------------------------------
 
 Napi::Value ReactorWrap::BytesWritten(const Napi::CallbackInfo& info) {
   return CountOf(info, &reactor::ByteCounts::written);

@@ -20,7 +20,8 @@ namespace addon {
 class Environment;
 
 /// JavaScript's `NativeReactor`, of a server or a client: a LoopGroup, a bridge for each loop, and
-/// the driver that brings their batches to JavaScript. src/engine/native/binding.ts is its typed picture.
+/// the driver that brings their batches to JavaScript. src/engine/native/binding.ts is its typed
+/// picture.
 ///
 /// Holds references to itself, the callback and the memory from construction to Stop(), or to a
 /// start that fails: a forgotten object must not be collected into a silent stop.

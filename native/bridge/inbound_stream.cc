@@ -30,7 +30,7 @@ bool InboundStream::Reserve(std::size_t bytes) noexcept {
   return true;
 }
 
-void InboundStream::Append(const Descriptor& descriptor) noexcept {
+void InboundStream::Append(const EventDescriptor& descriptor) noexcept {
   assert(loop_.IsCurrent());
   assert(open_ >= 0 && count_ < kDescriptorCapacity);
   assert(std::size_t{descriptor.offset} + descriptor.length <= kSlabSize ||

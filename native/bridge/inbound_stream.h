@@ -27,7 +27,7 @@ class InboundStream {
   /// `slabs` (2 to kMaxSlabs, kSlabSize each) must outlive the stream.
   explicit InboundStream(std::vector<std::byte*> slabs);
 
-  // --- the loop's thread; Append and the data calls between Lock() and Unlock() -----------------
+  // --- the loop's thread; Append and the data calls between Lock() and Unlock() ------------------
 
   void Lock() {
     assert(loop_.Claim());
@@ -42,7 +42,7 @@ class InboundStream {
   /// Makes sure that one descriptor and `bytes` (<= kMaxData) fit. False: no slab is free.
   bool Reserve(std::size_t bytes) noexcept;
   /// Writes a descriptor; Reserve() came before.
-  void Append(const Descriptor& descriptor) noexcept;
+  void Append(const EventDescriptor& descriptor) noexcept;
   /// Descriptors the open slab still takes.
   [[nodiscard]] std::size_t DescriptorsLeft() const noexcept {
     return kDescriptorCapacity - count_;
@@ -60,8 +60,7 @@ class InboundStream {
   /// True when JavaScript has something to take.
   [[nodiscard]] bool HasEvents() const noexcept { return count_ > 0 || !ready_.Empty(); }
 
-  // --- JavaScript's thread
-  // ------------------------------------------------------------------------
+  // --- JavaScript's thread -----------------------------------------------------------------------
 
   /// The next slab to read, now JavaScript's; -1 when there is none. A slab the loop is writing at
   /// this moment does not count: the loop rings once more when it is done.

@@ -10,6 +10,7 @@ std::optional<std::uint32_t> LargeFrames::Put(std::span<const std::byte> frame) 
     refused_ = frame.size();
     return std::nullopt;
   }
+  refused_ = 0;
   LargeFrame large;
   large.size = frame.size();
   large.bytes = std::make_unique_for_overwrite<std::byte[]>(frame.size());
@@ -19,11 +20,6 @@ std::optional<std::uint32_t> LargeFrames::Put(std::span<const std::byte> frame) 
   const std::scoped_lock lock(mutex_);
   frames_.insert_or_assign(ticket, std::move(large));
   return ticket;
-}
-
-bool LargeFrames::HasRoom() noexcept {
-  if (refused_ != 0 && Fits(refused_)) refused_ = 0;
-  return refused_ == 0;
 }
 
 LargeFrame LargeFrames::Take(std::uint32_t ticket) {

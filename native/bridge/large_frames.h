@@ -31,7 +31,7 @@ class LargeFrames {
   /// Copies a frame and returns its ticket; nothing while there is no room.
   std::optional<std::uint32_t> Put(std::span<const std::byte> frame);
   /// False after Put() found no room and until there is enough.
-  [[nodiscard]] bool HasRoom() noexcept;
+  [[nodiscard]] bool HasRoom() const noexcept { return refused_ == 0 || Fits(refused_); }
 
   // --- JavaScript's thread -----------------------------------------------------------------------
 
@@ -45,7 +45,7 @@ class LargeFrames {
   }
 
   std::uint32_t next_ticket_ = 1;  // loop's thread, like the one below
-  std::size_t refused_ = 0;        // bytes of the frame that Put() had no room for
+  std::size_t refused_ = 0;        // bytes of the last frame, if Put() had no room for it
   std::atomic<std::size_t> waiting_{0};
   std::mutex mutex_;
   std::unordered_map<std::uint32_t, LargeFrame> frames_;  // guarded by mutex_

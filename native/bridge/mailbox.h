@@ -23,6 +23,16 @@ namespace bridge {
 /// The ordered stream of records from JavaScript to one loop. JavaScript writes into its open
 /// outbound slab; when no slab is free the records spill to heap copies, so that neither side ever
 /// waits for the other. The last slab is the staging area of these copies and never travels.
+///
+/// Slabs and spills travel apart, and each spill knows how many slabs were published before it:
+///
+///   published    slab 1, slab 2, spill a, spill b, slab 3
+///   ready ring   1 2 3              spilled   a(after 2) b(after 2)
+///   the loop     takes 1 from the ring, finds no spill after 0 slabs, consumes 1; so with 2;
+///                takes 3, consumes a and b, which are after the 2 consumed so far, then 3
+///
+/// The loop takes the next slab before it looks for spills: those of before that slab are visible
+/// then, since JavaScript stored them first.
 class Mailbox {
  public:
   static constexpr std::size_t kMaxSlabs = 16;
@@ -42,8 +52,7 @@ class Mailbox {
   /// over; true: the loop must be woken.
   bool Publish();
 
-  // --- the loop's thread
-  // ---------------------------------------------------------------------------
+  // --- the loop's thread -------------------------------------------------------------------------
 
   [[nodiscard]] bool Empty() const noexcept { return ready_.Empty() && spilled_count_.load() == 0; }
 
@@ -53,8 +62,6 @@ class Mailbox {
   void Drain(Consumer&& consume) {
     assert(loop_.Claim());
     while (true) {
-      // A slab is taken first and consumed last: whatever was spilled before it was published is
-      // visible by now.
       const std::int32_t slab = ready_.Pop();
       while (spilled_count_.load() > 0) {
         const Spill spill = TakeSpill();

@@ -15,7 +15,7 @@ namespace bridge {
 struct RecordView {
   Operation operation{};
   std::int32_t argument = 0;
-  std::uint32_t slot = 0;
+  std::uint32_t subject = 0;
   std::uint32_t generation = 0;
   std::span<const std::byte> payload;
   std::span<const std::byte> receivers;  // of kMulticast: pairs (slot, generation)
@@ -42,13 +42,13 @@ class RecordReader {
     std::memcpy(&header, rest_.data(), sizeof header);
     RecordView record{static_cast<Operation>(header.operation & 0xff),
                       header.operation >> 8,
-                      header.slot,
+                      header.subject,
                       header.generation,
                       {},
                       {}};
     const std::size_t behind_payload = kRecordHeader + PaddedTo4(header.length);
     const std::size_t receivers =
-        record.operation == Operation::kMulticast ? std::size_t{header.slot} * kReceiverSize : 0;
+        record.operation == Operation::kMulticast ? std::size_t{header.subject} * kReceiverSize : 0;
     if (behind_payload > rest_.size() || receivers > rest_.size() - behind_payload) {
       rest_ = {};
       return std::nullopt;

@@ -34,8 +34,7 @@ class SlabOwners {
     reactor::Ledger::Add(reactor::Asset::kSlab, -static_cast<std::ptrdiff_t>(slabs_));
   }
 
-  /// To be called before the slab is visible to the next
-  /// owner.
+  /// To be called before the slab is visible to the next owner.
   void Pass(std::int32_t slab, SlabOwner from, SlabOwner to) noexcept {
     assert(slab >= 0 && static_cast<std::size_t>(slab) < slabs_);
     [[maybe_unused]] const SlabOwner owner = owners_[static_cast<std::size_t>(slab)].exchange(to);

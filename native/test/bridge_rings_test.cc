@@ -43,8 +43,8 @@ class Slabs {
   std::vector<std::byte*> pointers_;
 };
 
-Descriptor DescriptorAt(const std::byte* slab, std::size_t index) {
-  Descriptor out{};
+EventDescriptor DescriptorAt(const std::byte* slab, std::size_t index) {
+  EventDescriptor out{};
   std::memcpy(&out, slab + kSlabHeader + index * kDescriptorSize, sizeof out);
   return out;
 }
@@ -129,10 +129,10 @@ TEST(InboundStreamTest, KeepsTheOrderWhileOneSideWritesAndTheOtherTakes) {
     }
     const auto count = static_cast<std::size_t>(LoadWord(slabs.at(slab)));
     for (std::size_t i = 0; i < count; ++i, ++expected) {
-      const Descriptor event = DescriptorAt(slabs.at(slab), i);
+      const EventDescriptor event = DescriptorAt(slabs.at(slab), i);
       std::uint32_t payload = 0;
       std::memcpy(&payload, slabs.at(slab) + event.offset, sizeof payload);
-      if (event.slot != expected || payload != expected) failed = true;
+      if (event.subject != expected || payload != expected) failed = true;
     }
     stream.Release(slab);
     if (failed) break;
@@ -156,7 +156,7 @@ TEST(MailboxTest, SpillsInsteadOfWaitingAndKeepsTheOrder) {
     for (; !records.empty(); records = records.subspan(kRecordHeader)) {
       Record record{};
       std::memcpy(&record, records.data(), sizeof record);
-      EXPECT_EQ(record.slot, expected++);
+      EXPECT_EQ(record.subject, expected++);
     }
   });
   EXPECT_EQ(expected, kRecords);
@@ -190,7 +190,7 @@ TEST(MailboxTest, KeepsTheOrderBetweenTwoThreadsThroughSlabsAndSpills) {
         for (; !records.empty(); records = records.subspan(kRecordHeader)) {
           Record record{};
           std::memcpy(&record, records.data(), sizeof record);
-          if (record.slot != expected++) failed = true;
+          if (record.subject != expected++) failed = true;
         }
       });
     }

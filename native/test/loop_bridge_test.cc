@@ -90,13 +90,13 @@ TEST(LoopBridgeTest, EchoesAMegabyteOnEightConnectionsByteExactOverTwoLoops) {
     });
   }
   std::size_t closed = 0;
-  EXPECT_TRUE(
-      server.ReadUntil([&] { return closed == kConnections; },
-                       [&](std::size_t loop, const Descriptor& event, const std::string& data) {
-                         if (event.kind == EventKind::kMessage) server.Send(loop, event, data);
-                         if (event.kind == EventKind::kEnd) server.Close(loop, event);
-                         if (event.kind == EventKind::kClose) ++closed;
-                       }));
+  EXPECT_TRUE(server.ReadUntil(
+      [&] { return closed == kConnections; },
+      [&](std::size_t loop, const EventDescriptor& event, const std::string& data) {
+        if (event.kind == EventKind::kMessage) server.Send(loop, event, data);
+        if (event.kind == EventKind::kEnd) server.Close(loop, event);
+        if (event.kind == EventKind::kClose) ++closed;
+      }));
   for (std::thread& client : clients) client.join();
   for (const bool same : equal) EXPECT_TRUE(same);
 }
@@ -122,13 +122,13 @@ TEST(LoopBridgeTest, R1_FindsTheSameFramesHoweverTheStreamIsSplit) {
     });
     std::vector<std::string> got;
     bool closed = false;
-    EXPECT_TRUE(
-        server.ReadUntil([&] { return closed; },
-                         [&](std::size_t loop, const Descriptor& event, const std::string& data) {
-                           if (event.kind == EventKind::kMessage) got.push_back(data);
-                           if (event.kind == EventKind::kEnd) server.Close(loop, event);
-                           if (event.kind == EventKind::kClose) closed = true;
-                         }));
+    EXPECT_TRUE(server.ReadUntil(
+        [&] { return closed; },
+        [&](std::size_t loop, const EventDescriptor& event, const std::string& data) {
+          if (event.kind == EventKind::kMessage) got.push_back(data);
+          if (event.kind == EventKind::kEnd) server.Close(loop, event);
+          if (event.kind == EventKind::kClose) closed = true;
+        }));
     client.join();
     EXPECT_EQ(got, frames) << "in pieces of " << piece;
   }
@@ -144,16 +144,17 @@ TEST(LoopBridgeTest, R3_AnInvalidFrameEndsThatConnectionOnly) {
   std::uint32_t reason = 99;
   std::map<std::uint32_t, std::string> received;
   EXPECT_TRUE(server.ReadUntil([&] { return reason != 99; },
-                               [&](std::size_t, const Descriptor& event, const std::string&) {
+                               [&](std::size_t, const EventDescriptor& event, const std::string&) {
                                  if (event.kind == EventKind::kClose) reason = event.a;
                                }));
   EXPECT_EQ(reason, static_cast<std::uint32_t>(reactor::CloseReason::kProtocol));
   ASSERT_EQ(::send(good, "\x02hi", 3, MSG_NOSIGNAL), 3);
   std::string message;
-  EXPECT_TRUE(server.ReadUntil([&] { return !message.empty(); },
-                               [&](std::size_t, const Descriptor& event, const std::string& data) {
-                                 if (event.kind == EventKind::kMessage) message = data;
-                               }));
+  EXPECT_TRUE(
+      server.ReadUntil([&] { return !message.empty(); },
+                       [&](std::size_t, const EventDescriptor& event, const std::string& data) {
+                         if (event.kind == EventKind::kMessage) message = data;
+                       }));
   EXPECT_EQ(message, "hi");
   ::close(good);
   ::close(bad);
@@ -173,13 +174,13 @@ TEST(LoopBridgeTest, DialsOnTheRecordAndTellsEachOutcomeUnderItsToken) {
   std::map<std::uint32_t, std::string> opened;
   std::map<std::uint32_t, std::string> received;
   std::map<std::uint32_t, std::uint32_t> token_of;
-  const auto key = [](std::size_t loop, const Descriptor& event) {
-    return static_cast<std::uint32_t>(loop) << 20U | event.slot;
+  const auto key = [](std::size_t loop, const EventDescriptor& event) {
+    return static_cast<std::uint32_t>(loop) << 20U | event.subject;
   };
   EXPECT_TRUE(
       both.ReadUntil([&] { return received.size() == 2 && failed.size() == 3; },
-                     [&](std::size_t loop, const Descriptor& event, const std::string& data) {
-                       if (event.kind == EventKind::kDialFailed) failed[event.slot] = event.a;
+                     [&](std::size_t loop, const EventDescriptor& event, const std::string& data) {
+                       if (event.kind == EventKind::kDialFailed) failed[event.subject] = event.a;
                        if (event.kind == EventKind::kOpen) {
                          EXPECT_EQ(event.c & 0xff, 4U);
                          const std::uint32_t token = event.c >> 8U;
@@ -229,10 +230,10 @@ TEST(LoopBridgeTest, F4_ManySmallFramesOfOneConnectionLeaveRoomForTheOthers) {
   for (std::int32_t slab = bridge.inbound().Take(); slab >= 0; slab = bridge.inbound().Take()) {
     const std::byte* const bytes = slabs[static_cast<std::size_t>(slab)];
     for (std::int32_t i = 0; i < LoadWord(bytes); ++i) {
-      Descriptor event{};
+      EventDescriptor event{};
       std::memcpy(&event, bytes + kSlabHeader + static_cast<std::size_t>(i) * kDescriptorSize,
                   sizeof event);
-      if (event.kind == EventKind::kMessage) ++count[event.slot];
+      if (event.kind == EventKind::kMessage) ++count[event.subject];
     }
   }
   for (const std::uint32_t name : names) EXPECT_GE(count[name], 256) << name;

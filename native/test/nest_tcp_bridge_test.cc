@@ -53,26 +53,26 @@ class Server {
 
   template <typename Condition>
   [[nodiscard]] bool ReadUntil(Condition&& done) {
-    return consumer_.ReadUntil(done,
-                               [this](std::size_t loop, const Descriptor& event, std::string data) {
-                                 switch (event.kind) {
-                                   case EventKind::kLarge:
-                                     ++large;
-                                     [[fallthrough]];
-                                   case EventKind::kMessage:
-                                     ascii.push_back((event.b & 1U) != 0);
-                                     frames.push_back(std::move(data));
-                                     break;
-                                   case EventKind::kEnd:
-                                     consumer_.Close(loop, event);
-                                     break;
-                                   case EventKind::kClose:
-                                     closes.push_back(static_cast<CloseReason>(event.a));
-                                     break;
-                                   default:
-                                     break;
-                                 }
-                               });
+    return consumer_.ReadUntil(
+        done, [this](std::size_t loop, const EventDescriptor& event, std::string data) {
+          switch (event.kind) {
+            case EventKind::kLarge:
+              ++large;
+              [[fallthrough]];
+            case EventKind::kMessage:
+              ascii.push_back((event.b & 1U) != 0);
+              frames.push_back(std::move(data));
+              break;
+            case EventKind::kEnd:
+              consumer_.Close(loop, event);
+              break;
+            case EventKind::kClose:
+              closes.push_back(static_cast<CloseReason>(event.a));
+              break;
+            default:
+              break;
+          }
+        });
   }
 
   std::vector<std::string> frames;
@@ -296,9 +296,9 @@ TEST(NestTcpBridgeTest, KeepsEachConnectionItsFramesWhateverThePaceOfTheReceiver
   std::mt19937 random(1);
   EXPECT_TRUE(consumer.ReadUntil(
       [&] { return closed == kConnections; },
-      [&](std::size_t loop, const Descriptor& event, std::string data) {
+      [&](std::size_t loop, const EventDescriptor& event, std::string data) {
         if (event.kind == EventKind::kMessage || event.kind == EventKind::kLarge) {
-          frames[{event.slot, event.generation}].push_back(std::move(data));
+          frames[{event.subject, event.generation}].push_back(std::move(data));
         }
         if (event.kind == EventKind::kEnd) consumer.Close(loop, event);
         if (event.kind == EventKind::kClose) ++closed;

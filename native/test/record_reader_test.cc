@@ -36,7 +36,7 @@ TEST(RecordReaderTest, ReadsRecordsInTurn) {
   ASSERT_TRUE(send);
   EXPECT_EQ(send->operation, Operation::kSend);
   EXPECT_EQ(send->argument, 3);
-  EXPECT_EQ(send->slot, 7U);
+  EXPECT_EQ(send->subject, 7U);
   EXPECT_EQ(send->generation, 8U);
   EXPECT_EQ(send->payload.size(), 3U);
   const auto multicast = reader.Next();

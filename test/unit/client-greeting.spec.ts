@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { lastValueFrom, type Observable } from 'rxjs';
-import type { ClientReactor } from '../../src/client/pool/endpoints.js';
+import type { ClientReactor } from '../../src/client/pool/reactor-on-demand.js';
 import { GevClient } from '../../src/client/gev.client.js';
 import type { ReactorHandler } from '../../src/core/reactor.js';
 import { type FakeClientConnection, FakeClientReactor, turn } from './support/fake-client-reactor.js';
@@ -80,6 +80,18 @@ describe('a server that hangs up when it is greeted', () => {
       expect(await settled(() => client.links.length, 50)).toBe(3);
     },
   );
+
+  it('D1: has hung up once when it says FIN and is gone, and is greeted the next time', async () => {
+    await connect();
+    const [first] = client.links;
+    await until(() => first!.hello !== undefined);
+    first!.end();
+    first!.drop('peer');
+    await until(() => client.links[1]?.hello !== undefined);
+    await refuse(1);
+    await until(() => client.links.length === 3);
+    expect(await settled(() => client.links[2]!.hello, 50)).toBeUndefined();
+  });
 
   it('L3: is not told of requests that are given up, nor probed', async () => {
     await connect({ requestTimeout: 10 });

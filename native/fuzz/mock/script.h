@@ -61,7 +61,7 @@ class Script {
     const auto count = static_cast<std::size_t>(bridge::LoadWord(memory));
     Require(count > 0 && count <= bridge::kDescriptorCapacity, "a slab has descriptors");
     for (std::size_t i = 0; i < count; ++i) {
-      bridge::Descriptor event{};
+      bridge::EventDescriptor event{};
       std::memcpy(&event, memory + bridge::kSlabHeader + i * bridge::kDescriptorSize, sizeof event);
       Require(event.kind == bridge::EventKind::kLarge ||
                   std::size_t{event.offset} + event.length <= bridge::kSlabSize,
@@ -160,8 +160,8 @@ class Script {
   void MarkPeer(std::uint16_t client_port) { peers_.insert(client_port); }
 
  private:
-  static std::uint64_t KeyOf(const bridge::Descriptor& event) {
-    return std::uint64_t{event.generation} << 32U | event.slot;
+  static std::uint64_t KeyOf(const bridge::EventDescriptor& event) {
+    return std::uint64_t{event.generation} << 32U | event.subject;
   }
   Stream& Outgoing(const Seen& seen) {
     Link& link = links_[seen.client_port];
@@ -172,13 +172,13 @@ class Script {
     return seen.dialled ? link.to_client : link.to_server;
   }
 
-  void OnEvent(const bridge::Descriptor& event, std::string_view data) {
+  void OnEvent(const bridge::EventDescriptor& event, std::string_view data) {
     using bridge::EventKind;
     switch (event.kind) {
       case EventKind::kOpen:
         return OnOpen(event);
       case EventKind::kTimer:
-        return Require(timers_.contains(event.slot), "a timer that was started");
+        return Require(timers_.contains(event.subject), "a timer that was started");
       case EventKind::kQuiesced:
         Require(quiesce_asked_ && !quiesced_, "quiesced once, when asked");
         quiesced_ = true;
@@ -186,7 +186,7 @@ class Script {
       case EventKind::kFailure:
         return Require(event.a <= 1, "a known failure");
       case EventKind::kDialFailed:
-        Require(dials_.erase(event.slot) == 1, "one outcome of each dial");
+        Require(dials_.erase(event.subject) == 1, "one outcome of each dial");
         Require(event.a != 0, "a dial fails with an error");
         return;
       default:
@@ -210,7 +210,7 @@ class Script {
       case EventKind::kDrain:
         return;
       case EventKind::kIdle:
-        return Write(bridge::Operation::kExpireIdle, 0, event.slot, event.generation);
+        return Write(bridge::Operation::kExpireIdle, 0, event.subject, event.generation);
       case EventKind::kFlushed: {
         const std::uint64_t written = std::uint64_t{event.b} << 32U | event.a;
         Require(written >= seen.flushed && written <= Outgoing(seen).sent.size(),
@@ -226,12 +226,12 @@ class Script {
     }
   }
 
-  void OnOpen(const bridge::Descriptor& event) {
+  void OnOpen(const bridge::EventDescriptor& event) {
     const auto remote = static_cast<std::uint16_t>(event.a);
     const auto local = static_cast<std::uint16_t>(event.a >> 16U);
     const std::uint32_t token = event.c >> 8U;
     Seen seen;
-    seen.slot = event.slot;
+    seen.slot = event.subject;
     seen.generation = event.generation;
     seen.dialled = token != 0;
     seen.client_port = seen.dialled ? local : remote;
@@ -240,7 +240,7 @@ class Script {
     Require(open_.emplace(KeyOf(event), std::move(seen)).second, "opened once");
   }
 
-  void OnMessage(Seen& seen, const bridge::Descriptor& event, std::string_view data) {
+  void OnMessage(Seen& seen, const bridge::EventDescriptor& event, std::string_view data) {
     Require(!seen.ended, "no message after the end");
     Stream& incoming = Incoming(seen);
     if (framer_.passes_through()) {

@@ -67,7 +67,7 @@ class BridgeConsumer {
   [[nodiscard]] std::uint16_t port() const { return address_.port(); }
 
   /// Reads events until `done`; `on_event(loop, descriptor, data)` may call Send().
-  using Listener = std::function<void(std::size_t, const bridge::Descriptor&, std::string)>;
+  using Listener = std::function<void(std::size_t, const bridge::EventDescriptor&, std::string)>;
   bool ReadUntil(const std::function<bool()>& done, const Listener& on_event) {
     while (!done()) {
       doorbell_.BeginRound();
@@ -77,7 +77,7 @@ class BridgeConsumer {
     return true;
   }
 
-  void Send(std::size_t loop, const bridge::Descriptor& to, const std::string& data) {
+  void Send(std::size_t loop, const bridge::EventDescriptor& to, const std::string& data) {
     Write(loop, static_cast<std::int32_t>(bridge::Operation::kSend), to, data);
   }
   /// `port` -1: a path.
@@ -92,16 +92,16 @@ class BridgeConsumer {
   void CancelDial(std::size_t loop, std::uint32_t token) {
     Write(loop, static_cast<std::int32_t>(bridge::Operation::kDialCancel), Named(token), "");
   }
-  static bridge::Descriptor Named(std::uint32_t token) {
-    bridge::Descriptor out{};
-    out.slot = token;
+  static bridge::EventDescriptor Named(std::uint32_t token) {
+    bridge::EventDescriptor out{};
+    out.subject = token;
     return out;
   }
   void PublishAll() {
     for (std::size_t i = 0; i < bridges_.size(); ++i) Publish(i);
   }
   /// Flush, FIN, close: what the server layer does after a peer's FIN.
-  void Close(std::size_t loop, const bridge::Descriptor& to) {
+  void Close(std::size_t loop, const bridge::EventDescriptor& to) {
     Write(loop, static_cast<std::int32_t>(bridge::Operation::kClose), to, "");
   }
 
@@ -120,14 +120,14 @@ class BridgeConsumer {
         .get();
   }
 
-  void Write(std::size_t loop, std::int32_t operation, const bridge::Descriptor& to,
+  void Write(std::size_t loop, std::int32_t operation, const bridge::EventDescriptor& to,
              const std::string& data) {
     const std::size_t size = bridge::kRecordHeader + bridge::PaddedTo4(data.size());
     if (static_cast<std::size_t>(bridge::LoadWord(OpenSlab(loop))) + size > bridge::kSlabSize)
       Publish(loop);
     std::byte* const slab = OpenSlab(loop);
     const auto used = static_cast<std::size_t>(bridge::LoadWord(slab));
-    const bridge::Record record{operation, to.slot, to.generation,
+    const bridge::Record record{operation, to.subject, to.generation,
                                 static_cast<std::uint32_t>(data.size())};
     std::memcpy(slab + used, &record, sizeof record);
     std::memcpy(slab + used + bridge::kRecordHeader, data.data(), data.size());
@@ -144,7 +144,7 @@ class BridgeConsumer {
       const std::byte* slab = slabs_[inbound_of_[loop] + static_cast<std::size_t>(index)].get();
       const auto count = static_cast<std::size_t>(bridge::LoadWord(slab));
       for (std::size_t i = 0; i < count; ++i) {
-        bridge::Descriptor event{};
+        bridge::EventDescriptor event{};
         std::memcpy(&event, slab + bridge::kSlabHeader + i * bridge::kDescriptorSize, sizeof event);
         std::string data(event.length, '\0');
         if (event.kind == bridge::EventKind::kLarge) {

@@ -1,62 +1,62 @@
-import { createConnection, type Socket } from 'node:net';
-import { constants } from 'node:os';
+import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { NativeAddress, NativeReactorOptions, NativeStats } from '../native/binding.js';
 import { inFreshScope } from '../fresh-scope.js';
-import type { InboundListener } from '../native/inbound.js';
-import { CloseCode, Operation, READ_ON } from '../native/layout.js';
+import type { InboundListener, Opening } from '../inbound-listener.js';
+import { Operation, READ_ON } from '../native/layout.js';
 import type { Engine, EngineSetup, LoopPort } from '../engine.js';
+import { ConnectionTable } from './connection-table.js';
+import { Dialer, type DialerOwner } from './dialer.js';
 import { EventQueue } from './event-queue.js';
 import { Outbox, type OutboxRecord } from './outbox.js';
+import { PartialFrames } from './partial-frames.js';
 import { RateTimers } from './rate-timers.js';
-import { SHED_ERRNO, SocketConnection, type SocketConnectionOwner } from './socket-connection.js';
+import type { ReadSide } from './read-side.js';
+import { SocketConnection, type SocketConnectionOwner } from './socket-connection.js';
 import { SocketListener } from './socket-listener.js';
+import type { WriteSide } from './write-side.js';
 
-const { ECANCELED, ECONNREFUSED, ETIMEDOUT } = constants.errno;
 /** A timer that keeps the process: the sockets do not. */
 const HOLD_MS = 2 ** 30;
 
 type Command = Extract<OutboxRecord, { readonly kind: 'command' }>;
-type Dial = Extract<OutboxRecord, { readonly kind: 'dial' }>;
 
 /** One loop over `node:net`, for systems that the addon does not fit. Whoever listens is not told apart from the native one's. */
-export class JavaScriptEngine implements Engine, SocketConnectionOwner {
+export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOwner {
   readonly kind = 'javascript';
   readonly loopCount = 1;
   readonly options: NativeReactorOptions;
   readonly framesText: boolean;
+  readonly partialFrames: PartialFrames;
+  readonly outputBudget = { waiting: 0 };
   /** Nobody else bounds the time that messages take. */
   private readonly pacesMessages: boolean;
   private readonly outbox: Outbox;
   private readonly timers = new RateTimers((id, skipped) =>
     this.tell(() => this.listener.onTimer(id, skipped)),
   );
-  private readonly connections: (SocketConnection | undefined)[] = [];
-  private readonly freeSlots: number[] = [];
-  private readonly generations: number[] = [];
-  private readonly dials = new Map<number, Socket>();
-  /** Those with an incomplete frame, the one that has it longest first. */
-  private readonly incomplete = new Set<SocketConnection>();
+  private readonly connections = new ConnectionTable<SocketConnection>();
+  private readonly dialer: Dialer;
+  private readonly events: EventQueue;
+  /** Those that read nothing until no event waits. */
+  private readonly heldUp = new Set<ReadSide>();
   private listener!: InboundListener;
   private server: SocketListener | undefined;
   private holder: NodeJS.Timeout | undefined;
-  private open = 0;
-  private kept = 0; // code units of incomplete frames
-  private waiting = 0; // bytes
   private accepted = 0;
   private refused = 0;
   private quiescing = false;
   private stopped = false;
   private flushScheduled = false;
-  private readonly events: EventQueue;
-  /** Those that read nothing until no event waits. */
-  private readonly heldUp = new Set<SocketConnection>();
 
   constructor(private readonly setup: EngineSetup) {
-    this.options = setup.options;
+    const { options } = setup;
+    this.options = options;
     this.framesText = setup.delivery === 'text';
+    this.partialFrames = new PartialFrames(options.maxPartialBytes);
     this.pacesMessages = setup.turns() === undefined;
     this.outbox = new Outbox(setup.longestFrame, () => this.scheduleFlush());
+    this.dialer = new Dialer(this, options.noDelay);
     this.events = new EventQueue(setup.turns, {
       onUncaught: (error) => this.listener.onUncaught(error),
       onCaughtUp: () => this.readOn(),
@@ -89,15 +89,15 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
   }
 
   bytesWritten(_loop: number, slot: number, generation: number): number {
-    return this.find(slot, generation)?.written ?? -1;
+    return this.connections.find(slot, generation)?.output.written ?? -1;
   }
 
   bytesReceived(_loop: number, slot: number, generation: number): number {
-    return this.find(slot, generation)?.received ?? -1;
+    return this.connections.find(slot, generation)?.input.received ?? -1;
   }
 
   stats(): NativeStats {
-    return { accepted: this.accepted, refused: this.refused, connections: [this.open] };
+    return { accepted: this.accepted, refused: this.refused, connections: [this.connections.size] };
   }
 
   hold(hold: boolean): void {
@@ -112,25 +112,23 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
     this.events.stop();
     this.timers.clear();
     this.server?.close();
-    for (const socket of this.dials.values()) socket.destroy();
-    this.dials.clear();
-    for (const connection of this.connections) connection?.drop();
-    this.connections.length = 0;
+    this.dialer.stop();
+    for (const connection of this.connections.all()) connection.drop();
   }
 
-  // --- what connections tell ---
+  // --- what connections and dials tell ---
 
-  takesMessages(connection: SocketConnection): boolean {
+  takesMessages(reader: ReadSide): boolean {
     if (this.events.caughtUp) return true;
-    this.heldUp.add(connection);
+    this.heldUp.add(reader);
     return false;
   }
 
-  onMessage({ slot, generation }: SocketConnection, data: Buffer): void {
+  onMessage(slot: number, generation: number, data: Buffer): void {
     this.tell(() => this.listener.onMessage(slot, generation, data), this.pacesMessages);
   }
 
-  onText({ slot, generation }: SocketConnection, text: string, bytes: number): void {
+  onText(slot: number, generation: number, text: string, bytes: number): void {
     this.tell(() => this.listener.onText(slot, generation, text, bytes, 0, 0, 0), this.pacesMessages);
   }
 
@@ -142,7 +140,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
     this.tell(() => this.listener.onDrain(slot, generation));
   }
 
-  onFlushed({ slot, generation, written }: SocketConnection): void {
+  onFlushed({ slot, generation, output: { written } }: SocketConnection): void {
     this.tell(() => this.listener.onFlushed(slot, generation, written));
   }
 
@@ -152,27 +150,19 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
 
   onClose(connection: SocketConnection, reason: number, errno: number, tooLong: number): void {
     if (this.stopped) return;
-    const { slot, generation } = connection;
-    this.connections[slot] = undefined;
-    this.heldUp.delete(connection);
-    this.freeSlots.push(slot);
-    this.open--;
+    const { slot, generation, input } = connection;
+    this.connections.delete(connection);
+    this.heldUp.delete(input);
     this.tell(() => this.listener.onClose(slot, generation, reason, errno, tooLong));
   }
 
-  onKept(connection: SocketConnection, change: number, begun: boolean): void {
-    this.kept += change;
-    if (begun || connection.kept === 0) this.incomplete.delete(connection);
-    if (connection.kept > 0) this.incomplete.add(connection);
-    while (this.kept > this.options.maxPartialBytes) {
-      const [oldest] = this.incomplete;
-      if (oldest === undefined) return;
-      oldest.refuseInput(SHED_ERRNO);
-    }
+  onConnected(socket: Socket, token: number, path: '' | undefined): void {
+    this.adopt(socket, token, path);
   }
 
-  onWaiting(_connection: SocketConnection, change: number): void {
-    this.waiting += change;
+  /** Told later: whoever gives up a dial does not expect to be called back at once. */
+  onDialFailed(token: number, errno: number): void {
+    this.tell(() => this.listener.onDialFailed(token, errno));
   }
 
   // --- what is asked for ---
@@ -188,7 +178,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
   private flush(): void {
     this.flushScheduled = false;
     if (this.stopped) return;
-    const written = new Set<SocketConnection>();
+    const written = new Set<WriteSide>();
     for (const record of this.outbox.take()) {
       if (this.stopped) return; // by whoever was told something
       this.run(record, written);
@@ -197,24 +187,24 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
     this.shedWaiting();
   }
 
-  private flushAll(connections: Set<SocketConnection>): void {
-    for (const connection of connections) connection.flush();
-    connections.clear();
+  private flushAll(outputs: Set<WriteSide>): void {
+    for (const output of outputs) output.flush();
+    outputs.clear();
   }
 
-  private run(record: OutboxRecord, written: Set<SocketConnection>): void {
+  private run(record: OutboxRecord, written: Set<WriteSide>): void {
     switch (record.kind) {
       case 'send': {
-        const connection = this.find(record.slot, record.generation);
-        connection?.send(record.data, record.bytes, record.flags);
-        if (connection !== undefined) written.add(connection);
+        const output = this.connections.find(record.slot, record.generation)?.output;
+        output?.send(record.data, record.bytes, record.flags);
+        if (output !== undefined) written.add(output);
         break;
       }
       case 'multicast':
         for (let i = 0; i < record.receivers.length; i += 2) {
-          const connection = this.find(record.receivers[i]!, record.receivers[i + 1]!);
-          connection?.send(record.data, record.data.length, 0);
-          if (connection !== undefined) written.add(connection);
+          const output = this.connections.find(record.receivers[i]!, record.receivers[i + 1]!)?.output;
+          output?.send(record.data, record.data.length, 0);
+          if (output !== undefined) written.add(output);
         }
         break;
       case 'command':
@@ -225,7 +215,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
         this.timers.start(record.id, record.delay, record.interval);
         break;
       case 'dial':
-        this.dial(record);
+        this.dialer.dial(record);
         break;
     }
   }
@@ -240,21 +230,21 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
         this.timers.done(slot);
         return;
       case Operation.DialCancel:
-        this.failDial(slot, ECANCELED);
+        this.dialer.cancel(slot);
         return;
       case Operation.Quiesce:
         void this.quiesce(argument === READ_ON);
         return;
       case Operation.CloseAll:
       case Operation.AbortAll:
-        for (const token of [...this.dials.keys()]) this.failDial(token, ECANCELED);
-        for (const each of [...this.connections]) {
-          if (operation === Operation.AbortAll) each?.abort(argument);
-          else each?.close(argument);
+        this.dialer.cancelAll();
+        for (const each of this.connections.all()) {
+          if (operation === Operation.AbortAll) each.abort(argument);
+          else each.close(argument);
         }
         return;
       default: {
-        const connection = this.find(slot, generation);
+        const connection = this.connections.find(slot, generation);
         if (connection !== undefined) this.commandOf(connection, record);
       }
     }
@@ -271,7 +261,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
       case Operation.Abort:
         return connection.abort(argument);
       case Operation.Pause:
-        return connection.pause();
+        return connection.input.pause();
       case Operation.Resume:
         return connection.resume();
       case Operation.SetIdleTimeout:
@@ -287,13 +277,13 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
 
   /** The one with most is given up, while more waits for all peers than may. */
   private shedWaiting(): void {
-    while (this.waiting > this.options.maxTotalSendBuffer) {
+    while (this.outputBudget.waiting > this.options.maxTotalSendBuffer) {
       let most: SocketConnection | undefined;
-      for (const each of this.connections) {
-        if (each !== undefined && each.waiting > (most?.waiting ?? 0)) most = each;
+      for (const each of this.connections.all()) {
+        if (each.output.waiting > (most?.output.waiting ?? 0)) most = each;
       }
       if (most === undefined) return;
-      most.abort(CloseCode.backpressure, SHED_ERRNO);
+      most.shedOutput();
     }
   }
 
@@ -301,7 +291,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
 
   private accept(socket: Socket): void {
     const { maxConnections } = this.options;
-    if (this.stopped || (maxConnections > 0 && this.open >= maxConnections)) {
+    if (this.stopped || (maxConnections > 0 && this.connections.size >= maxConnections)) {
       this.refused++;
       socket.on('error', () => undefined);
       socket.destroy();
@@ -315,57 +305,13 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
   private adopt(socket: Socket, dial: number, path: string | undefined): void {
     const { keepAliveDelay } = this.options;
     if (keepAliveDelay > 0) socket.setKeepAlive(true, keepAliveDelay * 1000);
-    const slot = this.freeSlots.pop() ?? this.connections.length;
-    const generation = (this.generations[slot] ?? 0) + 1;
-    this.generations[slot] = generation;
-    const connection = new SocketConnection(this, socket, slot, generation, dial);
-    this.connections[slot] = connection;
-    this.open++;
-    const address = path === undefined ? addressesOf(socket) : unixAddresses(path);
-    this.tell(() => this.listener.onOpen(slot, generation, ...address, dial));
+    const connection = this.connections.add(
+      (slot, generation) => new SocketConnection(this, socket, slot, generation, dial),
+    );
+    const { slot, generation } = connection;
+    const addresses = path === undefined ? addressesOf(socket) : unixAddresses(path);
+    this.tell(() => this.listener.onOpen({ slot, generation, ...addresses, dial }));
     if (!this.stopped) connection.begin();
-  }
-
-  private find(slot: number, generation: number): SocketConnection | undefined {
-    const connection = this.connections[slot];
-    return connection?.generation === generation ? connection : undefined;
-  }
-
-  private dial({ token, timeout, port, address }: Dial): void {
-    const target = port < 0 ? { path: address } : { host: address, port, autoSelectFamily: false };
-    const socket = createConnection({ ...target, allowHalfOpen: true, noDelay: this.options.noDelay });
-    socket.unref();
-    this.dials.set(token, socket);
-    const timer =
-      timeout > 0 ? setTimeout(() => this.failDial(token, ETIMEDOUT), timeout).unref() : undefined;
-    const onError = ({ errno }: NodeJS.ErrnoException): void => this.failDial(token, Math.abs(errno ?? 0));
-    socket.on('error', onError);
-    socket.once('close', () => clearTimeout(timer));
-    socket.once('connect', () => {
-      clearTimeout(timer);
-      if (this.dials.get(token) !== socket) return;
-      // Nobody listens, and the system chose the very port that was dialled for this end.
-      if (
-        socket.localPort !== undefined &&
-        socket.localPort === socket.remotePort &&
-        socket.localAddress === socket.remoteAddress
-      ) {
-        this.failDial(token, ECONNREFUSED);
-        return;
-      }
-      this.dials.delete(token);
-      socket.removeListener('error', onError);
-      this.adopt(socket, token, port < 0 ? '' : undefined);
-    });
-  }
-
-  /** Told later: whoever gives up a dial does not expect to be called back at once. */
-  private failDial(token: number, errno: number): void {
-    const socket = this.dials.get(token);
-    if (socket === undefined) return;
-    this.dials.delete(token);
-    socket.destroy();
-    this.tell(() => this.listener.onDialFailed(token, errno));
   }
 
   // --- listening ---
@@ -376,12 +322,12 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
     this.quiescing = true;
     await turn();
     this.server?.close();
-    if (!readsOn) for (const each of this.connections) each?.beginFinalRead();
+    if (!readsOn) for (const each of this.connections.all()) each.input.beginFinalRead();
     for (let quiet = 0; quiet < 2 && !this.stopped;) {
       await turn();
       quiet = readsOn || this.heldUp.size === 0 ? quiet + 1 : 0;
     }
-    if (!readsOn) for (const each of this.connections) each?.endReading();
+    if (!readsOn) for (const each of this.connections.all()) each.input.stop();
     this.tell(() => this.listener.onQuiesced());
   }
 
@@ -394,18 +340,11 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner {
   private readOn(): void {
     const waiting = [...this.heldUp];
     this.heldUp.clear();
-    for (const connection of waiting) connection.goOn();
+    for (const reader of waiting) reader.goOn();
   }
 }
 
-/** As `InboundListener.onOpen` takes them. */
-type Addresses = [
-  remoteHost: string,
-  remotePort: number,
-  localHost: string,
-  localPort: number,
-  family: number,
-];
+type Addresses = Pick<Opening, 'remoteHost' | 'remotePort' | 'localHost' | 'localPort' | 'family'>;
 
 /** An IPv4 peer of a dual-stack server shows as IPv4. */
 function addressesOf({
@@ -414,12 +353,13 @@ function addressesOf({
   localAddress = '',
   localPort = 0,
 }: Socket): Addresses {
-  const remote = plain(remoteAddress);
-  return [remote, remotePort, plain(localAddress), localPort, remote.includes(':') ? 6 : 4];
+  const remoteHost = plain(remoteAddress);
+  const family = remoteHost.includes(':') ? 6 : 4;
+  return { remoteHost, remotePort, localHost: plain(localAddress), localPort, family };
 }
 
 function unixAddresses(path: string): Addresses {
-  return ['', 0, path, 0, 1];
+  return { remoteHost: '', remotePort: 0, localHost: path, localPort: 0, family: 1 };
 }
 
 function plain(address: string): string {

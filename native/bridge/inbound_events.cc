@@ -1,0 +1,72 @@
+#include "bridge/inbound_events.h"
+
+#include <span>
+#include <string>
+
+#include "reactor/endpoint.h"
+
+namespace bridge {
+namespace {
+
+std::uint32_t Low(std::uint64_t value) noexcept { return static_cast<std::uint32_t>(value); }
+std::uint32_t High(std::uint64_t value) noexcept {
+  return static_cast<std::uint32_t>(value >> 32U);
+}
+
+std::span<const std::byte> Bytes(const std::string& text) noexcept {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+}  // namespace
+
+bool InboundEvents::Write(const EventDescriptor& event) {
+  if (!stream_.Reserve(0)) return false;
+  stream_.Append(event);
+  return true;
+}
+
+bool InboundEvents::Open(const reactor::Connection& connection) {
+  const reactor::Endpoint local = reactor::Endpoint::LocalOf(connection.fd());
+  const std::string remote_host = connection.remote().host();
+  const std::string local_host = local.host();
+  if (!stream_.Reserve(remote_host.size() + local_host.size())) return false;
+  const std::uint32_t offset = stream_.CopyData(Bytes(remote_host));
+  stream_.CopyData(Bytes(local_host));
+  const std::uint32_t family = connection.remote().is_unix()                ? 1
+                               : remote_host.find(':') == std::string::npos ? 4
+                                                                            : 6;
+  stream_.Append({EventKind::kOpen, connection.slot(), connection.generation(), offset,
+                  static_cast<std::uint32_t>(remote_host.size() + local_host.size()),
+                  connection.remote().port() | std::uint32_t{local.port()} << 16U,
+                  static_cast<std::uint32_t>(remote_host.size()),
+                  family | connection.dial() << 8U});
+  return true;
+}
+
+bool InboundEvents::Flushed(const reactor::Connection& connection) {
+  const std::uint64_t written = connection.bytes_written();
+  return Write(EventKind::kFlushed, connection, Low(written), High(written));
+}
+
+bool InboundEvents::Close(const reactor::Connection& connection, reactor::CloseReason reason,
+                          int error, std::uint32_t too_long) {
+  return Write(EventKind::kClose, connection, static_cast<std::uint32_t>(reason),
+               static_cast<std::uint32_t>(error), too_long);
+}
+
+bool InboundEvents::DialFailed(reactor::DialToken token, int error) {
+  return Write({EventKind::kDialFailed, token, 0, 0, 0, static_cast<std::uint32_t>(error), 0, 0});
+}
+
+bool InboundEvents::Timer(reactor::TimerId id, std::uint32_t skipped) {
+  return Write({EventKind::kTimer, id, 0, 0, 0, skipped, 0, 0});
+}
+
+bool InboundEvents::Quiesced() { return Write({EventKind::kQuiesced, 0, 0, 0, 0, 0, 0, 0}); }
+
+bool InboundEvents::Failure(reactor::LoopFailure failure, int error) {
+  return Write({EventKind::kFailure, 0, 0, 0, 0, static_cast<std::uint32_t>(failure),
+                static_cast<std::uint32_t>(error), 0});
+}
+
+}  // namespace bridge
