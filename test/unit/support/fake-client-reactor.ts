@@ -101,10 +101,15 @@ export class FakeClientConnection {
     this.state = 'closed';
     this.closeReason = reason;
     if (code !== undefined) this.closeError = typeof code === 'string' ? new GevConnectionError(code) : code;
-    const error = new GevConnectionClosedError(reason);
-    for (const settle of this.unsettled.splice(0)) settle(error);
+    this.settleAll();
     this.reactor.handler.onClose(this.real);
     this.closed$.next(reason);
+  }
+
+  /** The kernel never takes what it has not taken yet. */
+  settleAll(): void {
+    const error = new GevConnectionClosedError(this.closeReason);
+    for (const settle of this.unsettled.splice(0)) settle(error);
   }
 }
 
@@ -155,6 +160,7 @@ export class FakeClientReactor implements ClientReactor {
   stop = async () => {
     this.calls.push('stop');
     this.stopped = true;
+    for (const connection of this.connections) connection.settleAll();
   };
 
   private take(port: number | undefined): PendingDial {
