@@ -19,6 +19,7 @@ import {
   MAX_DELAY,
 } from './constants.js';
 import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
+import { resolveErrors } from './error-codec.js';
 import { GevOptionsError } from './errors.js';
 import { FOREIGN_SERVER_OPTIONS } from './foreign-options.js';
 import { resolveLiveness } from './liveness-options.js';
@@ -86,6 +87,7 @@ const KNOWN_OPTIONS = {
   maxPartialBytes: true,
   serializer: true,
   deserializer: true,
+  errors: true,
   noDelay: true,
   keepAlive: true,
   userTimeout: true,
@@ -118,6 +120,7 @@ const PACKET_OPTIONS: readonly (keyof GevServerOptions)[] = [
   'maxPartialBytes',
   'serializer',
   'deserializer',
+  'errors',
 ];
 
 /** @throws GevOptionsError for another word, the environment's included */
@@ -177,6 +180,7 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     maxPartialBytes,
     serializer: withMethod(options, 'serializer', 'serialize'),
     deserializer: withMethod(options, 'deserializer', 'deserialize'),
+    errors: resolveErrors(options),
     noDelay: flag(options, 'noDelay') ?? true,
     ...resolveLiveness(options),
     receiveBufferSize: integer(options, 'receiveBufferSize', 1, MAX_INT32),
