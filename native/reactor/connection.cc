@@ -32,12 +32,13 @@ namespace {
 }  // namespace
 
 void Connection::Open(EventLoop& loop, std::uint32_t slot, FileDescriptor socket,
-                      const Endpoint& remote, DialToken dial) noexcept {
+                      const Endpoint& remote, DialToken dial, std::uint16_t listener) noexcept {
   loop_ = &loop;
   slot_ = slot;
   socket_ = std::move(socket);
   remote_ = remote;
   dial_ = dial;
+  listener_ = listener;
   Enter(State::kOpen);
   const ConnectionOptions& options = loop.options().connection;
   // Of a Unix socket a receive call stops at descriptors, which nobody wants and the kernel closes.

@@ -88,6 +88,8 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   [[nodiscard]] const Endpoint& remote() const noexcept { return remote_; }
   /// The dial it came of; 0 when it was accepted.
   [[nodiscard]] DialToken dial() const noexcept { return dial_; }
+  /// Which of its group's listeners accepted it; 0 when it was dialled.
+  [[nodiscard]] std::uint16_t listener() const noexcept { return listener_; }
   /// Bytes that wait in this process.
   [[nodiscard]] std::size_t buffered() const noexcept { return write_.waiting(); }
   /// Bytes the kernel took so far. Safe from any thread.
@@ -137,7 +139,7 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   // --- called by the EventLoop only ---------------------------------------
 
   void Open(EventLoop& loop, std::uint32_t slot, FileDescriptor socket, const Endpoint& remote,
-            DialToken dial) noexcept;
+            DialToken dial, std::uint16_t listener) noexcept;
   /// Takes what the poller reported.
   void OnReady(Ready ready) noexcept;
   /// Delivers what is due: open, received bytes, signals, close.
@@ -235,6 +237,7 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   TimerNode timer_;
   DialToken dial_ = 0;
   Endpoint remote_;
+  std::uint16_t listener_ = 0;
 };
 
 }  // namespace reactor
