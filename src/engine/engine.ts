@@ -1,31 +1,62 @@
-import type { NativeAddress, NativeReactorOptions, NativeStats } from './native/binding.js';
 import type { Delivery, InboundListener } from './inbound-listener.js';
-import type { FramePiece } from './native/outbound.js';
+import type { LoopPort } from './loop-port.js';
 
-/** What one loop can be told. Nothing of it happens before the promise jobs of the current turn are done; all in order. */
-export interface LoopPort {
-  /** Copies `data` for a connection. `flags`: bits of SendFlag. */
-  send(slot: number, generation: number, data: Uint8Array, flags: number): void;
-  /** As send(), of a string whose UTF-8 length is known. */
-  sendText(slot: number, generation: number, text: string, length: number, flags: number): void;
-  /**
-   * Sends `<length>#<text>`, the text in pieces; the length is in UTF-16 code units.
-   *
-   * @returns the bytes of it all; those of the text alone, negative, when it is too long, and then nothing was sent
-   */
-  sendFrame(slot: number, generation: number, pieces: readonly FramePiece[], flags: number): number;
-  /** The same payload (MAX_SHARED_PAYLOAD at most) for several connections: slot and generation of each in turn. */
-  multicast(data: Uint8Array, receivers: readonly number[]): void;
-  /** One of `Operation` that has no payload. */
-  command(operation: number, slot?: number, generation?: number, argument?: number): void;
-  /** `ms` 0: never. */
-  setIdleTimeout(slot: number, generation: number, ms: number): void;
-  /** `ms` without a byte received, after which the loop asks whether it may close; `reason`: a number of one. */
-  leave(slot: number, generation: number, ms: number, reason: number): void;
-  /** In ms; `interval` 0: once. */
-  startTimer(id: number, delay: number, interval: number): void;
-  /** Connects to a numeric address, or with port -1 to the Unix socket at that path. `timeout` in ms; 0: none. */
-  dial(token: number, timeout: number, port: number, address: string): void;
+/** Numbers and flags an engine is configured with; all required and checked before. Sizes in bytes, times in ms. */
+export interface EngineOptions {
+  /** Threads; 0: one loop on the JavaScript thread. */
+  readonly loops: number;
+  /** Index into `GevLoadBalance`'s order: round-robin, least-connections, source-hash, kernel. */
+  readonly loadBalance: number;
+  readonly maxConnections: number;
+  readonly backlog: number;
+  readonly reusePort: boolean;
+  readonly ipv6Only: boolean;
+  readonly noDelay: boolean;
+  /** Seconds, as the interval; 0: off. */
+  readonly keepAliveDelay: number;
+  readonly keepAliveInterval: number;
+  readonly keepAliveCount: number;
+  /** Milliseconds; 0: the kernel's own. */
+  readonly userTimeout: number;
+  /** 0: the kernel's own, as for the send buffer. */
+  readonly receiveBufferSize: number;
+  readonly sendBufferSize: number;
+  readonly highWaterMark: number;
+  readonly lowWaterMark: number;
+  readonly maxSendBuffer: number;
+  readonly idleTimeout: number;
+  /** What is sent is no activity. */
+  readonly idleOnReceived: boolean;
+  /** 0: never. */
+  readonly handshakeTimeout: number;
+  readonly closeTimeout: number;
+  readonly halfCloseTimeout: number;
+  /** 0: never. */
+  readonly incompleteFrameTimeout: number;
+  /** Index into FRAMINGS. */
+  readonly framing: number;
+  readonly maxFrameLength: number;
+  /** Of each loop. */
+  readonly maxPartialBytes: number;
+  readonly maxTotalSendBuffer: number;
+  /** Read nothing from a connection before it is resumed. */
+  readonly startPaused: boolean;
+  /** JSON texts of patterns that are handled; others are numbered as they come, up to a bound. */
+  readonly patterns: readonly string[];
+}
+
+/** What `listen()` reports; `family` 4, 6 or 1 for a Unix socket. */
+export interface EngineAddress {
+  readonly address: string;
+  readonly port: number;
+  readonly family: 1 | 4 | 6;
+}
+
+export interface EngineStats {
+  readonly accepted: number;
+  readonly refused: number;
+  /** Connections of each loop. */
+  readonly connections: readonly number[];
 }
 
 /** Told of each call that brings events; see `ReactorTurns`. */
@@ -36,7 +67,7 @@ export interface EventTurns {
 
 /** What an engine is made with. */
 export interface EngineSetup {
-  readonly options: NativeReactorOptions;
+  readonly options: EngineOptions;
   /** How messages are handed over. */
   readonly delivery: Delivery;
   /** Bytes of a frame's content that may be sent. */
@@ -58,14 +89,14 @@ export interface Engine {
    * Binds and starts. `port` -1: `host` is the path of a Unix socket. Fails with an Error that has `code`, `errno` (negative)
    * and `syscall`.
    */
-  listen(host: string, port: number): NativeAddress | Promise<NativeAddress>;
+  listen(host: string, port: number): EngineAddress | Promise<EngineAddress>;
   /** Starts the loops without a listener, instead of `listen()`. */
   start(): void;
   /** Bytes the kernel took of a connection; -1 when it is gone. */
   bytesWritten(loop: number, slot: number, generation: number): number;
   /** Bytes that came on a connection, whole frames or not; -1 when it is gone. */
   bytesReceived(loop: number, slot: number, generation: number): number;
-  stats(): NativeStats;
+  stats(): EngineStats;
   /** Whether it keeps the process alive; from its start on it does. */
   hold(hold: boolean): void;
   /** Closes every descriptor, and tells nothing any more. Idempotent; may be called in any callback. */

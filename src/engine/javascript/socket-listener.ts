@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import type { NativeAddress, NativeReactorOptions } from '../native/binding.js';
 import { LONGEST_PATH, SocketFile } from './socket-file.js';
+import type { EngineAddress, EngineOptions } from '../engine.js';
 
 /** Where an engine listens: an address and port, or a Unix socket with its file. */
 export class SocketListener {
@@ -13,7 +13,7 @@ export class SocketListener {
   private file: SocketFile | undefined;
 
   constructor(
-    private readonly options: NativeReactorOptions,
+    private readonly options: EngineOptions,
     onSocket: (socket: Socket) => void,
     /** Told what made accepting fail; it goes on. */
     private readonly onFailure: (errno: number) => void,
@@ -22,7 +22,7 @@ export class SocketListener {
   }
 
   /** `port` -1: `host` is a path. Fails as `Engine.listen()` does. */
-  async listen(host: string, port: number): Promise<NativeAddress> {
+  async listen(host: string, port: number): Promise<EngineAddress> {
     try {
       if (port === -1) await this.bindPath(host);
       else await this.bind(this.addressOptions(host, port));

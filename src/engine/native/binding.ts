@@ -1,63 +1,6 @@
 import { loadAddon } from '#native/load.cjs';
+import type { EngineAddress, EngineOptions, EngineStats } from '../engine.js';
 import { VERSION } from './version.js';
-
-/** Numbers and flags the addon is configured with; all required and checked before. Sizes in bytes, times in ms. */
-export interface NativeReactorOptions {
-  /** Threads; 0: one loop on the JavaScript thread. */
-  readonly loops: number;
-  /** Index into `GevLoadBalance`'s order: round-robin, least-connections, source-hash, kernel. */
-  readonly loadBalance: number;
-  readonly maxConnections: number;
-  readonly backlog: number;
-  readonly reusePort: boolean;
-  readonly ipv6Only: boolean;
-  readonly noDelay: boolean;
-  /** Seconds, as the interval; 0: off. */
-  readonly keepAliveDelay: number;
-  readonly keepAliveInterval: number;
-  readonly keepAliveCount: number;
-  /** Milliseconds; 0: the kernel's own. */
-  readonly userTimeout: number;
-  /** 0: the kernel's own, as for the send buffer. */
-  readonly receiveBufferSize: number;
-  readonly sendBufferSize: number;
-  readonly highWaterMark: number;
-  readonly lowWaterMark: number;
-  readonly maxSendBuffer: number;
-  readonly idleTimeout: number;
-  /** What is sent is no activity. */
-  readonly idleOnReceived: boolean;
-  /** 0: never. */
-  readonly handshakeTimeout: number;
-  readonly closeTimeout: number;
-  readonly halfCloseTimeout: number;
-  /** 0: never. */
-  readonly incompleteFrameTimeout: number;
-  /** Index into FRAMINGS. */
-  readonly framing: number;
-  readonly maxFrameLength: number;
-  /** Of each loop. */
-  readonly maxPartialBytes: number;
-  readonly maxTotalSendBuffer: number;
-  /** Read nothing from a connection before it is resumed. */
-  readonly startPaused: boolean;
-  /** JSON texts of patterns that are handled; others are numbered as they come, up to a bound. */
-  readonly patterns: readonly string[];
-}
-
-/** What `listen()` reports; `family` 4, 6 or 1 for a Unix socket. */
-export interface NativeAddress {
-  readonly address: string;
-  readonly port: number;
-  readonly family: 1 | 4 | 6;
-}
-
-export interface NativeStats {
-  readonly accepted: number;
-  readonly refused: number;
-  /** Connections of each loop. */
-  readonly connections: readonly number[];
-}
 
 /**
  * Called for each inbound slab in turn, with a few of its descriptors at a time: those from `from` on and before `to`. The
@@ -79,7 +22,7 @@ export type BatchListener = (
  */
 export interface NativeReactor {
   /** Binds and starts. `port` -1: `host` is the path of a Unix socket. Throws an Error with `code`, `errno`, `syscall`. */
-  listen(host: string, port: number): NativeAddress;
+  listen(host: string, port: number): EngineAddress;
   /** Starts the loops without a listener, instead of `listen()`. Throws likewise. */
   start(): void;
   /** Hands over the open outbound slab of a loop, which is full. */
@@ -92,7 +35,7 @@ export interface NativeReactor {
   bytesReceived(loop: number, slot: number, generation: number): number;
   /** A frame that did not fit a slab, once. */
   takeLarge(loop: number, ticket: number): Buffer;
-  stats(): NativeStats;
+  stats(): EngineStats;
   /** Whether it keeps the process alive; from its start on it does. Nothing happens unless it runs. */
   hold(hold: boolean): void;
   /** Joins the loops and closes every descriptor. May be called within a batch; idempotent. */
@@ -109,7 +52,7 @@ export interface NativeBinding {
    * @param control 1 + loops int32 words
    */
   readonly NativeReactor: new (
-    options: NativeReactorOptions,
+    options: EngineOptions,
     inbound: readonly ArrayBuffer[],
     outbound: readonly ArrayBuffer[],
     control: ArrayBuffer,
