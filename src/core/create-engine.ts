@@ -2,13 +2,12 @@ import { NativeEngine } from '../engine/native/native-engine.js';
 import type { Engine, EventTurns } from '../engine/engine.js';
 import { JavaScriptEngine } from '../engine/javascript/javascript-engine.js';
 import { BindingError, loadBinding, type NativeBinding } from '../engine/native/binding.js';
+import { type EngineOptions, FramingKind } from '../engine/engine-options.js';
 import { isNode, runtime } from '../engine/runtime.js';
-import { FRAMINGS } from '../protocol/codec.js';
 import { GevNativeError } from './errors.js';
 import { longestFrame } from './frame-limits.js';
 import { warnOfMissing } from './missing-options.js';
 import type { ResolvedReactorOptions, GevEngine, GevLoadBalance } from './options.js';
-import type { EngineOptions } from '../engine/engine.js';
 
 const LOAD_BALANCES: readonly GevLoadBalance[] = [
   'round-robin',
@@ -98,8 +97,7 @@ function engineOptions(options: ResolvedReactorOptions): EngineOptions {
     closeTimeout: options.closeTimeout,
     halfCloseTimeout: options.halfCloseTimeout,
     incompleteFrameTimeout: options.incompleteFrameTimeout,
-    framing: FRAMINGS.indexOf(options.codec.framing),
-    maxFrameLength: options.maxFrameLength,
+    framing: { kind: FramingKind[options.codec.framing], maxFrameLength: options.maxFrameLength },
     maxPartialBytes: options.maxPartialBytes,
     maxTotalSendBuffer: options.maxTotalSendBuffer,
     startPaused: options.gateConnections,

@@ -37,6 +37,7 @@ import {
   refuse,
   refuseUnknown,
   show,
+  socketPath,
   text,
   withMethod,
 } from './option-checks.js';
@@ -140,7 +141,7 @@ export function resolveEngine(options: { readonly engine?: GevEngine }): GevEngi
 export function validateServerOptions(serverOptions: GevServerOptions = {}): ResolvedGevServerOptions {
   const options = objectOf(serverOptions);
   refuseUnknown(options, OPTION_NAMES, { foreign: FOREIGN_SERVER_OPTIONS });
-  const path = text(options, 'path');
+  const path = socketPath(options, 'path');
   if (path !== undefined && (options.host !== undefined || options.port !== undefined)) {
     throw new GevOptionsError('path', 'Option "path" excludes "host" and "port": give one or the other');
   }

@@ -1,49 +1,6 @@
+import type { EngineOptions } from './engine-options.js';
 import type { Delivery, InboundListener } from './inbound-listener.js';
 import type { LoopPort } from './loop-port.js';
-
-/** Numbers and flags an engine is configured with; all required and checked before. Sizes in bytes, times in ms. */
-export interface EngineOptions {
-  /** Threads; 0: one loop on the JavaScript thread. */
-  readonly loops: number;
-  /** Index into `GevLoadBalance`'s order: round-robin, least-connections, source-hash, kernel. */
-  readonly loadBalance: number;
-  readonly maxConnections: number;
-  readonly backlog: number;
-  readonly reusePort: boolean;
-  readonly ipv6Only: boolean;
-  readonly noDelay: boolean;
-  /** Seconds, as the interval; 0: off. */
-  readonly keepAliveDelay: number;
-  readonly keepAliveInterval: number;
-  readonly keepAliveCount: number;
-  /** Milliseconds; 0: the kernel's own. */
-  readonly userTimeout: number;
-  /** 0: the kernel's own, as for the send buffer. */
-  readonly receiveBufferSize: number;
-  readonly sendBufferSize: number;
-  readonly highWaterMark: number;
-  readonly lowWaterMark: number;
-  readonly maxSendBuffer: number;
-  readonly idleTimeout: number;
-  /** What is sent is no activity. */
-  readonly idleOnReceived: boolean;
-  /** 0: never. */
-  readonly handshakeTimeout: number;
-  readonly closeTimeout: number;
-  readonly halfCloseTimeout: number;
-  /** 0: never. */
-  readonly incompleteFrameTimeout: number;
-  /** Index into FRAMINGS. */
-  readonly framing: number;
-  readonly maxFrameLength: number;
-  /** Of each loop. */
-  readonly maxPartialBytes: number;
-  readonly maxTotalSendBuffer: number;
-  /** Read nothing from a connection before it is resumed. */
-  readonly startPaused: boolean;
-  /** JSON texts of patterns that are handled; others are numbered as they come, up to a bound. */
-  readonly patterns: readonly string[];
-}
 
 /** What `listen()` reports; `family` 4, 6 or 1 for a Unix socket. */
 export interface EngineAddress {

@@ -13,7 +13,8 @@ import { SocketConnection, type SocketConnectionOwner } from './socket-connectio
 import { SocketListener } from './socket-listener.js';
 import type { WriteSide } from './write-side.js';
 import { type LoopPort, Operation, READ_ON } from '../loop-port.js';
-import type { Engine, EngineAddress, EngineOptions, EngineSetup, EngineStats } from '../engine.js';
+import type { EngineOptions } from '../engine-options.js';
+import type { Engine, EngineAddress, EngineSetup, EngineStats } from '../engine.js';
 
 /** A timer that keeps the process: the sockets do not. */
 const HOLD_MS = 2 ** 30;
@@ -309,7 +310,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     );
     const { slot, generation } = connection;
     const addresses = path === undefined ? addressesOf(socket) : unixAddresses(path);
-    this.tell(() => this.listener.onOpen({ slot, generation, ...addresses, dial }));
+    this.tell(() => this.listener.onOpen({ slot, generation, ...addresses, dial, listener: 0 }));
     if (!this.stopped) connection.begin();
   }
 

@@ -1,13 +1,14 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { Deadline } from './deadline.js';
+import { errnoOf } from './errno.js';
 import { FramePace } from './frame-pace.js';
 import { IdleClock } from './idle-clock.js';
 import type { FrameKeeper, PartialFrames } from './partial-frames.js';
 import { type MessageSink, ReadSide, type ReadSideOwner } from './read-side.js';
 import { type OutputBudget, WriteSide, type WriteSideOwner } from './write-side.js';
 import { CloseCode } from '../inbound-listener.js';
-import type { EngineOptions } from '../engine.js';
+import type { EngineOptions } from '../engine-options.js';
 
 const { ENOBUFS, ETIMEDOUT } = constants.errno;
 /** What a vanished peer causes. */
@@ -247,7 +248,7 @@ export class SocketConnection implements ReadSideOwner, WriteSideOwner, FrameKee
     if (this.state === 'fin-sent') this.finish(this.reason, 0);
     else {
       const isPeers = PEER_FAILURES.has(error.code ?? '');
-      this.finish(isPeers ? CloseCode.reset : CloseCode.error, Math.abs(error.errno ?? 0));
+      this.finish(isPeers ? CloseCode.reset : CloseCode.error, errnoOf(error));
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { SendFlag } from '../loop-port.js';
-import type { EngineOptions } from '../engine.js';
+import type { EngineOptions } from '../engine-options.js';
 
 /** Bytes given to the socket at a time: how far behind the count of what the kernel took may be. */
 const PORTION = 64 * 1024;

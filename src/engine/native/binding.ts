@@ -1,5 +1,6 @@
 import { loadAddon } from '#native/load.cjs';
-import type { EngineAddress, EngineOptions, EngineStats } from '../engine.js';
+import type { EngineFraming, EngineOptions } from '../engine-options.js';
+import type { EngineAddress, EngineStats } from '../engine.js';
 import { VERSION } from './version.js';
 
 /**
@@ -21,9 +22,12 @@ export type BatchListener = (
  * memory, and what its callback closes over, until `stop()`, or until `listen()` or `start()` fails.
  */
 export interface NativeReactor {
-  /** Binds and starts. `port` -1: `host` is the path of a Unix socket. Throws an Error with `code`, `errno`, `syscall`. */
-  listen(host: string, port: number): EngineAddress;
-  /** Starts the loops without a listener, instead of `listen()`. Throws likewise. */
+  /**
+   * Binds and listens; before `start()`, once for each listener: the open event of a connection counts them from 0. `port`
+   * -1: `host` is the path of a Unix socket. Throws an Error with `code`, `errno`, `syscall`, and closes all of them.
+   */
+  listen(host: string, port: number, framing?: EngineFraming): EngineAddress;
+  /** Starts the loops. Throws likewise. */
   start(): void;
   /** Hands over the open outbound slab of a loop, which is full. */
   publish(loop: number): void;

@@ -31,6 +31,7 @@ export const EventKind = {
   Failure: 10,
   DialFailed: 11,
   Idle: 12,
+  Text: 13,
 } as const;
 
 /** Words shared beside the slabs: whether a batch is being delivered, and each loop's open outbound slab. */
