@@ -7,6 +7,7 @@ import {
   DEFAULT_PORT,
   MAX_DELAY,
 } from '../core/constants.js';
+import { resolveErrors } from '../core/error-codec.js';
 import { GevOptionsError } from '../core/errors.js';
 import { FOREIGN_CLIENT_OPTIONS } from '../core/foreign-options.js';
 import {
@@ -21,6 +22,7 @@ import {
   port,
   refuse,
   refuseUnknown,
+  socketPath,
   text,
   withMethod,
 } from '../core/option-checks.js';
@@ -63,6 +65,7 @@ const KNOWN_OPTIONS = {
   ejection: true,
   serializer: true,
   deserializer: true,
+  errors: true,
   maxFrameLength: true,
   maxBufferSize: true,
   incompleteFrameTimeout: true,
@@ -115,6 +118,7 @@ export function validateClientOptions(clientOptions: GevClientOptions = {}): Res
     ejection: resolveEjection(options.ejection),
     serializer: withMethod(options, 'serializer', 'serialize'),
     deserializer: withMethod(options, 'deserializer', 'deserialize'),
+    errors: resolveErrors(options),
     maxFrameLength:
       aliased(options, 'maxFrameLength', 'maxBufferSize', 1, MAX_FRAME_LENGTH) ?? DEFAULT_MAX_FRAME_LENGTH,
     incompleteFrameTimeout:
@@ -156,7 +160,7 @@ function resolveEndpoints(options: GevClientOptions): readonly GevResolvedEndpoi
 
 function resolveEndpoint(options: object, prefix = ''): GevResolvedEndpoint {
   const named = options as Record<string, unknown>;
-  const path = text(named, `${prefix}path`);
+  const path = socketPath(named, `${prefix}path`);
   if (path === undefined) {
     return {
       host: text(named, `${prefix}host`) ?? DEFAULT_HOST,

@@ -1,4 +1,5 @@
 import type { GevCodec } from '../protocol/codec.js';
+import type { GevErrorCodec, GevErrors } from './error-codec.js';
 
 /** How accepted connections are spread over the loops. */
 export type GevLoadBalance = 'round-robin' | 'least-connections' | 'source-hash' | 'kernel';
@@ -145,6 +146,8 @@ export interface GevServerOptions {
   readonly serializer?: GevSerializer;
   /** Nest's: what becomes of a packet before it is looked at, with `nestJson()`. Default: Nest's own. */
   readonly deserializer?: GevDeserializer;
+  /** With `nestJson()`: how errors of handlers travel, see {@link errorCodec}. Default: `'nest'`. */
+  readonly errors?: GevErrors;
 
   /** Send small replies at once (TCP_NODELAY). Default: true. */
   readonly noDelay?: boolean;
@@ -243,6 +246,7 @@ export interface ReactorOptions extends Omit<
   | 'maxInFlight'
   | 'serializer'
   | 'deserializer'
+  | 'errors'
   | 'overflow'
   | 'overflowLimit'
   | 'drainTimeout'
@@ -292,6 +296,8 @@ export interface ResolvedGevServerOptions {
   readonly maxPartialBytes: number;
   readonly serializer: GevSerializer | undefined;
   readonly deserializer: GevDeserializer | undefined;
+  /** Undefined: as Nest has it. */
+  readonly errors: GevErrorCodec | undefined;
   readonly noDelay: boolean;
   readonly keepAlive: Required<GevKeepAliveOptions> | false;
   readonly userTimeout: number;

@@ -14,6 +14,7 @@ const HANDLER_OPTIONS = {
   maxInFlight: true,
   serializer: true,
   deserializer: true,
+  errors: true,
   overflow: true,
   overflowLimit: true,
   drainTimeout: true,

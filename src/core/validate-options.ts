@@ -19,6 +19,7 @@ import {
   MAX_DELAY,
 } from './constants.js';
 import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
+import { resolveErrors } from './error-codec.js';
 import { GevOptionsError } from './errors.js';
 import { FOREIGN_SERVER_OPTIONS } from './foreign-options.js';
 import { resolveLiveness } from './liveness-options.js';
@@ -36,6 +37,7 @@ import {
   refuse,
   refuseUnknown,
   show,
+  socketPath,
   text,
   withMethod,
 } from './option-checks.js';
@@ -86,6 +88,7 @@ const KNOWN_OPTIONS = {
   maxPartialBytes: true,
   serializer: true,
   deserializer: true,
+  errors: true,
   noDelay: true,
   keepAlive: true,
   userTimeout: true,
@@ -118,6 +121,7 @@ const PACKET_OPTIONS: readonly (keyof GevServerOptions)[] = [
   'maxPartialBytes',
   'serializer',
   'deserializer',
+  'errors',
 ];
 
 /** @throws GevOptionsError for another word, the environment's included */
@@ -137,7 +141,7 @@ export function resolveEngine(options: { readonly engine?: GevEngine }): GevEngi
 export function validateServerOptions(serverOptions: GevServerOptions = {}): ResolvedGevServerOptions {
   const options = objectOf(serverOptions);
   refuseUnknown(options, OPTION_NAMES, { foreign: FOREIGN_SERVER_OPTIONS });
-  const path = text(options, 'path');
+  const path = socketPath(options, 'path');
   if (path !== undefined && (options.host !== undefined || options.port !== undefined)) {
     throw new GevOptionsError('path', 'Option "path" excludes "host" and "port": give one or the other');
   }
@@ -177,6 +181,7 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     maxPartialBytes,
     serializer: withMethod(options, 'serializer', 'serialize'),
     deserializer: withMethod(options, 'deserializer', 'deserialize'),
+    errors: resolveErrors(options),
     noDelay: flag(options, 'noDelay') ?? true,
     ...resolveLiveness(options),
     receiveBufferSize: integer(options, 'receiveBufferSize', 1, MAX_INT32),

@@ -11,6 +11,7 @@ import { ConnectionAges } from './connections/connection-ages.js';
 import { ConnectionEvents } from './connections/connection-events.js';
 import type { ConnectionHandler, ConnectionHandlers } from './connections/connection-handlers.js';
 import { ConnectionReports } from './connections/connection-reports.js';
+import { ErrorReplies } from './handlers/error-replies.js';
 import type { ConnectionEvent } from './handlers/handler-marker.js';
 import type { NestHandler } from './handlers/nest-handler.js';
 import type { NestSteps } from './handlers/nest-steps.js';
@@ -83,13 +84,14 @@ function assembleRpc(
   shared: SharedParts,
   connections: ConnectionReports,
 ): RpcServer {
-  const { serializer, deserializer, maxInFlight } = options;
+  const { serializer, deserializer, errors, maxInFlight } = options;
   const routes = new RouteTable(
     patternHandlers,
     (pattern) => steps.findHandler(pattern),
     (handler) => steps.aroundPattern(handler),
     steps.findsHandlers,
   );
+  const reports = new RpcReports(log, routes, (error) => connections.countLate(error));
   return new RpcServer({
     ...shared,
     routes,
@@ -97,7 +99,8 @@ function assembleRpc(
     deserializer,
     handleEvent: steps.handleEvent,
     admission: new Admission(maxInFlight, shared.turns),
-    reports: new RpcReports(log, routes, (error) => connections.countLate(error)),
+    errors: new ErrorReplies(errors, (error) => reports.unencodable(error)),
+    reports,
   });
 }
 

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import type { NativeReactorOptions } from '../native/binding.js';
 import { CloseCode } from '../native/layout.js';
 import { Deadline } from './deadline.js';
+import { errnoOf } from './errno.js';
 import { FramePace } from './frame-pace.js';
 import { IdleClock } from './idle-clock.js';
 import type { FrameKeeper, PartialFrames } from './partial-frames.js';
@@ -247,7 +248,7 @@ export class SocketConnection implements ReadSideOwner, WriteSideOwner, FrameKee
     if (this.state === 'fin-sent') this.finish(this.reason, 0);
     else {
       const isPeers = PEER_FAILURES.has(error.code ?? '');
-      this.finish(isPeers ? CloseCode.reset : CloseCode.error, Math.abs(error.errno ?? 0));
+      this.finish(isPeers ? CloseCode.reset : CloseCode.error, errnoOf(error));
     }
   }
 
