@@ -1,5 +1,6 @@
 import type { NativeAddress, NativeReactorOptions, NativeStats } from './native/binding.js';
 import type { Delivery, InboundListener } from './inbound-listener.js';
+import type { FrameEnvelope } from './frame-envelope.js';
 import type { FramePiece } from './native/outbound.js';
 
 /** What one loop can be told. Nothing of it happens before the promise jobs of the current turn are done; all in order. */
@@ -14,6 +15,19 @@ export interface LoopPort {
    * @returns the bytes of it all; those of the text alone, negative, when it is too long, and then nothing was sent
    */
   sendFrame(slot: number, generation: number, pieces: readonly FramePiece[], flags: number): number;
+  /**
+   * Sends the frame that `envelope` makes of `data`.
+   *
+   * @returns the bytes of it all; those of the data alone, negative, when it is too long, and 0 when it is too short, and
+   * then nothing was sent
+   */
+  sendEnclosed(
+    slot: number,
+    generation: number,
+    envelope: FrameEnvelope,
+    data: Uint8Array | string,
+    flags: number,
+  ): number;
   /** The same payload (MAX_SHARED_PAYLOAD at most) for several connections: slot and generation of each in turn. */
   multicast(data: Uint8Array, receivers: readonly number[]): void;
   /** One of `Operation` that has no payload. */
