@@ -1,4 +1,4 @@
-import { FramingKind, type NativeFraming, type NativeLengthField } from './native/binding.js';
+import { type EngineFraming, type EngineLengthField, FramingKind } from './engine-options.js';
 
 const NOTHING = new Uint8Array(0);
 const VARINT = 0;
@@ -6,7 +6,7 @@ const VARINT = 0;
 const MAX_VARINT = 2 ** 35 - 1;
 
 /** Where the length of what is sent goes, if anywhere. */
-interface LengthPlace extends NativeLengthField {
+interface LengthPlace extends EngineLengthField {
   /** It is put in front of what is sent; else it is written into it, which is the whole frame. */
   readonly inFront: boolean;
 }
@@ -40,7 +40,7 @@ export class FrameEnvelope {
    * in front of what is delivered, or is part of what is delivered. Others are `undefined`: what else is in the header, only
    * whoever sends it knows.
    */
-  static of({ kind, delimiter, lengthField }: NativeFraming): FrameEnvelope | undefined {
+  static of({ kind, delimiter, lengthField }: EngineFraming): FrameEnvelope | undefined {
     if (kind === FramingKind.delimited) return new FrameEnvelope(delimiter!, undefined);
     if (kind !== FramingKind['length-field']) return undefined;
     const { size, offset, strip } = lengthField!;

@@ -1,17 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { FrameEnvelope } from '../../src/engine/frame-envelope.js';
-import { FramingKind, type NativeFraming, type NativeLengthField } from '../../src/engine/native/binding.js';
+import { FramingKind, type EngineFraming, type EngineLengthField } from '../../src/engine/engine-options.js';
 
 const MAX = 1_000_000;
 
-const lines: NativeFraming = {
+const lines: EngineFraming = {
   kind: FramingKind.delimited,
   maxFrameLength: MAX,
   delimiter: Buffer.from('\r\n'),
 };
 
-function lengthField(field: Partial<NativeLengthField>): NativeFraming {
+function lengthField(field: Partial<EngineLengthField>): EngineFraming {
   const all = {
     size: 4,
     littleEndian: false,
@@ -23,12 +23,12 @@ function lengthField(field: Partial<NativeLengthField>): NativeFraming {
   return { kind: FramingKind['length-field'], maxFrameLength: MAX, lengthField: { ...all, ...field } };
 }
 
-function wrapped(framing: NativeFraming, data: string | Buffer): string {
+function wrapped(framing: EngineFraming, data: string | Buffer): string {
   return FrameEnvelope.of(framing)!.wrap(data).toString('latin1');
 }
 
 /** The length that a reader finds at the start of a frame, and where it ends. */
-function readField(frame: Buffer, { size, littleEndian }: NativeLengthField): [length: number, end: number] {
+function readField(frame: Buffer, { size, littleEndian }: EngineLengthField): [length: number, end: number] {
   if (size === 8) {
     return [Number(littleEndian ? frame.readBigUInt64LE() : frame.readBigUInt64BE()), 8];
   }
@@ -96,7 +96,7 @@ describe('FrameEnvelope', () => {
     fc.assert(
       fc.property(
         fc.record({
-          size: fc.constantFrom<NativeLengthField['size'][]>(0, 1, 2, 3, 4, 8),
+          size: fc.constantFrom<EngineLengthField['size'][]>(0, 1, 2, 3, 4, 8),
           littleEndian: fc.boolean(),
           adjustment: fc.integer({ min: -10, max: 10 }),
           includesHeader: fc.boolean(),

@@ -3,12 +3,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { FrameEnvelope } from '../../src/engine/frame-envelope.js';
 import type { InboundListener, Opening } from '../../src/engine/inbound-listener.js';
-import {
-  FramingKind,
-  loadBinding,
-  type NativeFraming,
-  type NativeReactorOptions,
-} from '../../src/engine/native/binding.js';
+import { type EngineFraming, type EngineOptions, FramingKind } from '../../src/engine/engine-options.js';
+import { loadBinding } from '../../src/engine/native/binding.js';
 import { Inbound } from '../../src/engine/native/inbound.js';
 import { CONTROL_OPEN_SLAB, SLAB_SIZE } from '../../src/engine/native/layout.js';
 import { Outbound } from '../../src/engine/native/outbound.js';
@@ -17,21 +13,21 @@ import { onCleanup } from '../kit/cleanup.js';
 import { until } from '../kit/until.js';
 
 const MAX = 1_000_000;
-const RAW: NativeFraming = { kind: FramingKind.raw, maxFrameLength: MAX };
-const LINES: NativeFraming = {
+const RAW: EngineFraming = { kind: FramingKind.raw, maxFrameLength: MAX };
+const LINES: EngineFraming = {
   kind: FramingKind.delimited,
   maxFrameLength: MAX,
   text: true,
   delimiter: Buffer.from('\n'),
   stripCarriageReturn: true,
 };
-const LENGTHS: NativeFraming = {
+const LENGTHS: EngineFraming = {
   kind: FramingKind['length-field'],
   maxFrameLength: MAX,
   lengthField: { size: 2, littleEndian: false, offset: 0, adjustment: 0, includesHeader: false, strip: -1 },
 };
 
-const OPTIONS: Omit<NativeReactorOptions, 'loops' | 'framing'> = {
+const OPTIONS: Omit<EngineOptions, 'loops' | 'framing'> = {
   loadBalance: 0,
   maxConnections: 0,
   backlog: 128,
@@ -60,7 +56,7 @@ const OPTIONS: Omit<NativeReactorOptions, 'loops' | 'framing'> = {
 };
 
 /** What came, as `<listener>:<kind>:<content>`, and a reactor with these listeners that answers in their framing. */
-function serve(loops: number, delivery: 'text' | 'copied', framings: readonly NativeFraming[]) {
+function serve(loops: number, delivery: 'text' | 'copied', framings: readonly EngineFraming[]) {
   const count = Math.max(loops, 1);
   const slabs = () => Array.from({ length: 4 * count }, () => new ArrayBuffer(SLAB_SIZE));
   const [inbound, outbound] = [slabs(), slabs()];
