@@ -1,6 +1,6 @@
-import { describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller, HttpException, NotFoundException, UseFilters } from '@nestjs/common';
-import { MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import { EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import {
   errorCodec,
   GevExceptionFilter,
@@ -13,6 +13,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { concat, firstValueFrom, lastValueFrom, of, throwError, type Observable } from 'rxjs';
 import { clientOf } from '../kit/rpc-client.js';
 import { onCleanup } from '../kit/cleanup.js';
+import { until } from '../kit/until.js';
 import { Deframer, nestClient, RpcPeer, serveRpc } from '../kit/rpc.js';
 
 class OrderNotFound extends Error {
@@ -37,10 +38,12 @@ class Rejected extends RpcException {
   }
 }
 
-const silent = { log: () => undefined, warn: () => undefined, error: () => undefined };
+const logged: string[] = [];
+const write = (line: string): void => void logged.push(line);
+beforeEach(() => void logged.splice(0));
 
 @Controller()
-@UseFilters(new GevExceptionFilter(silent))
+@UseFilters(new GevExceptionFilter({ log: write, warn: write, error: write }))
 class Orders {
   @MessagePattern('known')
   known(@Payload() order: number): never {
@@ -64,6 +67,11 @@ class Orders {
   unexpected(): never {
     const cause = Object.assign(new Error('the query'), { code: '42P01', query: 'SELECT' });
     throw Object.assign(new TypeError('no such table', { cause }), { code: 'E_DB', password: 'secret' });
+  }
+
+  @MessagePattern('crash')
+  crash(): never {
+    throw new TypeError('crashed');
   }
 
   @MessagePattern('hidden cause')
@@ -98,6 +106,15 @@ class Orders {
       },
     });
     throw which === 'circular' ? circular : which === 'hostile' ? hostile : which;
+  }
+}
+
+@Controller()
+@UseFilters(new GevExceptionFilter({ log: write, warn: write, error: write }))
+class Listener {
+  @EventPattern('placed')
+  placed(@Payload() order: any): any {
+    throw new OrderNotFound(order);
   }
 }
 
@@ -259,6 +276,25 @@ describe('errors with a codec on both sides', () => {
     expect(await failure(client, 'known')).toEqual({ status: 'error', message: 'Internal server error' });
     expect(errors).toEqual([new Error('decode')]);
     expect(lines).toEqual([expect.stringContaining('codec')]);
+  });
+});
+
+describe('log lines', () => {
+  it('N6: there is one for each unexpected error, and none for what callers are meant to see', async () => {
+    const { port, lines } = await serveOrders(codec);
+    const client = clientOf({ port, errors: codec });
+    for (const pattern of ['known', 'stream', 'http', 'rejected', 'carried', 'crash']) {
+      await failure(client, pattern);
+    }
+    expect(logged).toEqual([expect.stringMatching(/^The handler of "crash" failed .*: crashed$/)]);
+    expect(lines).toEqual([]);
+  });
+
+  it('N6: there is one where nobody waits for the error', async () => {
+    const { port, lines } = await serveRpc({ loops: 0, errors: codec }, Listener);
+    await lastValueFrom(clientOf({ port }).emit('placed', 3), { defaultValue: 0 });
+    await until(() => lines.length + logged.length > 0);
+    expect([...lines, ...logged]).toEqual([expect.stringMatching(/"placed" failed .*Order 3 is not there/)]);
   });
 });
 
