@@ -1,4 +1,3 @@
-import { MAX_SHARED_PAYLOAD } from '../engine/native/outbound.js';
 import type { GevConnection, GevReceivers } from './connection.js';
 import { assertData, type GevData } from './data.js';
 import { GevHandlerError } from './errors.js';
@@ -7,6 +6,7 @@ import type { ResolvedReactorOptions } from './options.js';
 import type { ReactorConnection } from './reactor-connection.js';
 import type { ReactorLoop } from './reactor-loop.js';
 import type { ReactorState } from './reactor-state.js';
+import { MAX_SHARED_PAYLOAD } from '../engine/loop-port.js';
 
 /**
  * As {@link Reactor.broadcast}.

@@ -1,5 +1,3 @@
-import { Operation, SendFlag } from '../engine/native/layout.js';
-import { type FramePiece, MAX_FRAME_HEADER } from '../engine/native/outbound.js';
 import { bindOnce, type FailureReport } from './callback.js';
 import { type Congestion, overflowError } from './close-error.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
@@ -10,6 +8,7 @@ import { GevBackpressureError, GevConnectionClosedError, type GevError, GevHandl
 import { frameTooLong } from './frame-limits.js';
 import { show } from './option-checks.js';
 import { PendingFlushes } from './pending-flushes.js';
+import { type FramePiece, MAX_FRAME_HEADER, Operation, SendFlag } from '../engine/loop-port.js';
 
 const NOTHING = new Uint8Array(0);
 

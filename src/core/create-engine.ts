@@ -1,13 +1,8 @@
 import { NativeEngine } from '../engine/native/native-engine.js';
 import type { Engine, EventTurns } from '../engine/engine.js';
 import { JavaScriptEngine } from '../engine/javascript/javascript-engine.js';
-import {
-  BindingError,
-  FramingKind,
-  loadBinding,
-  type NativeBinding,
-  type NativeReactorOptions,
-} from '../engine/native/binding.js';
+import { BindingError, loadBinding, type NativeBinding } from '../engine/native/binding.js';
+import { type EngineOptions, FramingKind } from '../engine/engine-options.js';
 import { isNode, runtime } from '../engine/runtime.js';
 import { GevNativeError } from './errors.js';
 import { longestFrame } from './frame-limits.js';
@@ -29,7 +24,7 @@ const LOAD_BALANCES: readonly GevLoadBalance[] = [
 export function createEngine(options: ResolvedReactorOptions, turns: () => EventTurns | undefined): Engine {
   const framesText = options.codec.framing === 'nest-json';
   const setup = {
-    options: toNative(options),
+    options: engineOptions(options),
     delivery: framesText
       ? ('text' as const)
       : options.codec.copy === false
@@ -76,7 +71,7 @@ function warnOnce(why: string, detail?: string): void {
   );
 }
 
-function toNative(options: ResolvedReactorOptions): NativeReactorOptions {
+function engineOptions(options: ResolvedReactorOptions): EngineOptions {
   const keepAlive = options.keepAlive || { delay: 0, interval: 0, count: 0 };
   return {
     loops: options.loops,

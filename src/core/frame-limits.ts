@@ -1,5 +1,5 @@
-import { MAX_FRAME_HEADER } from '../engine/native/outbound.js';
 import { GevFrameTooLongError } from './errors.js';
+import { MAX_FRAME_HEADER } from '../engine/loop-port.js';
 
 /** Options that bound one frame on its way out; in bytes. */
 export interface FrameLimits {

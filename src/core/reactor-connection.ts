@@ -1,6 +1,5 @@
 import type { Observable } from 'rxjs';
 import type { Opening } from '../engine/inbound-listener.js';
-import { Operation } from '../engine/native/layout.js';
 import { inCommon } from './both-builds.js';
 import { closeErrorOf } from './close-error.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
@@ -11,6 +10,7 @@ import type { EventSource } from './contained-observable.js';
 import { GevConnectionClosedError, type GevError } from './errors.js';
 import { isIntegerIn, refuse } from './option-checks.js';
 import { ConnectionOutput } from './connection-output.js';
+import { Operation } from '../engine/loop-port.js';
 
 const ids = inCommon('connection-ids', () => ({ next: 1 }));
 

@@ -1,6 +1,5 @@
 import type { Engine } from '../engine/engine.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
-import { Operation, READ_ON } from '../engine/native/layout.js';
 import { formatAddress, type GevAddress } from './address.js';
 import { broadcast } from './broadcast.js';
 import { closeReasonCode } from './close-reason.js';
@@ -19,6 +18,7 @@ import { resolveReactorOptions } from './reactor-options.js';
 import { ReactorState } from './reactor-state.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 import { assertInterval } from './timer.js';
+import { Operation, READ_ON } from '../engine/loop-port.js';
 
 export type { DialTarget } from './reactor-dials.js';
 export type { ReactorHandler, ReactorTurns } from './reactor-handler.js';

@@ -1,10 +1,7 @@
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { NativeAddress, NativeReactorOptions, NativeStats } from '../native/binding.js';
 import { inFreshScope } from '../fresh-scope.js';
 import type { InboundListener, Opening } from '../inbound-listener.js';
-import { Operation, READ_ON } from '../native/layout.js';
-import type { Engine, EngineSetup, LoopPort } from '../engine.js';
 import { ConnectionTable } from './connection-table.js';
 import { Dialer, type DialerOwner } from './dialer.js';
 import { EventQueue } from './event-queue.js';
@@ -15,6 +12,9 @@ import type { ReadSide } from './read-side.js';
 import { SocketConnection, type SocketConnectionOwner } from './socket-connection.js';
 import { SocketListener } from './socket-listener.js';
 import type { WriteSide } from './write-side.js';
+import { type LoopPort, Operation, READ_ON } from '../loop-port.js';
+import type { EngineOptions } from '../engine-options.js';
+import type { Engine, EngineAddress, EngineSetup, EngineStats } from '../engine.js';
 
 /** A timer that keeps the process: the sockets do not. */
 const HOLD_MS = 2 ** 30;
@@ -25,7 +25,7 @@ type Command = Extract<OutboxRecord, { readonly kind: 'command' }>;
 export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOwner {
   readonly kind = 'javascript';
   readonly loopCount = 1;
-  readonly options: NativeReactorOptions;
+  readonly options: EngineOptions;
   readonly framesText: boolean;
   readonly partialFrames: PartialFrames;
   readonly outputBudget = { waiting: 0 };
@@ -68,7 +68,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     return this.outbox;
   }
 
-  async listen(host: string, port: number): Promise<NativeAddress> {
+  async listen(host: string, port: number): Promise<EngineAddress> {
     this.server = new SocketListener(
       this.options,
       (socket) => this.accept(socket),
@@ -96,7 +96,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     return this.connections.find(slot, generation)?.input.received ?? -1;
   }
 
-  stats(): NativeStats {
+  stats(): EngineStats {
     return { accepted: this.accepted, refused: this.refused, connections: [this.connections.size] };
   }
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import type { NativeReactorOptions } from '../native/binding.js';
 import { TextFramer } from './text-framer.js';
+import type { EngineOptions } from '../engine-options.js';
 
 const { EBADMSG, EMSGSIZE } = constants.errno;
 /** Bytes read at most of a peer when the engine stops reading. */
@@ -61,7 +61,7 @@ export class ReadSide {
     private readonly owner: ReadSideOwner,
     private readonly sink: MessageSink,
     private readonly socket: Socket,
-    { framing, startPaused }: NativeReactorOptions,
+    { framing, startPaused }: EngineOptions,
   ) {
     this.framer = sink.framesText ? new TextFramer(framing.maxFrameLength) : undefined;
     this.paused = startPaused;

@@ -1,7 +1,5 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import type { NativeReactorOptions } from '../native/binding.js';
-import { CloseCode } from '../native/layout.js';
 import { Deadline } from './deadline.js';
 import { errnoOf } from './errno.js';
 import { FramePace } from './frame-pace.js';
@@ -9,6 +7,8 @@ import { IdleClock } from './idle-clock.js';
 import type { FrameKeeper, PartialFrames } from './partial-frames.js';
 import { type MessageSink, ReadSide, type ReadSideOwner } from './read-side.js';
 import { type OutputBudget, WriteSide, type WriteSideOwner } from './write-side.js';
+import { CloseCode } from '../inbound-listener.js';
+import type { EngineOptions } from '../engine-options.js';
 
 const { ENOBUFS, ETIMEDOUT } = constants.errno;
 /** What a vanished peer causes. */
@@ -27,7 +27,7 @@ const SILENCE_MS = 50;
 
 /** Whom a connection belongs to. It may be told within any of the connection's methods. */
 export interface SocketConnectionOwner extends MessageSink {
-  readonly options: NativeReactorOptions;
+  readonly options: EngineOptions;
   readonly partialFrames: PartialFrames;
   readonly outputBudget: OutputBudget;
   onEnd(connection: SocketConnection): void;
