@@ -8,7 +8,9 @@ import {
   GevRemoteError,
   type GevServerOptions,
 } from 'nestjs-gev';
+import fc from 'fast-check';
 import { once } from 'node:events';
+import { inspect } from 'node:util';
 import { createServer, type AddressInfo } from 'node:net';
 import { concat, firstValueFrom, lastValueFrom, of, throwError, type Observable } from 'rxjs';
 import { clientOf } from '../kit/rpc-client.js';
@@ -392,6 +394,39 @@ describe('a server that is not to be trusted', () => {
     expect(typeof error.message).toBe('string');
     expect(typeof error.name).toBe('string');
     expect(String(error)).toContain(error.message);
+  });
+});
+
+describe('whatever comes', () => {
+  const member = fc.oneof(fc.jsonValue(), fc.constantFrom<any>('OrderNotFound', 'HttpException', 1));
+  const keys = ['gev:error', 'message', 'name', 'class', 'code', 'cause', 'data', 'stack', '__proto__'];
+  const packet = fc
+    .dictionary(fc.constantFrom(...keys), member)
+    .map((members) => ({ 'gev:error': 1, ...members }));
+
+  it('N10: under err, decode() makes an Error of it that can be shown', () => {
+    fc.assert(
+      fc.property(fc.oneof(packet, fc.jsonValue()), (err) => {
+        const error = codec.decode(JSON.parse(JSON.stringify(err))) as Error;
+        expect(error).toBeInstanceOf(Error);
+        expect(typeof inspect(error)).toBe('string');
+        expect(String(error)).toContain(error.message);
+      }),
+    );
+  });
+
+  it('N10: is thrown, encode() makes JSON of it, which is read as what it was', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.dictionary(fc.string(), fc.jsonValue()), (message, members) => {
+        const error = Object.assign(new OrderNotFound(1), { message }, { ...members, more: members });
+        const read = codec.decode(JSON.parse(JSON.stringify(codec.encode(error, undefined, true)))) as any;
+        expect(read).toBeInstanceOf(OrderNotFound);
+        expect(read.more).toEqual(JSON.parse(JSON.stringify(members)));
+      }),
+    );
+    for (const odd of [undefined, null, 5, 'text', [], {}, Symbol('s'), () => 1]) {
+      expect(codec.encode(odd, 'told', false)).toBe('told');
+    }
   });
 });
 
