@@ -18,7 +18,10 @@ constexpr std::size_t kVectorLimit = 64;         // parts a sendmsg
 }  // namespace
 
 void WriteSide::CheckLayout() noexcept {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
   static_assert(offsetof(WriteSide, output_) + sizeof(std::size_t) <= kHotSize);
+#pragma GCC diagnostic pop
 }
 
 void WriteSide::Open(RingMemory& memory) noexcept {

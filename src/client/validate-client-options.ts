@@ -35,7 +35,7 @@ import {
   resolveLoops,
 } from '../core/validate-options.js';
 import type {
-  GevClientBalance,
+  GevRequestBalance,
   GevClientOptions,
   GevEjectionOptions,
   GevEndpoint,
@@ -46,7 +46,7 @@ import type {
 
 const MAX_CONNECTIONS = 1024;
 const MAX_ENDPOINTS = 1024;
-const BALANCES: readonly GevClientBalance[] = ['round-robin', 'least-in-flight'];
+const BALANCES: readonly GevRequestBalance[] = ['round-robin', 'least-in-flight'];
 
 /** Every option, once: a name forgotten here does not compile. */
 const KNOWN_OPTIONS = {

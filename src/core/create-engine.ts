@@ -7,14 +7,8 @@ import { isNode, runtime } from '../engine/runtime.js';
 import { GevNativeError } from './errors.js';
 import { longestFrame } from './frame-limits.js';
 import { warnOfMissing } from './missing-options.js';
-import type { ResolvedReactorOptions, GevEngine, GevLoadBalance } from './options.js';
-
-const LOAD_BALANCES: readonly GevLoadBalance[] = [
-  'round-robin',
-  'least-connections',
-  'source-hash',
-  'kernel',
-];
+import type { GevEngine, ResolvedReactorOptions } from './options.js';
+import { LOAD_BALANCES } from './validate-options.js';
 
 /**
  * The loops of a reactor, not running yet.

@@ -36,7 +36,7 @@ export interface EngineLengthField {
 export interface EngineOptions {
   /** Threads; 0: one loop on the JavaScript thread. */
   readonly loops: number;
-  /** Index into `GevLoadBalance`'s order: round-robin, least-connections, source-hash, kernel. */
+  /** Index into `GevConnectionBalance`'s order: round-robin, least-connections, source-hash, kernel. */
   readonly loadBalance: number;
   readonly maxConnections: number;
   readonly backlog: number;

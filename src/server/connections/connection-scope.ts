@@ -92,6 +92,11 @@ export class ConnectionScope implements LineOwner<Buffer>, LaneScope, PacketScop
     return new MessageContext(this.contextArgs);
   }
 
+  /** Whether an error is meant for callers, whoever throws it. */
+  expects(error: unknown): boolean {
+    return this.host.rpc?.errors.expects(error) === true;
+  }
+
   /** A message has come. */
   receive(message: Buffer): void {
     const count = this.lanes.length;
