@@ -4,6 +4,7 @@ import { debug } from './debug.js';
 import { quote } from './error-log.js';
 import type { GevError } from './errors.js';
 import type { ReactorHandler, ReactorTurns } from './reactor-handler.js';
+import type { FrameEnvelope } from '../engine/frame-envelope.js';
 import { type FramePiece, type LoopPort, Operation } from '../engine/loop-port.js';
 
 /** A connection is open. `dial`: the token of its dial; 0: it was accepted. */
@@ -87,6 +88,21 @@ export class TracedPort implements LoopPort {
     const sent = this.port.sendFrame(slot, generation, pieces, flags);
     const what = describeFrame(pieces.join(''));
     this.say(slot, sent < 0 ? `is not sent, for it is too long: ${what}` : `-> ${what}`);
+    return sent;
+  }
+
+  sendEnclosed(
+    slot: number,
+    generation: number,
+    envelope: FrameEnvelope,
+    data: Uint8Array | string,
+    flags: number,
+  ): number {
+    const sent = this.port.sendEnclosed(slot, generation, envelope, data, flags);
+    this.say(
+      slot,
+      sent > 0 ? `-> a frame of ${sent} bytes` : `is not sent a frame of ${-sent} bytes: no such length`,
+    );
     return sent;
   }
 

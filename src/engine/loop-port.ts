@@ -1,4 +1,5 @@
 import type { FixedText } from './fixed-text.js';
+import type { FrameEnvelope } from './frame-envelope.js';
 
 /** What a loop can be asked for: the numbers of native/bridge/slab.h, which documents them. */
 export const Operation = {
@@ -60,6 +61,19 @@ export interface LoopPort {
    * @returns the bytes of it all; those of the text alone, negative, when it is too long, and then nothing was sent
    */
   sendFrame(slot: number, generation: number, pieces: readonly FramePiece[], flags: number): number;
+  /**
+   * Sends the frame that `envelope` makes of `data`.
+   *
+   * @returns the bytes of it all; those of the data alone, negative, when it is too long, and 0 when it is too short, and
+   * then nothing was sent
+   */
+  sendEnclosed(
+    slot: number,
+    generation: number,
+    envelope: FrameEnvelope,
+    data: Uint8Array | string,
+    flags: number,
+  ): number;
   /** The same payload (MAX_SHARED_PAYLOAD at most) for several connections: slot and generation of each in turn. */
   multicast(data: Uint8Array, receivers: readonly number[]): void;
   /** One of `Operation` that has no payload. */

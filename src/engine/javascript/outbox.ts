@@ -1,3 +1,4 @@
+import type { FrameEnvelope } from '../frame-envelope.js';
 import { type FramePiece, type LoopPort, Operation } from '../loop-port.js';
 
 /** One thing to be done, in the words of {@link LoopPort}. */
@@ -56,6 +57,21 @@ export class Outbox implements LoopPort {
     if (bytes > this.longestFrame) return -bytes;
     this.add({ kind: 'send', slot, generation, data: header + text, bytes: header.length + bytes, flags });
     return header.length + bytes;
+  }
+
+  sendEnclosed(
+    slot: number,
+    generation: number,
+    envelope: FrameEnvelope,
+    data: Uint8Array | string,
+    flags: number,
+  ): number {
+    const content = Buffer.byteLength(data);
+    if (content > this.longestFrame || content > envelope.maxContent) return -content;
+    if (content < envelope.minContent) return 0;
+    const frame = envelope.wrap(data);
+    this.add({ kind: 'send', slot, generation, data: frame, bytes: frame.length, flags });
+    return frame.length;
   }
 
   multicast(data: Uint8Array, receivers: readonly number[]): void {

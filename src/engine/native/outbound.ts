@@ -1,5 +1,6 @@
 import type { NativeReactor } from './binding.js';
 import { FIXED_TEXT_EXCESS } from '../fixed-text.js';
+import type { FrameEnvelope } from '../frame-envelope.js';
 import {
   CONTROL_IN_BATCH,
   CONTROL_OPEN_SLAB,
@@ -111,6 +112,43 @@ export class Outbound {
     return at - start;
   }
 
+  /**
+   * Sends the frame that `envelope` makes of `data`, written side by side into one record.
+   *
+   * @returns the bytes of it all; those of the data alone, negative, when it is too long, and 0 when it is too short, and
+   * then nothing was sent
+   */
+  sendEnclosed(
+    slot: number,
+    generation: number,
+    envelope: FrameEnvelope,
+    data: Uint8Array | string,
+    flags: number,
+  ): number {
+    const { trailer } = envelope;
+    const isText = typeof data === 'string';
+    const most = MAX_FRAME_HEADER + data.length * (isText ? 3 : 1) + trailer.length;
+    if (most > MAX_PIECE) return this.sendWrapped(slot, generation, envelope, data, flags);
+    const start = this.reserveSend(slot, generation, most);
+    const header =
+      envelope.header >= 0
+        ? envelope.header
+        : envelope.headerOf(isText ? Buffer.byteLength(data) : data.length);
+    let end = start + header;
+    if (isText) end = this.writePiece(data, end);
+    else {
+      this.openBytes.set(data, end);
+      end += data.length;
+    }
+    const content = end - start - header;
+    if (content > this.longestFrame || content > envelope.maxContent) return -content;
+    if (content < envelope.minContent) return 0;
+    envelope.writeLength(this.openView, start, header, content);
+    for (let i = 0; i < trailer.length; i++) this.openBytes[end++] = trailer[i]!;
+    this.commitSend(slot, generation, start, end - start, flags);
+    return end - start;
+  }
+
   /** The same payload (MAX_SHARED_PAYLOAD at most) for several connections: slot and generation of each in turn. */
   multicast(data: Uint8Array, receivers: readonly number[]): void {
     if (data.length > MAX_SHARED_PAYLOAD) {
@@ -160,6 +198,21 @@ export class Outbound {
     this.openView.setFloat64(at, timeout, LITTLE_ENDIAN);
     this.openView.setInt32(at + 8, port, LITTLE_ENDIAN);
     this.openBytes.write(address, at + 12, length, 'utf8');
+  }
+
+  private sendWrapped(
+    slot: number,
+    generation: number,
+    envelope: FrameEnvelope,
+    data: Uint8Array | string,
+    flags: number,
+  ): number {
+    const content = Buffer.byteLength(data);
+    if (content > this.longestFrame || content > envelope.maxContent) return -content;
+    if (content < envelope.minContent) return 0;
+    const frame = envelope.wrap(data);
+    this.send(slot, generation, frame, flags);
+    return frame.length;
   }
 
   private writeFrameHeader(units: number, at: number): number {
