@@ -26,7 +26,6 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   readonly kind = 'javascript';
   readonly loopCount = 1;
   readonly options: EngineOptions;
-  readonly framesText: boolean;
   readonly partialFrames: PartialFrames;
   readonly outputBudget = { waiting: 0 };
   /** Nobody else bounds the time that messages take. */
@@ -52,7 +51,6 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   constructor(private readonly setup: EngineSetup) {
     const { options } = setup;
     this.options = options;
-    this.framesText = setup.delivery === 'text';
     this.partialFrames = new PartialFrames(options.maxPartialBytes);
     this.pacesMessages = setup.turns() === undefined;
     this.outbox = new Outbox(setup.longestFrame, () => this.scheduleFlush());
