@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import type { EngineOptions } from '../engine-options.js';
+import type { EngineFraming } from '../engine-options.js';
 import type { Framer } from './framers/framer.js';
 import { makeFramer } from './framers/make-framer.js';
 
@@ -52,7 +52,6 @@ export class ReadSide {
   private state: State = 'open';
   private readonly framer: Framer | undefined;
   private held: Buffer[] = []; // read while nobody wanted it
-  private paused: boolean; // by the application
   private throttled = false; // until the peer has taken what waits for it
   private limit = Infinity; // of `received`
 
@@ -60,10 +59,10 @@ export class ReadSide {
     private readonly owner: ReadSideOwner,
     private readonly sink: MessageSink,
     private readonly socket: Socket,
-    { framing, startPaused }: EngineOptions,
+    framing: EngineFraming,
+    private paused: boolean, // by the application
   ) {
     this.framer = makeFramer(framing);
-    this.paused = startPaused;
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
     socket.on('end', () => this.onEndOfInput());
   }
