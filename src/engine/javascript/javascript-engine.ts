@@ -13,11 +13,20 @@ import { SocketConnection, type SocketConnectionOwner } from './socket-connectio
 import { SocketListener } from './socket-listener.js';
 import type { WriteSide } from './write-side.js';
 import { type LoopPort, Operation, READ_ON } from '../loop-port.js';
-import type { EngineOptions } from '../engine-options.js';
+import type { EngineFraming, EngineOptions } from '../engine-options.js';
 import type { Engine, EngineAddress, EngineSetup, EngineStats } from '../engine.js';
 
 /** A timer that keeps the process: the sockets do not. */
 const HOLD_MS = 2 ** 30;
+
+/** Where a connection comes from. */
+interface Origin {
+  /** 0 for what was dialled. */
+  readonly listener: number;
+  /** Undefined for TCP. */
+  readonly path: string | undefined;
+  readonly framing: EngineFraming;
+}
 
 type Command = Extract<OutboxRecord, { readonly kind: 'command' }>;
 
@@ -26,7 +35,6 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   readonly kind = 'javascript';
   readonly loopCount = 1;
   readonly options: EngineOptions;
-  readonly framesText: boolean;
   readonly partialFrames: PartialFrames;
   readonly outputBudget = { waiting: 0 };
   /** Nobody else bounds the time that messages take. */
@@ -41,7 +49,8 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   /** Those that read nothing until no event waits. */
   private readonly heldUp = new Set<ReadSide>();
   private listener!: InboundListener;
-  private server: SocketListener | undefined;
+  /** In the order in which they were asked for. */
+  private readonly servers: SocketListener[] = [];
   private holder: NodeJS.Timeout | undefined;
   private accepted = 0;
   private refused = 0;
@@ -52,7 +61,6 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   constructor(private readonly setup: EngineSetup) {
     const { options } = setup;
     this.options = options;
-    this.framesText = setup.delivery === 'text';
     this.partialFrames = new PartialFrames(options.maxPartialBytes);
     this.pacesMessages = setup.turns() === undefined;
     this.outbox = new Outbox(setup.longestFrame, () => this.scheduleFlush());
@@ -68,14 +76,21 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     return this.outbox;
   }
 
-  async listen(host: string, port: number): Promise<EngineAddress> {
-    this.server = new SocketListener(
+  /**
+   * As {@link Engine} has it. May be called for several addresses; when one cannot be had, all are given up.
+   *
+   * @param framing of what is accepted there
+   */
+  async listen(host: string, port: number, framing = this.options.framing): Promise<EngineAddress> {
+    const index = this.servers.length;
+    const server = new SocketListener(
       this.options,
-      (socket) => this.accept(socket),
+      (socket) => this.accept(socket, { listener: index, path: server.path, framing }),
       (errno) => this.tell(() => this.listener.onFailure(0, errno)),
     );
+    this.servers.push(server);
     try {
-      const address = await this.server.listen(host, port);
+      const address = await server.listen(host, port);
       this.start();
       return address;
     } catch (error) {
@@ -85,7 +100,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   }
 
   start(): void {
-    this.holder = setInterval(() => undefined, HOLD_MS);
+    this.holder ??= setInterval(() => undefined, HOLD_MS);
   }
 
   bytesWritten(_loop: number, slot: number, generation: number): number {
@@ -111,7 +126,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     clearInterval(this.holder);
     this.events.stop();
     this.timers.clear();
-    this.server?.close();
+    this.closeServers();
     this.dialer.stop();
     for (const connection of this.connections.all()) connection.drop();
   }
@@ -157,7 +172,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   }
 
   onConnected(socket: Socket, token: number, path: '' | undefined): void {
-    this.adopt(socket, token, path);
+    this.adopt(socket, token, { listener: 0, path, framing: this.options.framing });
   }
 
   /** Told later: whoever gives up a dial does not expect to be called back at once. */
@@ -289,7 +304,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
 
   // --- connections ---
 
-  private accept(socket: Socket): void {
+  private accept(socket: Socket, origin: Origin): void {
     const { maxConnections } = this.options;
     if (this.stopped || (maxConnections > 0 && this.connections.size >= maxConnections)) {
       this.refused++;
@@ -298,19 +313,18 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
       return;
     }
     this.accepted++;
-    this.adopt(socket, 0, this.server?.path);
+    this.adopt(socket, 0, origin);
   }
 
-  /** @param path undefined for TCP */
-  private adopt(socket: Socket, dial: number, path: string | undefined): void {
+  private adopt(socket: Socket, dial: number, { listener, path, framing }: Origin): void {
     const { keepAliveDelay } = this.options;
     if (keepAliveDelay > 0) socket.setKeepAlive(true, keepAliveDelay * 1000);
     const connection = this.connections.add(
-      (slot, generation) => new SocketConnection(this, socket, slot, generation, dial),
+      (slot, generation) => new SocketConnection(this, socket, framing, slot, generation, dial),
     );
     const { slot, generation } = connection;
     const addresses = path === undefined ? addressesOf(socket) : unixAddresses(path);
-    this.tell(() => this.listener.onOpen({ slot, generation, ...addresses, dial, listener: 0 }));
+    this.tell(() => this.listener.onOpen({ slot, generation, ...addresses, dial, listener }));
     if (!this.stopped) connection.begin();
   }
 
@@ -321,7 +335,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     if (this.quiescing) return;
     this.quiescing = true;
     await turn();
-    this.server?.close();
+    this.closeServers();
     if (!readsOn) for (const each of this.connections.all()) each.input.beginFinalRead();
     for (let quiet = 0; quiet < 2 && !this.stopped;) {
       await turn();
@@ -329,6 +343,10 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     }
     if (!readsOn) for (const each of this.connections.all()) each.input.stop();
     this.tell(() => this.listener.onQuiesced());
+  }
+
+  private closeServers(): void {
+    for (const server of this.servers) server.close();
   }
 
   /** Calls the listener when its turn comes. */

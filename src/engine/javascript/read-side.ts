@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { TextFramer } from './text-framer.js';
-import type { EngineOptions } from '../engine-options.js';
+import type { EngineFraming } from '../engine-options.js';
+import type { Framer } from './framers/framer.js';
+import { makeFramer } from './framers/make-framer.js';
 
 const { EBADMSG, EMSGSIZE } = constants.errno;
 /** Bytes read at most of a peer when the engine stops reading. */
@@ -9,8 +10,6 @@ const FINAL_READ_BUDGET = 1024 * 1024;
 
 /** Where messages go. */
 export interface MessageSink {
-  /** Frames are text. */
-  readonly framesText: boolean;
   /** Whether messages may be read. If not, {@link ReadSide.goOn} is called when they may. */
   takesMessages(reader: ReadSide): boolean;
   onMessage(slot: number, generation: number, data: Buffer): void;
@@ -48,12 +47,11 @@ type State = 'open' | 'discarding' | 'stopped' | 'closed';
 export class ReadSide {
   /** Whether the peer's FIN has come: `held` behind what nobody has wanted so far. */
   end: 'none' | 'held' | 'seen' = 'none';
-  /** Of an incomplete frame, in the code units that came. */
+  /** Of an incomplete frame, in bytes or the code units that came. */
   kept = 0;
   private state: State = 'open';
-  private readonly framer: TextFramer | undefined;
+  private readonly framer: Framer | undefined;
   private held: Buffer[] = []; // read while nobody wanted it
-  private paused: boolean; // by the application
   private throttled = false; // until the peer has taken what waits for it
   private limit = Infinity; // of `received`
 
@@ -61,10 +59,10 @@ export class ReadSide {
     private readonly owner: ReadSideOwner,
     private readonly sink: MessageSink,
     private readonly socket: Socket,
-    { framing, startPaused }: EngineOptions,
+    framing: EngineFraming,
+    private paused: boolean, // by the application
   ) {
-    this.framer = sink.framesText ? new TextFramer(framing.maxFrameLength) : undefined;
-    this.paused = startPaused;
+    this.framer = makeFramer(framing);
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
     socket.on('end', () => this.onEndOfInput());
   }
@@ -179,7 +177,7 @@ export class ReadSide {
     this.takeFrames(this.framer, hadBegun);
   }
 
-  private takeFrames(framer: TextFramer, hadBegun: boolean): void {
+  private takeFrames(framer: Framer, hadBegun: boolean): void {
     const { slot, generation } = this.owner;
     let begun = !hadBegun;
     for (;;) {
@@ -189,12 +187,13 @@ export class ReadSide {
         this.owner.onBadInput(EBADMSG, 0);
         return;
       }
-      if ('tooLong' in frame) {
+      if ('text' in frame) this.sink.onText(slot, generation, frame.text, frame.bytes);
+      else if ('data' in frame) this.sink.onMessage(slot, generation, frame.data);
+      else {
         this.owner.onBadInput(EMSGSIZE, Math.min(frame.tooLong, 0xffff_ffff));
         return;
       }
       begun = true;
-      this.sink.onText(slot, generation, frame.text, frame.bytes);
       if (this.state !== 'open') return;
     }
     this.keep(framer.kept, begun);

@@ -8,7 +8,7 @@ import type { FrameKeeper, PartialFrames } from './partial-frames.js';
 import { type MessageSink, ReadSide, type ReadSideOwner } from './read-side.js';
 import { type OutputBudget, WriteSide, type WriteSideOwner } from './write-side.js';
 import { CloseCode } from '../inbound-listener.js';
-import type { EngineOptions } from '../engine-options.js';
+import type { EngineFraming, EngineOptions } from '../engine-options.js';
 
 const { ENOBUFS, ETIMEDOUT } = constants.errno;
 /** What a vanished peer causes. */
@@ -65,6 +65,7 @@ export class SocketConnection implements ReadSideOwner, WriteSideOwner, FrameKee
   constructor(
     private readonly owner: SocketConnectionOwner,
     private readonly socket: Socket,
+    framing: EngineFraming,
     readonly slot: number,
     readonly generation: number,
     /** The token of its dial; 0: it was accepted. */
@@ -75,7 +76,7 @@ export class SocketConnection implements ReadSideOwner, WriteSideOwner, FrameKee
     this.idle = new IdleClock(idleTimeout);
     if (startPaused && handshakeTimeout > 0) this.admitBy = performance.now() + handshakeTimeout;
     socket.unref(); // the engine holds the process, or nobody does
-    this.input = new ReadSide(this, owner, socket, options);
+    this.input = new ReadSide(this, owner, socket, framing, startPaused);
     this.output = new WriteSide(this, socket, options, outputBudget);
     socket.on('error', (error) => this.onError(error));
     socket.on('close', () => this.onSocketClosed());
