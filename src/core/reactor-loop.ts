@@ -3,6 +3,7 @@ import type { Engine, LoopPort } from '../engine/engine.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
 import type { InboundListener, Opening } from '../engine/inbound-listener.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
+import { type ConnectionFraming, framingOf } from './connection-framing.js';
 import type { ConnectionLoop, ReactorLimits } from './connection-loop.js';
 import type { GevConnection } from './connection.js';
 import { debug } from './debug.js';
@@ -50,9 +51,9 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
   readonly highWaterMark: number;
   readonly maxSendBuffer: number;
   readonly limits: ReactorLimits;
-  readonly framesText: boolean;
   abandoned = false;
   private readonly slots: (ReactorConnection | undefined)[] = [];
+  private readonly framing: ConnectionFraming;
   private readonly handler: ReactorHandler;
   private readonly traced = debug.enabled;
   private quiesced: (() => void) | undefined;
@@ -68,7 +69,7 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
     this.limits = options;
-    this.framesText = options.codec.framing === 'nest-json';
+    this.framing = framingOf(options.codec, options);
     const port = engine.attach(index, this);
     this.outbound = this.traced ? new TracedPort(port, (slot) => this.slots[slot]) : port;
   }
@@ -96,7 +97,7 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
 
   onOpen(opening: Opening): void {
     const { slot, dial } = opening;
-    const connection = new ReactorConnection(this, opening);
+    const connection = new ReactorConnection(this, this.framing, opening);
     if (dial !== 0 && !this.owner.onDialled(dial, connection)) {
       connection.destroy(); // without a place in `slots` it is heard of no more
       return;
@@ -104,16 +105,26 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     this.slots[slot] = connection;
     this.owner.open.set(connection.id, connection);
     if (this.traced) traceOpen(connection, dial);
+    if (connection.framing.kind === 'custom') connection.openFraming();
     try {
       this.handler.onOpen(connection);
     } finally {
       if (this.owner.closing) connection.closeFor('shutdown');
+      else if (connection.framing.kind === 'custom') connection.checkFraming();
     }
   }
 
-  onMessage(slot: number, _generation: number, data: Buffer): void {
+  onMessage(slot: number, generation: number, data: Buffer): void {
     const connection = this.slots[slot];
-    if (connection?.receives && connection.handleMessage(data)) this.handler.onMessage(connection, data);
+    if (!connection?.receives) return;
+    const { framing } = connection;
+    if (framing.encoding !== undefined) {
+      this.onText(slot, generation, data.toString(framing.encoding), data.length, 0, 0, 0);
+    } else if (framing.kind === 'custom') {
+      connection.decode(data, (frame) => this.handler.onMessage(connection, frame as Buffer));
+    } else if (connection.handleMessage(data)) {
+      this.handler.onMessage(connection, data);
+    }
   }
 
   onText(

@@ -85,6 +85,19 @@ export class TracedPort implements LoopPort {
     this.port.sendText(slot, generation, text, length, flags);
   }
 
+  sendFramed(
+    slot: number,
+    generation: number,
+    head: Uint8Array,
+    data: Uint8Array | string,
+    length: number,
+    tail: Uint8Array,
+    flags: number,
+  ): void {
+    this.say(slot, `-> a frame of ${length} bytes`);
+    this.port.sendFramed(slot, generation, head, data, length, tail, flags);
+  }
+
   sendFrame(slot: number, generation: number, pieces: readonly FramePiece[], flags: number): number {
     const sent = this.port.sendFrame(slot, generation, pieces, flags);
     const what = describeFrame(pieces.join(''));

@@ -1,7 +1,5 @@
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
-import { FRAMINGS, type GevCodec } from '../protocol/codec.js';
-import { nestJson } from '../protocol/nest-json/nest-json.js';
 import {
   DEFAULT_BACKLOG,
   DEFAULT_CLOSE_TIMEOUT,
@@ -17,6 +15,7 @@ import {
   DEFAULT_PORT,
   DEFAULT_STREAM_DRAIN_TIMEOUT,
   MAX_DELAY,
+  MAX_FRAME_LENGTH,
 } from './constants.js';
 import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
 import { GevOptionsError } from './errors.js';
@@ -29,7 +28,6 @@ import {
   given,
   inOrder,
   integer,
-  nested,
   isIntegerIn,
   MAX_INT32,
   port,
@@ -39,6 +37,7 @@ import {
   text,
   withMethod,
 } from './option-checks.js';
+import { resolveCodec } from './resolve-codec.js';
 import type {
   GevEngine,
   GevIdleOn,
@@ -60,8 +59,6 @@ const ENGINES: readonly GevEngine[] = ['auto', 'native', 'javascript'];
 const OVERFLOWS: readonly GevOverflow[] = ['buffer', 'drop-newest', 'drop-oldest', 'latest', 'close'];
 const IDLE_ON: readonly GevIdleOn[] = ['any', 'received'];
 const MAX_BUDGET = Number.MAX_SAFE_INTEGER;
-/** The longest frame: what fits a length of ten digits and V8's longest string. */
-export const MAX_FRAME_LENGTH = 512 * 1024 * 1024;
 
 /** Every option, once: a name forgotten here does not compile. */
 const KNOWN_OPTIONS = {
@@ -220,25 +217,6 @@ export function resolveLoops(value: unknown): number {
   if (value === undefined || value === 'auto') return automaticLoops(availableParallelism());
   if (isIntegerIn(value, 0, MAX_LOOPS)) return value;
   throw refuse('loops', value, `'auto' or an integer from 0 to ${MAX_LOOPS}`);
-}
-
-function resolveCodec(codec: Partial<GevCodec> | null | undefined): GevCodec {
-  if (codec === undefined) return nestJson();
-  if (
-    typeof codec === 'object' &&
-    codec !== null &&
-    typeof codec.name === 'string' &&
-    FRAMINGS.includes(codec.framing!) &&
-    (codec.concurrency === Infinity || isIntegerIn(codec.concurrency, 1, MAX_INT32)) &&
-    (codec.copy === undefined || typeof codec.copy === 'boolean')
-  ) {
-    if (codec.options !== undefined) {
-      const known = codec.framing === 'raw' ? ['copy'] : [];
-      flag(nested(codec.options, codec.name, known), `${codec.name}.copy`);
-    }
-    return codec as GevCodec;
-  }
-  throw refuse('codec', codec, 'a codec such as nestJson() or raw()');
 }
 
 export function resolveLogger(logger: Partial<GevLogger> | null | undefined): GevLogger | undefined {

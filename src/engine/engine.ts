@@ -9,6 +9,20 @@ export interface LoopPort {
   /** As send(), of a string whose UTF-8 length is known. */
   sendText(slot: number, generation: number, text: string, length: number, flags: number): void;
   /**
+   * As send(), of a string whose UTF-8 length is known, or of bytes, with `head` in front and `tail` behind.
+   *
+   * @param length bytes of the data
+   */
+  sendFramed(
+    slot: number,
+    generation: number,
+    head: Uint8Array,
+    data: Uint8Array | string,
+    length: number,
+    tail: Uint8Array,
+    flags: number,
+  ): void;
+  /**
    * Sends `<length>#<text>`, the text in pieces; the length is in UTF-16 code units.
    *
    * @returns the bytes of it all; those of the text alone, negative, when it is too long, and then nothing was sent

@@ -51,6 +51,27 @@ export class Outbox implements LoopPort {
     this.add({ kind: 'send', slot, generation, data, bytes: length, flags });
   }
 
+  sendFramed(
+    slot: number,
+    generation: number,
+    head: Uint8Array,
+    data: Uint8Array | string,
+    length: number,
+    tail: Uint8Array,
+    flags: number,
+  ): void {
+    const content = typeof data === 'string' ? Buffer.from(data) : data;
+    const bytes = head.length + length + tail.length;
+    this.add({
+      kind: 'send',
+      slot,
+      generation,
+      data: Buffer.concat([head, content, tail], bytes),
+      bytes,
+      flags,
+    });
+  }
+
   sendFrame(slot: number, generation: number, pieces: readonly FramePiece[], flags: number): number {
     const text = pieces.join('');
     const header = `${text.length}#`;

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import type { NativeReactorOptions } from '../native/binding.js';
 import { CloseCode } from '../native/layout.js';
 import { Deadline } from './deadline.js';
-import { FramePace } from './frame-pace.js';
+import { FramePace } from '../frame-pace.js';
 import { IdleClock } from './idle-clock.js';
 import type { FrameKeeper, PartialFrames } from './partial-frames.js';
 import { type MessageSink, ReadSide, type ReadSideOwner } from './read-side.js';

@@ -37,6 +37,12 @@ export class RouteTable {
     return undefined;
   }
 
+  /** Whether a pattern that leads to a handler leads to one of events. */
+  leadsToEvent(pattern: string): boolean {
+    const registered = this.registered(pattern);
+    return registered !== undefined && this.handlers.get(registered)?.isEventHandler === true;
+  }
+
   /** Has every handler wrapped anew. */
   forget(): void {
     this.known.clear();
