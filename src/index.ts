@@ -29,7 +29,9 @@ export {
   GevConnectionLostError,
   GevInvalidReplyError,
   GevNotConnectedError,
+  GevRemoteError,
   GevTimeoutError,
+  type GevRemoteErrorDetails,
 } from './core/client-errors.js';
 export type { CloseReason } from './core/close-reason.js';
 export {
@@ -63,6 +65,13 @@ export {
   type GevErrorDetails,
   type GevListenTarget,
 } from './core/errors.js';
+export {
+  errorCodec,
+  type GevErrorClass,
+  type GevErrorCodec,
+  type GevErrorCodecOptions,
+  type GevErrors,
+} from './core/error-codec.js';
 export type {
   GevDeserializer,
   GevEngine,

@@ -1,3 +1,4 @@
+import type { GevErrorCodec, GevErrors } from '../core/error-codec.js';
 import type {
   GevDeserializer,
   GevEngine,
@@ -97,6 +98,8 @@ export interface GevClientOptions {
   readonly serializer?: GevSerializer;
   /** Nest's: makes a reply of the JSON value that was received. */
   readonly deserializer?: GevDeserializer;
+  /** What subscribers get of a handler's error, see {@link errorCodec}. Default: `'nest'`, what came under `err`. */
+  readonly errors?: GevErrors;
 
   /**
    * A longer reply, in bytes, ends the connection, reason `protocol`; a longer request fails by itself with a
@@ -146,6 +149,8 @@ export interface ResolvedGevClientOptions {
   readonly ejection: Required<GevEjectionOptions> | false;
   readonly serializer: GevSerializer | undefined;
   readonly deserializer: GevDeserializer | undefined;
+  /** Undefined: as Nest has it. */
+  readonly errors: GevErrorCodec | undefined;
   readonly maxFrameLength: number;
   readonly incompleteFrameTimeout: number;
   readonly maxSendBuffer: number;

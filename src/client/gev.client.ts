@@ -54,7 +54,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
   constructor(options: GevClientOptions = {}) {
     super();
     this.options = validateClientOptions(options);
-    const { serializer, deserializer, logger, requestTimeout, connectTimeout } = this.options;
+    const { serializer, deserializer, errors, logger, requestTimeout, connectTimeout } = this.options;
     this.initializeSerializer({ serializer });
     this.initializeDeserializer({ deserializer });
     this.report = new ClientReport(logger ?? new Logger(GevClient.name));
@@ -66,6 +66,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
       hold: this.hold,
       packets: new PacketSerializer(serializer),
       replies: new ReplyDeserializer(this.deserializer, deserializer !== undefined),
+      errors,
       metadataOf: (outgoing) => this.metadataOf(outgoing),
       serializeError: (error) => this.serializeError(error) as unknown,
       serializeResponse: (response) => this.serializeResponse(response) as unknown,

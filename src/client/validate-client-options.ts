@@ -8,6 +8,7 @@ import {
   DEFAULT_PORT,
   MAX_DELAY,
 } from '../core/constants.js';
+import { resolveErrors } from '../core/error-codec.js';
 import { GevOptionsError } from '../core/errors.js';
 import { FOREIGN_CLIENT_OPTIONS } from '../core/foreign-options.js';
 import {
@@ -26,12 +27,7 @@ import {
   withMethod,
 } from '../core/option-checks.js';
 import { resolveLiveness } from '../core/liveness-options.js';
-import {
-  objectOf,
-  resolveEngine,
-  resolveLogger,
-  resolveLoops,
-} from '../core/validate-options.js';
+import { objectOf, resolveEngine, resolveLogger, resolveLoops } from '../core/validate-options.js';
 import type {
   GevClientBalance,
   GevClientOptions,
@@ -63,6 +59,7 @@ const KNOWN_OPTIONS = {
   ejection: true,
   serializer: true,
   deserializer: true,
+  errors: true,
   maxFrameLength: true,
   maxBufferSize: true,
   incompleteFrameTimeout: true,
@@ -115,6 +112,7 @@ export function validateClientOptions(clientOptions: GevClientOptions = {}): Res
     ejection: resolveEjection(options.ejection),
     serializer: withMethod(options, 'serializer', 'serialize'),
     deserializer: withMethod(options, 'deserializer', 'deserialize'),
+    errors: resolveErrors(options),
     maxFrameLength:
       aliased(options, 'maxFrameLength', 'maxBufferSize', 1, MAX_FRAME_LENGTH) ?? DEFAULT_MAX_FRAME_LENGTH,
     incompleteFrameTimeout:

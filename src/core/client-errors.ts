@@ -113,6 +113,31 @@ export class GevInvalidReplyError extends GevError {
   }
 }
 
+/** What {@link GevRemoteError} has of the error that the server told of. */
+export interface GevRemoteErrorDetails {
+  readonly name?: string | undefined;
+  readonly code?: string | number | undefined;
+  readonly cause?: unknown;
+  readonly data?: unknown;
+}
+
+/**
+ * A handler's error, where option `errors` of the client is set and its class is not known here. `name` is the one it has at
+ * the server, `code` its own, as text, or `ERR_GEV_REMOTE`.
+ *
+ * @publicApi
+ */
+export class GevRemoteError extends GevError {
+  /** What the server tells of it beside that: its members, or all that a server without option `errors` has sent. */
+  readonly data: unknown;
+
+  constructor(message: string, { name, code, cause, data }: GevRemoteErrorDetails = {}) {
+    super(code === undefined ? 'ERR_GEV_REMOTE' : String(code), message, { cause });
+    if (name !== undefined) this.name = name;
+    this.data = data;
+  }
+}
+
 function nameOf(pattern: unknown): string {
   try {
     return JSON.stringify(pattern) ?? String(pattern);

@@ -1,4 +1,5 @@
 import type { GevCodec } from '../protocol/codec.js';
+import type { GevErrorCodec, GevErrors } from './error-codec.js';
 
 /** How accepted connections are spread over the loops. */
 export type GevLoadBalance = 'round-robin' | 'least-connections' | 'source-hash' | 'kernel';
@@ -183,6 +184,8 @@ export interface GevServerOptions {
   readonly serializer?: GevSerializer;
   /** Nest's: what becomes of a packet before it is looked at, with `nestJson()`. Default: Nest's own. */
   readonly deserializer?: GevDeserializer;
+  /** With `nestJson()`: how errors of handlers travel, see {@link errorCodec}. Default: `'nest'`. */
+  readonly errors?: GevErrors;
 
   /** Send small replies at once (TCP_NODELAY). Default: true. */
   readonly noDelay?: boolean;
@@ -281,6 +284,7 @@ export interface ReactorOptions extends Omit<
   | 'maxInFlight'
   | 'serializer'
   | 'deserializer'
+  | 'errors'
   | 'overflow'
   | 'overflowLimit'
   | 'drainTimeout'
@@ -315,6 +319,8 @@ export interface ResolvedGevServerOptions {
   readonly host: string;
   readonly port: number;
   readonly path: string | undefined;
+  /** The first is that of `host`, `port`, `path` and `codec`. */
+  readonly listeners: readonly [ResolvedListener, ...ResolvedListener[]];
   readonly backlog: number;
   readonly reusePort: boolean;
   readonly ipv6Only: boolean;
@@ -330,6 +336,8 @@ export interface ResolvedGevServerOptions {
   readonly maxPartialBytes: number;
   readonly serializer: GevSerializer | undefined;
   readonly deserializer: GevDeserializer | undefined;
+  /** Undefined: as Nest has it. */
+  readonly errors: GevErrorCodec | undefined;
   readonly noDelay: boolean;
   readonly keepAlive: Required<GevKeepAliveOptions> | false;
   readonly userTimeout: number;

@@ -14,6 +14,7 @@ const HANDLER_OPTIONS = {
   maxInFlight: true,
   serializer: true,
   deserializer: true,
+  errors: true,
   overflow: true,
   overflowLimit: true,
   drainTimeout: true,
@@ -21,6 +22,9 @@ const HANDLER_OPTIONS = {
   maxConnectionAge: true,
   logger: true,
 } satisfies Record<HandlerOptionName, true>;
+
+/** What `listeners` say, too. */
+const SHORT_FORM = ['host', 'port', 'path', 'codec'];
 
 /**
  * Checks the options and fills in the defaults.
@@ -46,10 +50,11 @@ export function resolveReactorOptions(reactorOptions: ReactorOptions): ResolvedR
 
 /** What a server's reactor works from. */
 export function reactorOptionsOf(options: ResolvedGevServerOptions): ReactorOptions {
-  const { host, port, path, ...others } = Object.fromEntries(
-    Object.entries(options).filter(([name]) => !isHandlerOption(name)),
-  ) as Omit<ResolvedGevServerOptions, HandlerOptionName>;
-  return path === undefined ? { ...others, host, port } : { ...others, path };
+  const others: ReactorOptions = Object.fromEntries(
+    Object.entries(options).filter(([name]) => !isHandlerOption(name) && !SHORT_FORM.includes(name)),
+  );
+  const listeners = options.listeners.map(({ concurrency: _, ...listener }) => listener);
+  return { ...others, listeners };
 }
 
 function isHandlerOption(name: string): boolean {

@@ -18,6 +18,7 @@ import {
   MAX_FRAME_LENGTH,
 } from './constants.js';
 import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
+import { resolveErrors } from './error-codec.js';
 import { GevOptionsError } from './errors.js';
 import { FOREIGN_SERVER_OPTIONS } from './foreign-options.js';
 import { resolveLiveness } from './liveness-options.js';
@@ -37,7 +38,8 @@ import {
   text,
   withMethod,
 } from './option-checks.js';
-import { resolveCodec } from './resolve-codec.js';
+import { NEST_JSON_PACKETS } from '../protocol/packet-format.js';
+import { resolveListeners } from './resolve-listeners.js';
 import type {
   GevEngine,
   GevIdleOn,
@@ -74,6 +76,7 @@ const KNOWN_OPTIONS = {
   loadBalance: true,
   maxConnections: true,
   codec: true,
+  listeners: true,
   concurrency: true,
   maxInFlight: true,
   maxFrameLength: true,
@@ -83,6 +86,7 @@ const KNOWN_OPTIONS = {
   maxPartialBytes: true,
   serializer: true,
   deserializer: true,
+  errors: true,
   noDelay: true,
   keepAlive: true,
   userTimeout: true,
@@ -106,16 +110,16 @@ const KNOWN_OPTIONS = {
   logger: true,
 } satisfies Record<keyof GevServerOptions, true>;
 const OPTION_NAMES = Object.keys(KNOWN_OPTIONS);
-const PACKET_OPTIONS: readonly (keyof GevServerOptions)[] = [
-  'maxInFlight',
+/** Options that say something of frames, of requests, and of Nest's packets only. */
+const FRAME_OPTIONS: readonly (keyof GevServerOptions)[] = [
   'maxFrameLength',
   'maxBufferSize',
   'incompleteFrameTimeout',
   'incompleteMessageTimeout',
   'maxPartialBytes',
-  'serializer',
-  'deserializer',
 ];
+const REQUEST_OPTIONS: readonly (keyof GevServerOptions)[] = ['maxInFlight', 'errors'];
+const NEST_OPTIONS: readonly (keyof GevServerOptions)[] = ['serializer', 'deserializer'];
 
 /** @throws GevOptionsError for another word, the environment's included */
 export function resolveEngine(options: { readonly engine?: GevEngine }): GevEngine {
@@ -134,11 +138,7 @@ export function resolveEngine(options: { readonly engine?: GevEngine }): GevEngi
 export function validateServerOptions(serverOptions: GevServerOptions = {}): ResolvedGevServerOptions {
   const options = objectOf(serverOptions);
   refuseUnknown(options, OPTION_NAMES, { foreign: FOREIGN_SERVER_OPTIONS });
-  const path = text(options, 'path');
-  if (path !== undefined && (options.host !== undefined || options.port !== undefined)) {
-    throw new GevOptionsError('path', 'Option "path" excludes "host" and "port": give one or the other');
-  }
-  const codec = resolveCodec(options.codec);
+  const { codec, concurrency, host, port, path, listeners } = resolveListeners(options);
   const cap = aliased(options, 'maxSendBuffer', 'maxSendBufferSize', 1, MAX_INT32);
   const highWaterMark =
     integer(options, 'highWaterMark', 1, MAX_INT32) ?? Math.min(DEFAULT_HIGH_WATER_MARK, cap ?? MAX_INT32);
@@ -154,9 +154,10 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
 
   return {
     name: text(options, 'name'),
-    host: text(options, 'host') ?? DEFAULT_HOST,
-    port: port(options, 'port', 0) ?? DEFAULT_PORT,
+    host,
+    port,
     path,
+    listeners,
     backlog: integer(options, 'backlog', 1, MAX_INT32) ?? DEFAULT_BACKLOG,
     reusePort: flag(options, 'reusePort') ?? cluster.isWorker,
     ipv6Only: flag(options, 'ipv6Only') ?? false,
@@ -165,7 +166,7 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     loadBalance: choice(options, 'loadBalance', LOAD_BALANCES) ?? 'round-robin',
     maxConnections: integer(options, 'maxConnections', 0, MAX_INT32) ?? 0,
     codec,
-    concurrency: integer(options, 'concurrency', 1, MAX_INT32) ?? codec.concurrency,
+    concurrency,
     maxInFlight: integer(options, 'maxInFlight', 1, MAX_INT32) ?? Infinity,
     maxFrameLength,
     incompleteFrameTimeout:
@@ -174,6 +175,7 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     maxPartialBytes,
     serializer: withMethod(options, 'serializer', 'serialize'),
     deserializer: withMethod(options, 'deserializer', 'deserialize'),
+    errors: resolveErrors(options),
     noDelay: flag(options, 'noDelay') ?? true,
     ...resolveLiveness(options),
     receiveBufferSize: integer(options, 'receiveBufferSize', 1, MAX_INT32),
@@ -196,9 +198,17 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
   };
 }
 
-/** Options that concern frames and requests only, among those that were given. */
-export function packetOptionsOf(options: GevServerOptions): string[] {
-  return PACKET_OPTIONS.filter((name) => options[name] !== undefined && options[name] !== null);
+/** Options that were given, and that none of the codecs has a use for. */
+export function idleOptionsOf(options: GevServerOptions, { listeners }: ResolvedGevServerOptions): string[] {
+  const codecs = listeners.map(({ codec }) => codec);
+  const used = new Set<keyof GevServerOptions>();
+  if (codecs.some(({ framing }) => framing.kind !== 'raw')) FRAME_OPTIONS.forEach((name) => used.add(name));
+  if (codecs.some(({ packets }) => packets !== undefined)) REQUEST_OPTIONS.forEach((name) => used.add(name));
+  if (codecs.some(({ packets }) => packets === NEST_JSON_PACKETS))
+    NEST_OPTIONS.forEach((name) => used.add(name));
+  return [...REQUEST_OPTIONS, ...FRAME_OPTIONS, ...NEST_OPTIONS].filter(
+    (name) => options[name] !== undefined && options[name] !== null && !used.has(name),
+  );
 }
 
 /** The options that were given, without those that are `undefined` or `null`. */

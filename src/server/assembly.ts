@@ -12,6 +12,7 @@ import { ConnectionEvents } from './connections/connection-events.js';
 import type { ConnectionHandler, ConnectionHandlers } from './connections/connection-handlers.js';
 import { carriesPackets, formatOf, protocolOf } from './connections/connection-protocol.js';
 import { ConnectionReports } from './connections/connection-reports.js';
+import { ErrorReplies } from './handlers/error-replies.js';
 import type { ConnectionEvent } from './handlers/handler-marker.js';
 import type { NestHandler } from './handlers/nest-handler.js';
 import type { NestSteps } from './handlers/nest-steps.js';
@@ -84,7 +85,7 @@ function rpcAssembly(
   shared: SharedParts,
   connections: ConnectionReports,
 ): (listener: ResolvedListener) => RpcServer {
-  const { serializer, deserializer } = options;
+  const { serializer, deserializer, errors } = options;
   const routes = new RouteTable(
     patternHandlers,
     (pattern) => steps.findHandler(pattern),
@@ -92,12 +93,13 @@ function rpcAssembly(
     steps.findsHandlers,
   );
   const reports = new RpcReports(log, routes, (error) => connections.countLate(error));
+  const errorReplies = new ErrorReplies(errors, (error) => reports.unencodable(error));
   const nestReplies = serializer === undefined ? new PlainReplies() : new SerializedReplies(serializer);
   return ({ codec, concurrency }) => {
     const format = formatOf(codec);
     return new RpcServer({
       ...shared,
-      ...{ routes, reports, concurrency, deserializer },
+      ...{ routes, reports, concurrency, deserializer, errors: errorReplies },
       replies: format === undefined ? nestReplies : new FormatReplies(format),
       handleEvent: steps.handleEvent,
     });

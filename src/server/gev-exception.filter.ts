@@ -1,11 +1,12 @@
 import { type ArgumentsHost, Catch, Logger } from '@nestjs/common';
 import { BaseRpcExceptionFilter, RpcException } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
-import { throwError } from 'rxjs';
+import { tap, throwError } from 'rxjs';
 import { isContext } from '../context/gev.context.js';
 import { nameOf } from '../core/connection.js';
 import { ErrorLog, quote } from '../core/error-log.js';
 import type { GevLogger } from '../core/options.js';
+import { rememberThrown } from './handlers/error-replies.js';
 import { INTERNAL_ERROR } from './handlers/nest-handler.js';
 
 /**
@@ -31,13 +32,22 @@ export class GevExceptionFilter extends BaseRpcExceptionFilter {
   }
 
   override catch(exception: unknown, host: ArgumentsHost): Observable<unknown> {
-    if (exception instanceof RpcException) return super.catch(exception, host);
+    if (exception instanceof RpcException) {
+      return super.catch(exception, host).pipe(tap({ error: (told) => this.remember(told, exception) }));
+    }
     const context = host.switchToRpc().getContext<unknown>();
     if (isContext(context)) {
       const pattern = context.getPattern();
       const line = `The handler of ${quote(pattern)} failed on ${nameOf(context.getConnection())}`;
       this.log.report(`handler ${pattern}`, 'error', line, exception);
     } else this.log.report('handler', 'error', 'A handler failed', exception);
-    return throwError(() => ({ ...INTERNAL_ERROR }));
+    const told = { ...INTERNAL_ERROR };
+    rememberThrown(told, exception);
+    return throwError(() => told);
+  }
+
+  /** An Error that an RpcException carries is itself what callers are to be told of. */
+  private remember(told: unknown, exception: unknown): void {
+    if (!(told instanceof Error)) rememberThrown(told as object, exception);
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.js';
+import type { GevErrorCodec } from '../../core/error-codec.js';
 import type { OutgoingSetup } from './outgoing.js';
 import type { ReplyDeserializer } from './serialization.js';
 
@@ -8,6 +9,8 @@ export interface CallSetup extends OutgoingSetup {
   readonly connectTimeout: number;
   readonly clock: Clock;
   readonly replies: ReplyDeserializer;
+  /** Makes of what came as an error what subscribers get; undefined: that itself. */
+  readonly errors: GevErrorCodec | undefined;
   /** Nest's hooks for subclasses: what subscribers get to see. */
   serializeError(error: unknown): unknown;
   serializeResponse(response: unknown): unknown;

@@ -228,7 +228,21 @@ export class Session implements LinkSession {
     const { endpoint } = this.link;
     endpoint.replied();
     if (!err) call.deliver(response, last);
-    else call.fail(refused && isOverload(err) ? new GevOverloadedError(endpoint.name) : err, refused);
+    else
+      call.fail(
+        refused && isOverload(err) ? new GevOverloadedError(endpoint.name) : this.errorOf(err),
+        refused,
+      );
+  }
+
+  private errorOf(err: unknown): unknown {
+    const { errors } = this.common.setup;
+    try {
+      return errors === undefined ? err : errors.decode(err);
+    } catch (error) {
+      this.common.setup.onFailure(error);
+      return err;
+    }
   }
 
   /** A reply that belongs to no call in flight. */

@@ -24,6 +24,9 @@ export const NOT_BEGUN = 'gev:not-begun';
 /** What the patterns of the protocol itself begin with. */
 export const RESERVED_PREFIX = 'gev:';
 
+/** The member, 1, by which an error in a reply says that it was an Error, and has its members in their places. */
+export const ERROR_TAG = 'gev:error';
+
 /**
  * The request by which a client asks what the server understands beyond Nest's format. Ours answers {@link CAPABILITIES};
  * Nest's own server knows no such pattern and says so to the caller, without a line in its log.

@@ -1,4 +1,3 @@
-import { types } from 'node:util';
 import { isObservable, type Observable, type Subscription, UnsubscriptionError } from 'rxjs';
 import type { GevContext } from '../../context/gev.context.js';
 
@@ -41,10 +40,4 @@ export function isLoggedByNest(error: unknown): boolean {
   } catch {
     return false; // nothing of it can be read
   }
-}
-
-/** What a caller is told of an error. One that JSON would show as `{}` says at least that there was one. */
-export function toErrorReply(error: unknown): unknown {
-  const blank = types.isNativeError(error) && Object.keys(error).length === 0 && !('toJSON' in error);
-  return blank ? INTERNAL_ERROR : error;
 }

@@ -2,7 +2,7 @@ import type { GevCallEnd } from '../../core/errors.js';
 import type { GevContext } from '../../context/gev.context.js';
 import { promiseOf } from '../../core/values.js';
 import type { ReplyKind } from '../../protocol/nest-json/reply-writer.js';
-import { isStream, type NestHandler, toErrorReply } from '../handlers/nest-handler.js';
+import { isStream, type NestHandler } from '../handlers/nest-handler.js';
 import { RpcStream, type StreamLimit, type StreamOwner } from './rpc-stream.js';
 
 /** What a call needs of the client that it came from. */
@@ -117,7 +117,7 @@ export class RpcCall {
       return;
     }
     this.owner.failed(this.context, error);
-    this.owner.reply(this.id, 'error', toErrorReply(error));
+    this.owner.reply(this.id, 'error', this.owner.errors.ofThrown(error));
     this.end();
   }
 }

@@ -5,6 +5,7 @@ import type { ReplyKind } from '../../protocol/nest-json/reply-writer.js';
 import { CAPABILITIES, CAPABILITIES_LEAVING, OVERLOADED } from '../../protocol/nest-json/vocabulary.js';
 import type { Admission } from '../admission/admission.js';
 import { OverflowGate, type OverflowPolicy } from '../admission/overflow-gate.js';
+import type { ErrorReplies } from '../handlers/error-replies.js';
 import type { NestHandler } from '../handlers/nest-handler.js';
 import { CallList } from './call-list.js';
 import { goAway, type GoAwayTarget } from './go-away.js';
@@ -38,6 +39,7 @@ interface WaitingPackets {
 /** What the clients of a server share. */
 export interface RpcPeerSetup {
   readonly replies: Replies;
+  readonly errors: ErrorReplies;
   readonly overflow: OverflowPolicy;
   /** Requests of one connection in flight at a time. */
   readonly concurrency: number;
@@ -174,6 +176,10 @@ export class RpcPeer implements CallOwner, ReplyTarget, GoAwayTarget {
 
   get streamLimit(): StreamLimit | undefined {
     return this.ended ? AFTER_END : this.scope.streamLimit;
+  }
+
+  get errors(): ErrorReplies {
+    return this.setup.errors;
   }
 
   reply(id: unknown, kind: ReplyKind, value: unknown, plainId = false): boolean {

@@ -43,6 +43,11 @@ export class RpcReports {
     this.log.report('overloaded', 'warn', what);
   }
 
+  /** The codec of errors has thrown. */
+  unencodable(error: unknown): void {
+    this.log.report('error codec', 'error', 'The codec of option "errors" failed', error);
+  }
+
   undeserializable(connection: GevConnection, error: unknown): void {
     const what = `The deserializer failed on ${nameOf(connection)}`;
     this.log.report('deserializer', 'error', what, error);

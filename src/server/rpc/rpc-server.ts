@@ -1,5 +1,6 @@
 import type { Admission } from '../admission/admission.js';
 import type { OverflowPolicy } from '../admission/overflow-gate.js';
+import type { ErrorReplies } from '../handlers/error-replies.js';
 import type { Turns } from '../admission/turns.js';
 import { PacketDispatcher, type PacketDispatcherSetup } from './packet-dispatcher.js';
 import type { Replies } from './replies.js';
@@ -14,6 +15,7 @@ export interface RpcSetup extends PacketDispatcherSetup, RpcPeerSetup {
 /** The RPC side of a server: what its connections share. */
 export class RpcServer implements RpcPeerSetup {
   readonly replies: Replies;
+  readonly errors: ErrorReplies;
   readonly overflow: OverflowPolicy;
   readonly concurrency: number;
   readonly admission: Admission;
@@ -23,6 +25,7 @@ export class RpcServer implements RpcPeerSetup {
 
   constructor(private readonly setup: RpcSetup) {
     this.replies = setup.replies;
+    this.errors = setup.errors;
     this.overflow = setup.overflow;
     this.concurrency = setup.concurrency;
     this.admission = setup.admission;

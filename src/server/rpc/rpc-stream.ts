@@ -2,7 +2,8 @@ import { Subscription, type Observable } from 'rxjs';
 import type { GevCallEnd } from '../../core/errors.js';
 import type { ReplyKind } from '../../protocol/nest-json/reply-writer.js';
 import type { OverflowGate } from '../admission/overflow-gate.js';
-import { toErrorReply, unsubscribe } from '../handlers/nest-handler.js';
+import type { ErrorReplies } from '../handlers/error-replies.js';
+import { unsubscribe } from '../handlers/nest-handler.js';
 
 /** How long a stream may go on that begins when nobody is to listen to it for long, and what ends it. */
 export interface StreamLimit {
@@ -15,6 +16,7 @@ export interface StreamLimit {
 export interface StreamOwner {
   /** Of streams that begin now; undefined: they may go on without end. */
   readonly streamLimit: StreamLimit | undefined;
+  readonly errors: ErrorReplies;
   /** False: it could not be sent, and the request has been answered with an error. */
   reply(id: unknown, kind: ReplyKind, value: unknown): boolean;
   openGate(send: (value: unknown) => void): OverflowGate;
@@ -115,7 +117,7 @@ export class RpcStream {
     this.release();
     this.gate.release();
     if (this.cancelled) return;
-    this.owner.reply(this.call.id, 'error', toErrorReply(error));
+    this.owner.reply(this.call.id, 'error', this.owner.errors.ofFiltered(error));
     this.call.end();
   }
 
