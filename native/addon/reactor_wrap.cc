@@ -442,7 +442,7 @@ Napi::Value ReactorWrap::TakeLarge(const Napi::CallbackInfo& info) {
   if (!CheckRunning(env) || loop >= loop_count_) return env.Undefined();
   const auto frame = bridges_[loop]->TakeLarge(info[1].As<Napi::Number>().Uint32Value());
   napi_value copy = nullptr;
-  napi_create_buffer_copy(env, frame.size, frame.bytes.get(), nullptr, &copy);
+  napi_create_buffer_copy(env, frame.size, frame.bytes().data(), nullptr, &copy);
   return {env, copy};
 }
 

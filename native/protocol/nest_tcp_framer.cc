@@ -46,14 +46,21 @@ FrameResult NestTcpFramer::Next(std::span<const std::byte> input,
 
   const std::size_t header = digits + 1;
   const std::span<const std::byte> text = input.subspan(header);
-  if (text.size() < length) return kIncomplete;  // a code unit takes a byte at least
+  // A code unit takes a byte at least.
+  const auto incomplete = [header](std::size_t bytes) -> FrameResult {
+    return {.status = FrameResult::Status::kIncomplete, .wanted = header + bytes};
+  };
+  if (text.size() < length) return incomplete(length);
   const TextMeasure measure = MeasureUtf8(text, length, {state.scanned, state.count, state.ascii});
   if (measure.bytes > max_frame_length_) return TooLong(measure.bytes);
   if (measure.units > length) return kInvalid;
   state = {measure.bytes, measure.units, measure.ascii, state.skipped};
-  if (measure.units < length) return kIncomplete;
-  return {FrameResult::Status::kFrame, header + measure.bytes, header, measure.bytes,
-          measure.ascii};
+  if (measure.units < length) return incomplete(measure.bytes + (length - measure.units));
+  return {.status = FrameResult::Status::kFrame,
+          .consumed = header + measure.bytes,
+          .payload_offset = header,
+          .payload_length = measure.bytes,
+          .ascii = measure.ascii};
 }
 
 }  // namespace protocol

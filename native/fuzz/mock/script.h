@@ -197,11 +197,12 @@ class Script {
     Seen& seen = it->second;
     switch (event.kind) {
       case EventKind::kMessage:
+      case EventKind::kText:
         return OnMessage(seen, event, data);
       case EventKind::kLarge: {
         const bridge::LargeFrame frame = bridge_.TakeLarge(event.a);
         Require(frame.size == event.length, "a large frame is what was announced");
-        return OnMessage(seen, event, {reinterpret_cast<char*>(frame.bytes.get()), frame.size});
+        return OnMessage(seen, event, {reinterpret_cast<const char*>(frame.bytes().data()), frame.size});
       }
       case EventKind::kEnd:
         Require(!std::exchange(seen.ended, true), "one end");

@@ -149,7 +149,7 @@ class BridgeConsumer {
         std::string data(event.length, '\0');
         if (event.kind == bridge::EventKind::kLarge) {
           const auto frame = bridges_[loop]->TakeLarge(event.a);
-          std::memcpy(data.data(), frame.bytes.get(), frame.size);
+          std::memcpy(data.data(), frame.bytes().data(), frame.size);
         } else {
           std::memcpy(data.data(), slab + event.offset, event.length);
         }
