@@ -4,9 +4,8 @@ import type { GevConnection } from '../core/connection.js';
 import { Listeners } from '../core/listeners.js';
 import type { GevLogger } from '../core/options.js';
 import { ErrorLog } from '../core/error-log.js';
-import type { Endpoint } from './pool/endpoint.js';
 import { CLIENT_EVENTS, type GevClientEvents } from './gev.client.events.js';
-import type { Link } from './pool/link.js';
+import type { Link, LinkEndpoint } from './pool/link.js';
 
 /**
  * Takes what happens to a client's connections to its log and to the listeners of its events. Those are called in the
@@ -54,12 +53,12 @@ export class ClientReport {
     this.listeners.emit('disconnect', endpoint.target, error);
   }
 
-  reconnecting({ target }: Endpoint, delay: number): void {
+  reconnecting({ target }: LinkEndpoint, delay: number): void {
     this.listeners.emit('reconnecting', target, delay);
   }
 
   /** @param silent whoever needed the connection hears of it, or nobody needs it now */
-  dialFailed({ target }: Endpoint, error: GevError, silent: boolean): void {
+  dialFailed({ target }: LinkEndpoint, error: GevError, silent: boolean): void {
     if (!silent) this.log.report('dial', 'warn', error.message);
     this.listeners.emit('error', error, target);
   }

@@ -7,12 +7,15 @@ import { overrides } from '../core/overrides.js';
 import { ProcessHold } from '../core/process-hold.js';
 import { Reactor, type ReactorHandler } from '../core/reactor.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
-import { ClientReport } from './client-report.js';
 import { systemClock } from '../core/clock.js';
 import { Deadlines } from '../core/deadlines.js';
-import { idleStats } from './pool/endpoint.js';
-import { type ClientReactor, Endpoints } from './pool/endpoints.js';
+import { Call } from './calls/call.js';
+import { Calls, type CallSetup } from './calls/calls.js';
 import { EventDispatch } from './calls/event-dispatch.js';
+import type { Outgoing } from './calls/outgoing.js';
+import { PacketSerializer, ReplyDeserializer } from './calls/serialization.js';
+import { Session } from './calls/session.js';
+import { ClientReport } from './client-report.js';
 import type {
   GevClientEvents,
   GevClientInternals,
@@ -21,11 +24,10 @@ import type {
 } from './gev.client.events.js';
 import type { GevClientOptions, ResolvedGevClientOptions } from './gev.client.options.js';
 import { type GevMetadata, type GevRecord, type GevRecordOptions, isRecord } from './gev.record.js';
-import type { Outgoing } from './calls/outgoing.js';
-import { PacketWriter } from './calls/packet-writer.js';
-import { PendingCalls, type PendingCallsSetup } from './calls/pending-calls.js';
+import { idleStats } from './pool/endpoint.js';
+import { Endpoints } from './pool/endpoints.js';
+import type { ClientReactor } from './pool/reactor-on-demand.js';
 import { reactorOptions } from './reactor-options.js';
-import { ReplyReader } from './calls/reply-reader.js';
 import { validateClientOptions } from './validate-client-options.js';
 
 /**
@@ -42,8 +44,8 @@ import { validateClientOptions } from './validate-client-options.js';
 export class GevClient extends ClientProxy<GevClientEvents, string> {
   private readonly options: ResolvedGevClientOptions;
   private readonly report: ClientReport;
-  private readonly setup: PendingCallsSetup;
-  private readonly calls: PendingCalls;
+  private readonly setup: CallSetup;
+  private readonly calls: Calls;
   private readonly hold = new ProcessHold();
   private endpoints: Endpoints | undefined;
   private closing: Promise<void> | undefined;
@@ -62,21 +64,15 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
       deadlines: new Deadlines<Outgoing>(systemClock, (outgoing) => this.expire(outgoing)),
       clock: systemClock,
       hold: this.hold,
-      writer: new PacketWriter(serializer),
-      reader: new ReplyReader(this.deserializer, deserializer !== undefined),
+      packets: new PacketSerializer(serializer),
+      replies: new ReplyDeserializer(this.deserializer, deserializer !== undefined),
       metadataOf: (outgoing) => this.metadataOf(outgoing),
       serializeError: (error) => this.serializeError(error) as unknown,
       serializeResponse: (response) => this.serializeResponse(response) as unknown,
-      onMalformed: (link, cause) => this.endpoints?.refuse(link, cause),
-      onSilent: (link) => this.endpoints?.giveUp(link),
-      onGreeted: (link) => this.endpoints?.greeted(link),
-      onUngreeted: (link) => this.endpoints?.ungreeted(link),
-      onGoAway: (link) => this.endpoints?.leave(link),
-      onIdle: (link) => this.endpoints?.onIdle(link),
       assign: (outgoing) => this.assignAgain(outgoing),
       onFailure: (cause) => this.report.failure(cause),
     };
-    this.calls = new PendingCalls(this.setup);
+    this.calls = new Calls(this.setup);
   }
 
   /** Whether anything is connected, for late subscribers too. */
@@ -95,7 +91,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
    * @throws GevConnectError (as rejection) when none could be reached
    */
   override connect(): Promise<void> {
-    return this.session().connectAny();
+    return this.pool().connectAny();
   }
 
   /**
@@ -227,8 +223,8 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     data: unknown,
     options: GevRecordOptions | undefined,
   ): TeardownLogic {
-    const call = this.calls.open(subscriber, pattern, data, options);
-    if (!call.settled) this.session().assign(call);
+    const call = new Call(this.calls, subscriber, pattern, data, options);
+    if (!call.settled) this.pool().assign(call);
     return call;
   }
 
@@ -240,7 +236,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
   ): void {
     const route = this.normalizePattern(pattern as MsPattern);
     const event = new EventDispatch(this.setup, route, data, options, settle);
-    if (!event.settled) this.session().assign(event);
+    if (!event.settled) this.pool().assign(event);
   }
 
   private observable<Value>(subscribe: (subscriber: Subscriber<Value>) => TeardownLogic): Observable<Value> {
@@ -254,11 +250,11 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
   private readonly contained = (culprit: string, error: unknown): void =>
     this.report.contained(culprit, error);
 
-  private session(): Endpoints {
-    return (this.endpoints ??= this.openSession());
+  private pool(): Endpoints {
+    return (this.endpoints ??= this.openPool());
   }
 
-  private openSession(): Endpoints {
+  private openPool(): Endpoints {
     return new Endpoints({
       options: this.options,
       clock: systemClock,
@@ -266,10 +262,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
       report: this.report,
       createReactor: (handler) => this.createReactor(this.options, handler),
       onStatus: (status) => inFreshScope(() => this._status$.next(status)),
-      onText: (link, text) => this.calls.receive(link, text),
-      onLost: (link, error) => this.calls.failAll(link, error),
-      abandonAll: (link, error) => this.calls.abandonAll(link, error),
-      greet: (link) => this.calls.greet(link),
+      openSession: (link) => new Session(link, this.calls),
     });
   }
 

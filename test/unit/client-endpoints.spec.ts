@@ -4,21 +4,56 @@ import { ClientReport } from '../../src/client/client-report.js';
 import type { Endpoint } from '../../src/client/pool/endpoint.js';
 import { Endpoints } from '../../src/client/pool/endpoints.js';
 import type { GevClientOptions } from '../../src/client/gev.client.options.js';
-import type { Link } from '../../src/client/pool/link.js';
-import { Outgoing } from '../../src/client/calls/outgoing.js';
+import type { Link, LinkSession } from '../../src/client/pool/link.js';
+import type { OfflineQueue, Waiter } from '../../src/client/pool/offline-queue.js';
 import type { ProcessHold } from '../../src/core/process-hold.js';
 import { GevProtocolError } from '../../src/core/errors.js';
 import { validateClientOptions } from '../../src/client/validate-client-options.js';
 import { type FakeClientConnection, FakeClientReactor, turn } from './support/fake-client-reactor.js';
 import { FakeClock } from './support/fake-clock.js';
 
-class Request extends Outgoing {
+/** What is spoken over a connection in these tests: requests that are never answered. */
+class FakeSession implements LinkSession {
+  readonly requests: Request[] = [];
+  ungreeted = false;
+  probing = false;
+
+  constructor(
+    private readonly greeting: Link[],
+    private readonly link: Link,
+  ) {}
+
+  get inFlight(): number {
+    return this.requests.length;
+  }
+
+  get idle(): boolean {
+    return this.requests.length === 0;
+  }
+
+  greet(): void {
+    this.greeting.push(this.link);
+  }
+
+  failAll(error: unknown): void {
+    for (const request of this.requests) request.fail(error);
+  }
+
+  abandonAll(error: unknown): undefined {
+    this.failAll(error);
+  }
+
+  receive(): void {}
+
+  stop(): void {}
+
+  told(): undefined {}
+}
+
+class Request implements Waiter {
+  offlineQueue: OfflineQueue | undefined;
   link: Link | undefined;
   error: any;
-
-  constructor() {
-    super('pattern', 1, undefined);
-  }
 
   get connection(): FakeClientConnection | undefined {
     return this.link?.connection as unknown as FakeClientConnection | undefined;
@@ -26,14 +61,24 @@ class Request extends Outgoing {
 
   take(link: Link): void {
     this.link = link;
-    link.calls.set(link.calls.size, this as never);
+    requestsOn(link).push(this);
   }
 
   fail(error: unknown): void {
     this.error = error;
   }
 
-  expire(): void {}
+  runInAsyncScope(run: () => void): void {
+    run();
+  }
+}
+
+function requestsOn(link: Link): Request[] {
+  return (link.session as FakeSession).requests;
+}
+
+function endpointOf(link: Link | undefined): Endpoint {
+  return link!.endpoint as Endpoint;
 }
 
 /** Endpoints on fake reactors and a clock that stands still. */
@@ -67,15 +112,7 @@ function setUp(options: GevClientOptions = {}) {
       return reactor;
     },
     onStatus: (status) => statuses.at(-1) !== status && statuses.push(status),
-    onText: () => undefined,
-    onLost: (link, error) => {
-      for (const call of link.calls.values()) call.fail(error);
-    },
-    abandonAll: (link, error) => {
-      for (const call of link.calls.values()) call.fail(error);
-      return undefined;
-    },
-    greet: (link) => void greeting.push(link),
+    openSession: (link) => new FakeSession(greeting, link),
   });
   return {
     clock,
@@ -187,7 +224,7 @@ describe('picking a connection', () => {
     await turn();
     const requests = Array.from({ length: 6 }, () => client.request());
     expect([...ports(requests)].sort().join('')).toBe('112233');
-    requests[0]!.link!.calls.clear();
+    requestsOn(requests[0]!.link!).length = 0;
     expect(client.request().link).toBe(requests[0]!.link);
   });
 
@@ -214,7 +251,7 @@ describe('picking a connection', () => {
       client.answer('accept');
       await client.endpoints.connectAny();
       await turn();
-      return { client, bad: client.request().link!.endpoint };
+      return { client, bad: endpointOf(client.request().link) };
     }
 
     /** Loses the connection, and waits until there is another. */
@@ -233,10 +270,10 @@ describe('picking a connection', () => {
       expect(bad.ejected).toBe(false);
       await lose(client, bad);
       expect(bad.stats).toMatchObject({ ejected: true, state: 'connected' });
-      const others = Array.from({ length: 6 }, () => client.request().link!.endpoint);
+      const others = Array.from({ length: 6 }, () => endpointOf(client.request().link));
       expect(others).not.toContain(bad);
       await client.pass(60_000);
-      expect(Array.from({ length: 3 }, () => client.request().link!.endpoint)).toContain(bad);
+      expect(Array.from({ length: 3 }, () => endpointOf(client.request().link))).toContain(bad);
     });
 
     it('is left out at once when it answers nothing, and twice as long each further time', async () => {
@@ -264,7 +301,7 @@ describe('picking a connection', () => {
 
     it('is used all the same where more than half would be left out', async () => {
       const { client } = await started({ ...three, ejection });
-      const all = client.endpoints.stats().map(() => client.request().link!.endpoint);
+      const all = client.endpoints.stats().map(() => endpointOf(client.request().link));
       for (const endpoint of all) endpoint.silent();
       expect(all.filter(({ ejected }) => ejected)).toHaveLength(1);
       const alone = await started({ ejection });
@@ -512,7 +549,7 @@ describe('a connection that is lost', () => {
   it('K2: is given up and made again when not even a probe is answered', async () => {
     const { client, connection } = await connected();
     const request = client.request();
-    client.endpoints.giveUp(request.link!);
+    endpointOf(request.link).onSilent(request.link!);
     expect(connection).toMatchObject({ state: 'closing', closeReason: 'reset' });
     expect(request.error).toMatchObject({
       code: 'ERR_GEV_CONNECTION_LOST',

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { lastValueFrom, type Observable } from 'rxjs';
-import type { ClientReactor } from '../../src/client/pool/endpoints.js';
+import type { ClientReactor } from '../../src/client/pool/reactor-on-demand.js';
 import { GevClient } from '../../src/client/gev.client.js';
 import type { GevClientOptions, ResolvedGevClientOptions } from '../../src/client/gev.client.options.js';
 import { GevRecordBuilder } from '../../src/client/gev.record.js';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { lastValueFrom, type Observable } from 'rxjs';
-import type { ClientReactor } from '../../src/client/pool/endpoints.js';
+import type { ClientReactor } from '../../src/client/pool/reactor-on-demand.js';
 import { GevClient } from '../../src/client/gev.client.js';
 import type { ReactorHandler } from '../../src/core/reactor.js';
 import { type FakeClientConnection, FakeClientReactor, turn } from './support/fake-client-reactor.js';

@@ -1,12 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { IncomingResponseDeserializer } from '@nestjs/microservices';
 import fc from 'fast-check';
-import { PacketWriter } from '../../src/client/calls/packet-writer.js';
-import { ReplyReader } from '../../src/client/calls/reply-reader.js';
+import { PacketSerializer, ReplyDeserializer } from '../../src/client/calls/serialization.js';
 
 describe('packets written', () => {
-  const writer = new PacketWriter(undefined);
-  const write = (...[pattern, data, id, metadata]: Parameters<PacketWriter['write']>): string =>
+  const writer = new PacketSerializer(undefined);
+  const write = (...[pattern, data, id, metadata]: Parameters<PacketSerializer['write']>): string =>
     (writer.write(pattern, data, id, metadata) as readonly string[]).join('');
 
   it('R5: are what JSON makes of the packet of Nest, member by member', () => {
@@ -41,7 +40,7 @@ describe('packets written', () => {
 
   it('go through a serializer, whose word counts', async () => {
     const packets: unknown[] = [];
-    const wrap = new PacketWriter({
+    const wrap = new PacketSerializer({
       serialize(packet) {
         packets.push(packet);
         return { wrapped: packet };
@@ -51,16 +50,16 @@ describe('packets written', () => {
     expect(text).toEqual(['{"wrapped":{"pattern":{"cmd":1},"data":[2],"id":"3","metadata":{"t":"x"}}}']);
     wrap.write('event', 1, undefined, undefined);
     expect(packets[1]).toStrictEqual({ pattern: 'event', data: 1 });
-    const late = new PacketWriter({ serialize: async (packet) => packet });
+    const late = new PacketSerializer({ serialize: async (packet) => packet });
     expect(await late.write('a', 1, '2', undefined)).toEqual(['{"pattern":"a","data":1,"id":"2"}']);
-    const mute = new PacketWriter({ serialize: () => undefined });
+    const mute = new PacketSerializer({ serialize: () => undefined });
     expect(() => mute.write('a', 1, '2', undefined)).toThrow('returned nothing');
   });
 });
 
 describe('replies read', () => {
   const nest = new IncomingResponseDeserializer();
-  const reader = new ReplyReader(nest, false);
+  const reader = new ReplyDeserializer(nest, false);
 
   it('R5: are what the deserializer of Nest makes of them', () => {
     const keys = fc.constantFrom('id', 'err', 'response', 'isDisposed', 'status', 'extra');
@@ -115,13 +114,13 @@ describe('replies read', () => {
       },
     };
     const plain = { id: '1', response: 5, isDisposed: true };
-    expect(new ReplyReader(deserializer, false).read(plain)).toBe(plain);
-    expect(() => new ReplyReader(deserializer, false).read({ ...plain, more: 1 })).toThrow('asked');
-    expect(() => new ReplyReader(deserializer, true).read(plain)).toThrow('asked');
+    expect(new ReplyDeserializer(deserializer, false).read(plain)).toBe(plain);
+    expect(() => new ReplyDeserializer(deserializer, false).read({ ...plain, more: 1 })).toThrow('asked');
+    expect(() => new ReplyDeserializer(deserializer, true).read(plain)).toThrow('asked');
   });
 
   it('of a deserializer that takes its time are known', () => {
-    const late = new ReplyReader({ deserialize: async () => ({ id: '1' }) }, true);
+    const late = new ReplyDeserializer({ deserialize: async () => ({ id: '1' }) }, true);
     expect(late.isPromised(late.read({}))).toBe(true);
     expect(reader.isPromised({ then: () => undefined } as never)).toBe(false);
   });

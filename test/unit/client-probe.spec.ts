@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Probe } from '../../src/client/pool/probe.js';
+import { Probe } from '../../src/client/calls/probe.js';
 import { FakeClock } from './support/fake-clock.js';
 
 describe('a connection on which requests time out', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ClientProxyFactory, ClientsModule, type ReadPacket } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { firstValueFrom, lastValueFrom, type Observable, take, toArray } from 'rxjs';
-import type { ClientReactor } from '../../src/client/pool/endpoints.js';
+import type { ClientReactor } from '../../src/client/pool/reactor-on-demand.js';
 import { GevClient } from '../../src/client/gev.client.js';
 import type { GevClientOptions, ResolvedGevClientOptions } from '../../src/client/gev.client.options.js';
 import { GevRecordBuilder } from '../../src/client/gev.record.js';

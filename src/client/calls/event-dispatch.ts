@@ -1,60 +1,39 @@
-import { onAbort } from '../../core/abort-listeners.js';
-import { GevAbortedError, GevTimeoutError } from '../../core/client-errors.js';
-import type { ProcessHold } from '../../core/process-hold.js';
+import { type GevAbortedError, GevTimeoutError } from '../../core/client-errors.js';
 import { isThenable } from '../../core/values.js';
-import type { Deadlines } from '../../core/deadlines.js';
-import type { GevMetadata, GevRecordOptions } from '../gev.record.js';
+import type { PacketText } from '../../protocol/nest-json/packet-writer.js';
+import type { GevRecordOptions } from '../gev.record.js';
 import type { Link } from '../pool/link.js';
-import { Outgoing } from './outgoing.js';
-import type { PacketText, PacketWriter } from './packet-writer.js';
-
-/** What an {@link EventDispatch} needs. */
-export interface EventDispatchSetup {
-  /** How long an event may wait for a connection, in ms; 0: without end. */
-  readonly requestTimeout: number;
-  readonly deadlines: Deadlines<Outgoing>;
-  /** Keeps the process alive until the event has gone. */
-  readonly hold: ProcessHold;
-  readonly writer: PacketWriter;
-  metadataOf(outgoing: Outgoing): GevMetadata | undefined;
-  /** A connection that is to end waits for nothing more. */
-  onIdle(link: Link): void;
-  /** Looks for a connection anew. To be called in its context. */
-  assign(outgoing: Outgoing): void;
-}
+import { Outgoing, type OutgoingSetup } from './outgoing.js';
+import { type Session, sessionOf } from './session.js';
 
 /** One event on its way. */
 export class EventDispatch extends Outgoing {
-  /** Sent, or given up. */
-  settled = false;
-  private release: (() => void) | undefined = undefined;
-
   /**
    * @param pattern as it goes on the wire
    * @param settle told once: without an error when the kernel has taken the event
    */
   constructor(
-    private readonly setup: EventDispatchSetup,
+    setup: OutgoingSetup,
     pattern: unknown,
     data: unknown,
     options: GevRecordOptions | undefined,
     private readonly settle: (error?: Error) => void,
   ) {
-    super(pattern, data, options);
-    setup.hold.up();
-    setup.deadlines.add(this, this.timeout);
-    if (options?.signal !== undefined) this.watch(options.signal);
+    super(setup, pattern, data, options);
+    this.begin();
   }
 
   override take(link: Link): void {
     if (this.settled) return;
+    const session = sessionOf(link);
     this.setup.deadlines.remove(this);
     try {
-      const text = this.setup.writer.write(this.pattern, this.data, undefined, this.setup.metadataOf(this));
-      if (!isThenable(text)) this.send(link, text);
+      const { packets } = this.setup;
+      const text = packets.write(this.pattern, this.data, undefined, this.setup.metadataOf(this));
+      if (!isThenable(text)) this.send(session, text);
       else
         text
-          .then((ready) => this.sendLater(link, ready))
+          .then((ready) => this.sendLater(session, ready))
           .then(undefined, (error: unknown) => this.end(error));
     } catch (error) {
       this.end(error);
@@ -67,17 +46,19 @@ export class EventDispatch extends Outgoing {
   }
 
   override expire(): void {
-    this.room?.leave(this);
+    this.offlineQueue?.leave(this);
     this.end(new GevTimeoutError(this.pattern, this.timeout, 'connection for'));
   }
 
-  private get timeout(): number {
-    return this.options?.timeout ?? this.setup.requestTimeout;
+  /** Until it is sent, its signal withdraws it. */
+  protected override abort(error: GevAbortedError): void {
+    this.offlineQueue?.leave(this);
+    this.fail(error);
   }
 
-  private sendLater(link: Link, text: PacketText): void {
+  private sendLater(session: Session, text: PacketText): void {
     if (this.settled) return; // aborted while its packet was made
-    if (link.usable) this.send(link, text);
+    if (session.usable) this.send(session, text);
     else this.sendElsewhere();
   }
 
@@ -87,26 +68,14 @@ export class EventDispatch extends Outgoing {
     this.runInAsyncScope(() => this.setup.assign(this));
   }
 
-  /** Until it is sent, the signal withdraws it. */
-  private watch(signal: AbortSignal): void {
-    const abort = (): void => {
-      this.room?.leave(this);
-      this.fail(new GevAbortedError({ cause: signal.reason as unknown }));
-    };
-    if (signal.aborted) abort();
-    else this.release = onAbort(signal, abort);
-  }
-
-  private send(link: Link, text: PacketText): void {
+  private send(session: Session, text: PacketText): void {
     this.release?.();
     this.release = undefined;
-    link.connection.sendFrame(text, (error) => {
-      link.events--;
+    session.sendEvent(text, (error) => {
+      session.eventTaken();
       this.end(error);
-      if (link.leaving && link.idle) this.setup.onIdle(link);
+      session.checkIdle();
     });
-    link.events++;
-    link.used = true;
   }
 
   private end(error?: unknown): void {

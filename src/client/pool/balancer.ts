@@ -41,7 +41,7 @@ export class Balancer {
       if (!link.usable) continue;
       if (link.doubtful) doubtful ??= link;
       else if (!this.leastInFlight) return link;
-      else if (best === undefined || link.calls.size < best.calls.size) best = link;
+      else if (best === undefined || link.session.inFlight < best.session.inFlight) best = link;
     }
     // The one after the last taken comes first the next time: equals take turns.
     if (best !== undefined) this.turn = available.indexOf(best);

@@ -1,40 +1,53 @@
 import { formatAddress } from '../../core/address.js';
-import type { GevConnection } from '../../core/connection.js';
-import type { GevError } from '../../core/errors.js';
+import { GevConnectionLostError } from '../../core/client-errors.js';
+import type { CloseReason } from '../../core/close-reason.js';
+import { type GevConnection, nameOf } from '../../core/connection.js';
+import { debug } from '../../core/debug.js';
+import { GevConnectionError, type GevError } from '../../core/errors.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
 import type { Clock } from '../../core/clock.js';
+import { Admittance } from './admittance.js';
 import type { DialOutcome } from './dialer.js';
 import { Ejection, type EjectionOwner } from './ejection.js';
 import type { GevEndpointStats } from '../gev.client.events.js';
 import type { GevResolvedEndpoint, ResolvedGevClientOptions } from '../gev.client.options.js';
-import { Link } from './link.js';
+import { Link, type LinkEndpoint, type LinkSession } from './link.js';
 import { Reconnect } from './reconnect.js';
+
+/** What a connection was when it was lost: in use, not answered on yet, or about to end as its server wishes. */
+export type LinkStage = 'up' | 'greeting' | 'leaving';
 
 /** What an {@link Endpoint} asks of its client, and tells it. */
 export interface EndpointOwner extends EjectionOwner {
   /** As {@link Dialer.connect}. */
   connect(target: GevResolvedEndpoint, count: number, onDone: (outcome: DialOutcome) => void): Promise<void>;
+  /** What is to be spoken over a new connection. */
+  openSession(link: Link): LinkSession;
+  /** Begins it. */
+  greet(link: Link): void;
   /** @param again one was lost, or asked to end, before */
   onLink(link: Link, again: boolean): void;
-  /** Says the first word on a connection, and reads what has come on it; {@link Endpoint.greeted} tells of the answer. */
-  greet(link: Link): void;
   onDialFailed(endpoint: Endpoint, error: GevError): void;
   /** Whatever came of it. */
   onAttemptEnded(endpoint: Endpoint): void;
   onReconnecting(endpoint: Endpoint, delay: number): void;
+  /** The server asks for a connection to end: it takes no further request. */
+  onLeaving(endpoint: Endpoint, link: Link): void;
+  /** A connection that is to end waits for nothing more. */
+  onIdle(link: Link): void;
+  /** The server has sent what makes no sense: the connection is about to be lost. */
+  onMalformed(link: Link, cause: unknown): void;
+  /** A connection is gone. */
+  onDropped(endpoint: Endpoint, link: Link, was: LinkStage, error: GevConnectionLostError): void;
 }
 
 /** So many times the connections it has may wait for their last replies, before no more are made. */
 const MAX_LEAVING = 16;
 
-/** So many greeted connections in a row may end without an answer, before one is made that is not. */
-const MAX_UNANSWERED = 2;
-/** The same where others have been asked to end: it may be that the server ends. */
-const MAX_UNANSWERED_IN_DOUBT = 5;
+const SILENT = 'The server answers neither requests nor a probe';
 
 /** One server: its connections, when it is dialled, and whether it answers. */
-export class Endpoint {
-  /** For messages. */
+export class Endpoint implements LinkEndpoint {
   readonly name: string;
   /** Connections that are up and to be used. */
   readonly links: Link[] = [];
@@ -47,9 +60,9 @@ export class Endpoint {
   private attempting = false;
   private neededAgain = false; // since the attempt under way began
   private readonly ejection: Ejection;
+  private readonly admittance = new Admittance();
   private losses = 0; // not made good yet
-  private doubted = false; // it has asked a connection to end, and nobody has answered on one made since
-  private unanswered = 0; // greeted connections in a row that have ended without a byte received
+  private stopped = false; // the client closes
   private failing = false; // a connection was lost, and none has been made since
 
   constructor(
@@ -71,10 +84,9 @@ export class Endpoint {
 
   /** It has asked connections to end, and nobody has answered since: that it refuses others is no news. */
   get departed(): boolean {
-    return this.doubted;
+    return this.admittance.doubted;
   }
 
-  /** Left out for a while. */
   get ejected(): boolean {
     return this.ejection.active;
   }
@@ -101,7 +113,7 @@ export class Endpoint {
       address: this.name,
       state: this.state,
       connections: this.links.length,
-      inFlight: this.all.reduce((sum, link) => sum + link.calls.size, 0),
+      inFlight: this.all.reduce((sum, link) => sum + link.session.inFlight, 0),
       bufferedBytes: this.all.reduce((sum, { connection }) => sum + connection.bufferedBytes, 0),
       ejected: this.ejected,
     };
@@ -145,9 +157,70 @@ export class Endpoint {
     if (delay !== undefined) this.owner.onReconnecting(this, delay);
   }
 
-  /** A connection is gone. Returns what it was; undefined when that is known. */
-  drop(link: Link): 'up' | 'greeting' | 'leaving' | undefined {
-    if (link.greeting !== undefined && link.connection.bytesArrived === 0) this.unanswered++;
+  // --- the links' events
+
+  replied(): void {
+    this.ejection.replied();
+  }
+
+  onGreeted(link: Link): void {
+    this.admittance.answered(link.leaving);
+    if (!link.leaving) this.admit(link);
+  }
+
+  onUngreeted(link: Link): void {
+    if (this.stopped) return;
+    debug('%s: nobody answers', nameOf(link.connection));
+    this.loseSilent(link);
+  }
+
+  onSilent(link: Link): void {
+    if (this.stopped) return;
+    debug('%s leaves a probe unanswered', nameOf(link.connection));
+    this.silent();
+    this.loseSilent(link);
+  }
+
+  onMalformed(link: Link, cause: unknown): void {
+    if (this.stopped) return;
+    this.owner.onMalformed(link, cause);
+    // What follows makes no sense either.
+    link.connection.failProtocol();
+    this.onLost(link, 'protocol');
+  }
+
+  onGoAway(link: Link): void {
+    if (this.stopped) return;
+    const anew = this.greeting.delete(link) || this.remove(link);
+    this.admittance.askedToGo(anew);
+    if (!anew) return;
+    link.session.stop();
+    this.reconnect.departed(link.since);
+    link.leaving = true;
+    this.leaving.add(link);
+    this.owner.onLeaving(this, link);
+  }
+
+  onIdle(link: Link): void {
+    if (!this.stopped) this.owner.onIdle(link);
+  }
+
+  /** A connection is gone, or is given up. Harmless when that is known. */
+  onLost(link: Link, reason: CloseReason, cause = link.connection.closeError): void {
+    if (this.stopped) return;
+    if (link.session.ungreeted && link.connection.bytesArrived === 0) this.admittance.hungUp();
+    const was = this.drop(link);
+    if (was === undefined) return;
+    this.owner.onDropped(this, link, was, new GevConnectionLostError(this.name, reason, { cause }));
+  }
+
+  private loseSilent(link: Link): void {
+    link.connection.failSilent();
+    this.onLost(link, 'reset', new GevConnectionError('ETIMEDOUT', SILENT));
+  }
+
+  /** Returns what it was; undefined when it is gone already. */
+  private drop(link: Link): LinkStage | undefined {
     if (this.greeting.delete(link)) {
       this.reconnect.departed(link.since);
       return 'greeting';
@@ -163,27 +236,6 @@ export class Endpoint {
     return 'up';
   }
 
-  /** The server asks for a connection to end. False: that is known. */
-  leave(link: Link): boolean {
-    this.unanswered = 0;
-    if (!this.greeting.delete(link) && !this.remove(link)) return false;
-    link.greeting?.stop();
-    link.probe?.stop();
-    this.reconnect.departed(link.since);
-    link.leaving = true;
-    this.leaving.add(link);
-    this.doubted = true;
-    return true;
-  }
-
-  /** Somebody has answered on a connection. */
-  greeted(link: Link): void {
-    this.unanswered = 0;
-    if (link.leaving) return;
-    this.doubted = false;
-    this.admit(link);
-  }
-
   /** Forgets all connections, and returns them. */
   takeAll(): readonly Link[] {
     const { all } = this;
@@ -192,11 +244,6 @@ export class Endpoint {
     this.greeting.clear();
     this.leaving.clear();
     return all;
-  }
-
-  /** It answers. */
-  replied(): void {
-    this.ejection.replied();
   }
 
   /** It does not answer, whatever it is asked. */
@@ -210,6 +257,7 @@ export class Endpoint {
   }
 
   stop(): void {
+    this.stopped = true;
     this.rest();
     this.ejection.stop();
   }
@@ -227,14 +275,10 @@ export class Endpoint {
   }
 
   private open(connection: GevConnection): void {
-    const link = new Link(this, connection, this.clock.now());
-    if (this.unanswered >= (this.doubted ? MAX_UNANSWERED_IN_DOUBT : MAX_UNANSWERED)) {
-      link.bare = true;
-      this.doubted = false;
-      this.unanswered = 1; // the next one is greeted again, and not relied upon before it is answered
-    } else {
-      link.awaited = this.doubted || this.unanswered > 0 || this.leaving.size > 0;
-    }
+    const link = new Link(this, connection, this.clock.now(), (opened) => this.owner.openSession(opened));
+    const trust = this.admittance.next(this.leaving.size > 0);
+    link.bare = trust === 'bare';
+    link.awaited = trust === 'awaited';
     this.greeting.add(link);
     this.owner.greet(link);
     if (!link.awaited) this.admit(link);

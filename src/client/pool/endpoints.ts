@@ -3,28 +3,25 @@ import {
   GevConnectionLostError,
   GevNotConnectedError,
 } from '../../core/client-errors.js';
-import type { CloseReason } from '../../core/close-reason.js';
+import type { Clock } from '../../core/clock.js';
 import { type GevConnection, nameOf } from '../../core/connection.js';
 import { debug } from '../../core/debug.js';
-import { GevConnectionError, type GevError } from '../../core/errors.js';
+import type { GevError } from '../../core/errors.js';
 import type { ProcessHold } from '../../core/process-hold.js';
-import type { Reactor, ReactorHandler } from '../../core/reactor.js';
+import type { ReactorHandler } from '../../core/reactor.js';
 import { within } from '../../core/within.js';
-import { Balancer } from './balancer.js';
 import type { ClientReport } from '../client-report.js';
-import type { Clock } from '../../core/clock.js';
-import { Dialer, type DialOutcome } from './dialer.js';
-import { EarlyTexts } from './early-texts.js';
-import { Endpoint, type EndpointOwner } from './endpoint.js';
 import type { GevClientStatus, GevEndpointStats } from '../gev.client.events.js';
 import type { GevResolvedEndpoint, ResolvedGevClientOptions } from '../gev.client.options.js';
+import { Balancer } from './balancer.js';
+import { ConnectCalls } from './connect-calls.js';
+import { Dialer, type DialOutcome } from './dialer.js';
+import { EarlyTexts } from './early-texts.js';
+import { Endpoint, type EndpointOwner, type LinkStage } from './endpoint.js';
 import { LastResorts, type LastResortsOwner } from './last-resorts.js';
-import type { Link } from './link.js';
-import type { Outgoing } from '../calls/outgoing.js';
-import { WaitingRoom } from './waiting-room.js';
-
-/** What a client uses of its reactor. */
-export type ClientReactor = Pick<Reactor, 'start' | 'dial' | 'finish' | 'closeAll' | 'stop' | 'unref'>;
+import type { Link, LinkSession } from './link.js';
+import { OfflineQueue, type Waiter } from './offline-queue.js';
+import { type ClientReactor, ReactorOnDemand } from './reactor-on-demand.js';
 
 /** What {@link Endpoints} needs, and whom it tells. */
 export interface EndpointsSetup {
@@ -34,14 +31,9 @@ export interface EndpointsSetup {
   readonly hold: ProcessHold;
   readonly report: ClientReport;
   createReactor(handler: ReactorHandler): ClientReactor;
+  /** What is to be spoken over a new connection. */
+  openSession(link: Link): LinkSession;
   onStatus(status: GevClientStatus): void;
-  onText(link: Link, text: string): void;
-  /** Fails what is in flight on a connection that is gone. */
-  onLost(link: Link, error: GevError): void;
-  /** Has the server stop working on what is in flight on a connection, and fails that. Resolves when the server is told; undefined: it is. */
-  abandonAll(link: Link, error: GevError): Promise<void> | undefined;
-  /** Says the first word on a connection; the answer is for {@link Endpoints.greeted}. */
-  greet(link: Link): void;
 }
 
 /** How long the server may take to say whether it wants to hear of requests that are given up. */
@@ -51,45 +43,38 @@ const CLOSE_MS = 1_000;
 /** How long, where nothing is left to be flushed: a server that still owes replies holds its FIN back for them. */
 const LINGER_MS = 100;
 
-const SILENT = 'The server answers neither requests nor a probe';
-
-/** Somebody who waits in `connect()`. */
-interface Connecting {
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /**
  * The connections of a client from its first need of one to `close()`: picks one for each request, makes requests wait
- * while there is none, and keeps connections up.
+ * while there is none, and keeps connections up. It knows nothing of what is spoken over them.
  */
 export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwner {
   private readonly all: readonly Endpoint[];
   private readonly dialer: Dialer;
   private readonly balancer: Balancer;
   private readonly lastResorts: LastResorts;
-  private readonly waiting = new WaitingRoom();
+  private readonly offline = new OfflineQueue();
+  private readonly connecting: ConnectCalls;
   private readonly early = new EarlyTexts();
-  private connecting: Connecting[] = [];
-  private starting: Promise<ClientReactor> | undefined;
-  private running: ClientReactor | undefined;
+  private readonly reactors: ReactorOnDemand;
   private lastFailure: unknown;
   private wasConnected = false;
   private closed = false;
 
   constructor(private readonly setup: EndpointsSetup) {
-    const { options, clock } = setup;
+    const { options, clock, hold } = setup;
     this.all = options.endpoints.map((target) => new Endpoint(target, this, options, clock));
     this.balancer = new Balancer(options.balance);
     this.lastResorts = new LastResorts(this, options.balance, clock);
+    this.connecting = new ConnectCalls(hold);
+    this.reactors = new ReactorOnDemand(() => setup.createReactor(this));
     this.dialer = new Dialer(async (target, timeout) => {
       if (this.closed) throw new GevClientClosedError();
-      return (await this.start()).dial(target, timeout);
+      return (await this.reactors.start()).dial(target, timeout);
     }, options.connectTimeout);
   }
 
   get reactor(): ClientReactor | undefined {
-    return this.running;
+    return this.reactors.running;
   }
 
   stats(): readonly GevEndpointStats[] {
@@ -101,24 +86,22 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
   }
 
   get queued(): number {
-    return this.waiting.size;
+    return this.offline.size;
   }
 
   /** Resolves with the first connection that is up; rejects when every attempt failed. */
   connectAny(): Promise<void> {
     if (this.pick() !== undefined) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.setup.hold.up();
-      this.connecting.push({ resolve, reject });
-      for (const endpoint of this.all) endpoint.begin();
-    });
+    const connected = this.connecting.add();
+    for (const endpoint of this.all) endpoint.begin();
+    return connected;
   }
 
   /** Gives a request or event its connection, at once if possible. To be called in its context. */
-  assign(outgoing: Outgoing): void {
+  assign(waiter: Waiter): void {
     const link = this.pick();
-    if (link !== undefined) outgoing.take(link);
-    else this.assignLater(outgoing);
+    if (link !== undefined) waiter.take(link);
+    else this.assignLater(waiter);
   }
 
   /** Ends it all: what is in flight and what waits fails, output is flushed, the reactor stops. */
@@ -139,13 +122,13 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     this.arrange();
     this.setup.onStatus('disconnected');
     const error = new GevClientClosedError();
-    const telling = links.map((link) => this.hangUpAfterwards(link, this.setup.abandonAll(link, error)));
+    const telling = links.map((link) => this.hangUpAfterwards(link, link.session.abandonAll(error)));
     // Whoever waits for a connection is not told of an error: as with Nest's client, nothing has failed.
-    this.tellConnected();
+    this.connecting.resolve();
     this.dismiss(error, 0);
     await Promise.all(telling);
     const flushed = links.every(({ connection }) => connection.bufferedBytes === 0);
-    const reactor = await this.starting?.catch(() => undefined);
+    const reactor = await this.reactors.begun?.catch(() => undefined);
     await reactor?.closeAll(flushed ? LINGER_MS : CLOSE_MS);
     await reactor?.stop();
   }
@@ -157,25 +140,26 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
   }
 
   onMessage(): void {
-    // Replies are text.
+    // What is spoken is text.
   }
 
   onText(connection: GevConnection, text: string): void {
-    const link = connection.scope as Link | undefined;
-    if (link !== undefined) this.setup.onText(link, text);
+    const link = linkOf(connection);
+    if (link !== undefined) link.session.receive(text);
     else this.early.keep(connection, text);
   }
 
   /** The server has said its last word. */
   onEnd(connection: GevConnection): void {
-    this.running?.finish(connection);
-    this.lose(connection, 'peer');
+    this.reactor?.finish(connection);
+    const link = linkOf(connection);
+    link?.endpoint.onLost(link, 'peer');
   }
 
   onClose(connection: GevConnection): void {
     this.early.take(connection);
-    this.lose(connection, connection.closeReason ?? 'error');
-    const link = connection.scope as Link | undefined;
+    const link = linkOf(connection);
+    link?.endpoint.onLost(link, connection.closeReason ?? 'error');
     if (link?.announced === true) this.setup.report.closed(connection);
   }
 
@@ -189,6 +173,15 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     return this.dialer.connect(target, count, (outcome) => {
       if (!this.closed) onDone(outcome);
     });
+  }
+
+  openSession(link: Link): LinkSession {
+    return this.setup.openSession(link);
+  }
+
+  greet(link: Link): void {
+    link.session.greet();
+    for (const text of this.early.take(link.connection)) link.session.receive(text);
   }
 
   onLink(link: Link, again: boolean): void {
@@ -231,48 +224,47 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     this.arrange();
   }
 
-  /** A connection on which not even a probe is answered. */
-  giveUp(link: Link): void {
-    debug('%s leaves a probe unanswered', nameOf(link.connection));
-    link.endpoint.silent();
-    link.connection.failSilent();
-    this.lose(link.connection, 'reset', new GevConnectionError('ETIMEDOUT', SILENT));
+  onMalformed(link: Link, cause: unknown): void {
+    this.setup.report.invalidReply(link, cause);
   }
 
-  greet(link: Link): void {
-    this.setup.greet(link);
-    for (const text of this.early.take(link.connection)) this.setup.onText(link, text);
-  }
-
-  /** Nobody has answered on a new connection. */
-  ungreeted(link: Link): void {
-    debug('%s: nobody answers', nameOf(link.connection));
-    link.connection.failSilent();
-    this.lose(link.connection, 'reset', new GevConnectionError('ETIMEDOUT', SILENT));
-  }
-
-  /** Somebody has answered on a new connection. */
-  greeted(link: Link): void {
-    link.endpoint.greeted(link);
-  }
-
-  /**
-   * The server asks for a connection to end. What is sent from now on goes elsewhere: to another endpoint, or to whoever
-   * listens there now.
-   */
-  leave(link: Link): void {
-    const { endpoint } = link;
-    if (this.closed || !endpoint.leave(link)) return;
-    debug('%s: the server asks it to go; %d calls in flight', nameOf(link.connection), link.calls.size);
+  /** What is sent from now on goes elsewhere: to another endpoint, or to whoever listens there now. */
+  onLeaving(endpoint: Endpoint, link: Link): void {
+    const { inFlight } = link.session;
+    debug('%s: the server asks it to go; %d calls in flight', nameOf(link.connection), inFlight);
     this.arrange();
     if (this.balancer.empty) this.setup.onStatus('disconnected');
     this.lastResorts.retire(link);
     for (const each of this.balancer.empty ? this.all : [endpoint]) this.replace(each);
   }
 
-  /** A connection that is to end waits for nothing more. */
   onIdle(link: Link): void {
     this.lastResorts.retire(link);
+  }
+
+  onDropped(endpoint: Endpoint, link: Link, was: LinkStage, error: GevConnectionLostError): void {
+    if (was === 'leaving') {
+      this.setup.report.left(link, error);
+      link.session.failAll(error);
+      if (this.balancer.empty) this.replace(endpoint); // there may be room for another now
+      return;
+    }
+    this.lastFailure = error;
+    if (was === 'greeting') {
+      link.session.stop();
+      this.replace(endpoint);
+      return;
+    }
+    this.arrange();
+    if (this.balancer.empty) this.setup.onStatus('disconnected');
+    debug('endpoint %s: %s', endpoint.name, error.message);
+    this.setup.report.disconnected(link, error);
+    endpoint.beginLater();
+    link.session.failAll(error);
+    // Whatever waited for the end of this connection goes on.
+    if (!this.connecting.empty) endpoint.begin();
+    else if (this.needed) endpoint.beginForRequest();
+    this.settle();
   }
 
   // --- for the last resorts
@@ -282,7 +274,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
   }
 
   get needed(): boolean {
-    return this.waiting.size > 0;
+    return this.offline.size > 0;
   }
 
   candidates(): readonly (readonly Link[])[] {
@@ -294,19 +286,12 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
   }
 
   hangUp(link: Link): void {
-    void this.hangUpAfterwards(link, link.cancellation?.settled());
-  }
-
-  /** A connection brought what makes no sense: what follows makes none either. */
-  refuse(link: Link, cause: unknown): void {
-    this.setup.report.invalidReply(link, cause);
-    link.connection.failProtocol();
-    this.lose(link.connection, 'protocol');
+    void this.hangUpAfterwards(link, link.session.told());
   }
 
   /** Whether to go on trying without being asked. */
   private get wanted(): boolean {
-    return this.wasConnected || this.waiting.size > 0;
+    return this.wasConnected || this.needed;
   }
 
   private get trying(): boolean {
@@ -332,13 +317,13 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     return link;
   }
 
-  private assignLater(outgoing: Outgoing): void {
+  private assignLater(waiter: Waiter): void {
     if (this.closed) {
-      outgoing.fail(new GevClientClosedError());
+      waiter.fail(new GevClientClosedError());
       return;
     }
-    this.waiting.enter(outgoing);
-    debug('nothing is connected: %d requests and events wait', this.waiting.size);
+    this.offline.enter(waiter);
+    debug('nothing is connected: %d requests and events wait', this.offline.size);
     this.seek();
   }
 
@@ -349,45 +334,15 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
 
   /** There is a connection: those who wait for one go on. */
   private serve(): void {
-    this.tellConnected();
-    for (const outgoing of this.waiting.dismiss(0)) {
-      this.safely(() => outgoing.runInAsyncScope(() => this.assign(outgoing)));
+    this.connecting.resolve();
+    for (const waiter of this.offline.dismiss(0)) {
+      this.safely(() => waiter.runInAsyncScope(() => this.assign(waiter)));
     }
-  }
-
-  private lose(connection: GevConnection, reason: CloseReason, cause = connection.closeError): void {
-    const link = connection.scope as Link | undefined;
-    const was = this.closed ? undefined : link?.endpoint.drop(link);
-    if (link === undefined || was === undefined) return;
-    const { endpoint } = link;
-    const error = new GevConnectionLostError(endpoint.name, reason, { cause });
-    if (was === 'leaving') {
-      this.setup.report.left(link, error);
-      this.setup.onLost(link, error);
-      if (this.balancer.empty) this.replace(endpoint); // there may be room for another now
-      return;
-    }
-    this.lastFailure = error;
-    if (was === 'greeting') {
-      link.greeting?.stop();
-      this.replace(endpoint);
-      return;
-    }
-    this.arrange();
-    if (this.balancer.empty) this.setup.onStatus('disconnected');
-    debug('endpoint %s: %s', endpoint.name, error.message);
-    this.setup.report.disconnected(link, error);
-    endpoint.beginLater();
-    this.setup.onLost(link, error);
-    // Whatever waited for the end of this connection goes on.
-    if (this.connecting.length > 0) endpoint.begin();
-    else if (this.waiting.size > 0) endpoint.beginForRequest();
-    this.settle();
   }
 
   /** A connection has ended, or is about to, though nothing is wrong with its endpoint: dials what is missing at once. */
   private replace(endpoint: Endpoint): void {
-    const needed = this.waiting.size > 0 || this.connecting.length > 0;
+    const needed = this.needed || !this.connecting.empty;
     if (needed || this.setup.options.reconnect !== false) endpoint.beginForRequest();
   }
 
@@ -406,33 +361,17 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     this.rest();
   }
 
-  private tellConnected(): void {
-    const { connecting } = this;
-    this.connecting = [];
-    for (const { resolve } of connecting) {
-      this.setup.hold.down();
-      resolve();
-    }
-  }
-
   private dismiss(error: unknown, kept: number): void {
-    const { connecting } = this;
-    this.connecting = [];
-    for (const { reject } of connecting) {
-      this.setup.hold.down();
-      reject(error);
-    }
-    for (const outgoing of this.waiting.dismiss(kept)) this.safely(() => outgoing.fail(error));
+    this.connecting.reject(error);
+    for (const waiter of this.offline.dismiss(kept)) this.safely(() => waiter.fail(error));
   }
 
   /** Nobody was ever there, and nobody waits: as before the first request. */
   private rest(): void {
     for (const endpoint of this.all) endpoint.rest();
-    const { starting } = this;
-    this.starting = this.running = undefined;
-    void starting
-      ?.then((reactor) => reactor.stop())
-      .catch((error: unknown) => this.setup.report.failure(error));
+    const { begun } = this.reactors;
+    this.reactors.forget();
+    void begun?.then((reactor) => reactor.stop()).catch((error: unknown) => this.setup.report.failure(error));
   }
 
   private notConnected(): GevNotConnectedError {
@@ -443,23 +382,6 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     this.balancer.arrange(this.all.map(({ links }) => links));
   }
 
-  private start(): Promise<ClientReactor> {
-    return (this.starting ??= this.startReactor());
-  }
-
-  private async startReactor(): Promise<ClientReactor> {
-    const reactor = this.setup.createReactor(this);
-    reactor.unref(); // what is under way keeps the process, not that there are connections
-    try {
-      await reactor.start();
-    } catch (error) {
-      this.starting = undefined;
-      throw error;
-    }
-    this.running = reactor;
-    return reactor;
-  }
-
   private safely(run: () => void): void {
     try {
       run();
@@ -467,4 +389,9 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
       this.setup.report.failure(error);
     }
   }
+}
+
+/** Undefined before its dial has told of it. */
+function linkOf(connection: GevConnection): Link | undefined {
+  return connection.scope as Link | undefined;
 }

@@ -61,7 +61,7 @@ export class LastResorts {
     link.stopWaiting?.();
     if (link.used && !this.owner.served) {
       link.stopWaiting = this.clock.after(QUIET_MS, () => this.reconsider(link));
-    } else if (link.idle) {
+    } else if (link.session.idle) {
       this.owner.hangUp(link);
     }
   }
@@ -69,7 +69,7 @@ export class LastResorts {
   /** Nobody has needed it for a while; or those who do wait for an attempt to connect that takes its time. */
   private reconsider(link: Link): void {
     if (!this.owner.served && this.owner.needed) this.owner.onNeeded();
-    if (link.idle) this.owner.hangUp(link);
+    if (link.session.idle) this.owner.hangUp(link);
     else this.retire(link);
   }
 }

@@ -1,28 +1,65 @@
+import type { CloseReason } from '../../core/close-reason.js';
 import type { GevConnection } from '../../core/connection.js';
-import type { Call } from '../calls/call.js';
-import type { Cancellation } from '../calls/cancellation.js';
-import type { Endpoint } from './endpoint.js';
-import type { Greeting } from './greeting.js';
-import type { Probe } from './probe.js';
+import type { GevResolvedEndpoint } from '../gev.client.options.js';
 
-/** A connection that is up, and what is in flight on it. */
+/** What is spoken over a connection. The pool knows neither the words nor who speaks. */
+export interface LinkSession {
+  /** Requests without a final reply. */
+  readonly inFlight: number;
+  /** Neither a request nor an event waits for anything. */
+  readonly idle: boolean;
+  /** The server was greeted, and nobody has answered yet. */
+  readonly ungreeted: boolean;
+  /** The server was asked whether it is still there, and nothing has come since. */
+  readonly probing: boolean;
+  /** Says the first word; {@link LinkEndpoint.onGreeted} tells of the answer. */
+  greet(): void;
+  receive(text: string): void;
+  /** Asks the server nothing more by itself. */
+  stop(): void;
+  /** Fails all that is in flight: the connection is gone. */
+  failAll(error: unknown): void;
+  /**
+   * The client closes: tells the server that nobody waits for what is in flight, and fails it. Resolves when all was said, or
+   * the server does not want to hear it; undefined where nothing is left to be said.
+   */
+  abandonAll(error: unknown): Promise<void> | undefined;
+  /** Resolves when the server knows all that was given up, or does not want to hear it; undefined: it does. */
+  told(): Promise<void> | undefined;
+}
+
+/** Where a link leads, told of what its session finds out. */
+export interface LinkEndpoint {
+  /** For messages. */
+  readonly name: string;
+  readonly target: GevResolvedEndpoint;
+  /** Left out for a while. */
+  readonly ejected: boolean;
+  /** It answers. */
+  replied(): void;
+  /** Somebody answers on a new connection. */
+  onGreeted(link: Link): void;
+  /** Nobody does, in all the time there was. */
+  onUngreeted(link: Link): void;
+  /** Not even a probe is answered. */
+  onSilent(link: Link): void;
+  /** The server asks for the connection to end. */
+  onGoAway(link: Link): void;
+  /** A connection that is to end waits for nothing more. */
+  onIdle(link: Link): void;
+  /** It has sent what makes no sense. */
+  onMalformed(link: Link, cause: unknown): void;
+  /** The connection is gone, or given up. Harmless when that is known. */
+  onLost(link: Link, reason: CloseReason): void;
+}
+
+/** A connection that is up. */
 export class Link {
-  /** Requests without a final reply, by id. */
-  readonly calls = new Map<number, Call>();
-  /** Events that the kernel has not taken yet. */
-  events = 0;
-  /** There from the first request that is given up. */
-  cancellation: Cancellation | undefined = undefined;
-  /** There from the first request that times out. */
-  probe: Probe | undefined = undefined;
-  /** There until the server has introduced itself. */
-  greeting: Greeting | undefined = undefined;
+  readonly session: LinkSession;
   /** Nothing but requests and events is sent on it: its server hangs up on whoever greets it. */
   bare = false;
   /** Not to be used before the server has answered: it may be that nobody is there. */
   awaited = false;
-  /** Whether the server wants to hear of requests that are given up; undefined: not known yet. */
-  cancels: boolean | undefined = undefined;
   /** The server has asked for it to end: it takes no further request, unless it is a last resort, and ends when it is idle. */
   leaving = false;
   /** It is to end, and used all the same: nobody else can be reached, and what comes before its server says FIN is answered. */
@@ -33,31 +70,26 @@ export class Link {
   stopWaiting: (() => void) | undefined = undefined;
   /** Listeners of the client's events know it. */
   announced = false;
-  /** The last reply that a deserializer still works on: those behind it wait. */
-  backlog: Promise<void> | undefined = undefined;
 
+  /** @param since when it was made, as the client's clock tells */
   constructor(
-    readonly endpoint: Endpoint,
+    readonly endpoint: LinkEndpoint,
     readonly connection: GevConnection,
-    /** When it was made, as the client's clock tells. */
     readonly since: number,
+    openSession: (link: Link) => LinkSession,
   ) {
+    this.session = openSession(this);
     connection.scope = this;
   }
 
   /** Better not asked, while there is another: the server does not read fast enough, or may be gone. */
   get doubtful(): boolean {
-    return this.connection.congested || this.probe?.pending === true;
+    return this.connection.congested || this.session.probing;
   }
 
   /** False: it is closing, and its end is about to be reported, or nothing is to be sent on it. */
   get usable(): boolean {
     return this.open && !this.awaited && (!this.leaving || this.lastResort);
-  }
-
-  /** It waits for nothing. */
-  get idle(): boolean {
-    return this.calls.size === 0 && this.events === 0;
   }
 
   /** Whether words about the connection itself, or about what is in flight on it, may be sent. */

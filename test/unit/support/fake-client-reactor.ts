@@ -1,5 +1,5 @@
 import { Subject } from 'rxjs';
-import type { ClientReactor } from '../../../src/client/pool/endpoints.js';
+import type { ClientReactor } from '../../../src/client/pool/reactor-on-demand.js';
 import type { CloseReason } from '../../../src/core/close-reason.js';
 import type { GevConnection, SendCallback } from '../../../src/core/connection.js';
 import {

@@ -1,6 +1,18 @@
-const BEGINNING = '{"response":';
-const LAST = ',"isDisposed":true,"id":"';
-const NOT_LAST = ',"id":"';
+import { REPLY } from './grammar.js';
+import { GO_AWAY_PATTERN } from './vocabulary.js';
+
+/** A reply, as Nest's `IncomingResponse`, of which nothing is sure. */
+export interface Reply {
+  readonly id?: unknown;
+  readonly err?: unknown;
+  readonly response?: unknown;
+  readonly isDisposed?: unknown;
+  readonly status?: unknown;
+}
+
+const BEGINNING: string = REPLY.response;
+const LAST = REPLY.last + REPLY.id;
+const NOT_LAST: string = REPLY.id;
 const QUOTE = 0x22;
 const BRACE = 0x7d;
 const ZERO = 0x30;
@@ -12,7 +24,7 @@ const MAX_FACTOR = 1e15;
  * that only the response needs to be parsed. If what stands in the place of the response is one JSON value, then the
  * whole text is an object of just these members.
  */
-export class PlainReply {
+export class ReplyReader {
   id = 0;
   /** No further reply to this request comes. */
   last = false;
@@ -58,4 +70,31 @@ export class PlainReply {
     const end = start - NOT_LAST.length;
     return text.substring(end, start) === NOT_LAST ? end : 0;
   }
+}
+
+/** Whether a value is a reply, and nothing but that: Nest's deserializer, of either version, would return it as it is. */
+export function isReply(value: unknown): value is Reply {
+  if (typeof value !== 'object' || value === null) return false;
+  for (const key in value) {
+    if (!isReplyKey(key)) return false;
+  }
+  const { err, response, isDisposed } = value as Reply;
+  return err !== undefined || response !== undefined || isDisposed !== undefined;
+}
+
+/** The number that an id stands for; 0, which is nobody's, when it is not written as we write ids. */
+export function idNumber(id: unknown): number {
+  const number = typeof id === 'string' ? Number(id) : 0;
+  return String(number) === id ? number : 0;
+}
+
+/** Whether a packet asks for the connection to end. */
+export function isGoAway(packet: unknown): boolean {
+  if (typeof packet !== 'object' || packet === null) return false;
+  const { pattern, id } = packet as { readonly pattern?: unknown; readonly id?: unknown };
+  return pattern === GO_AWAY_PATTERN && id === undefined;
+}
+
+function isReplyKey(key: string): boolean {
+  return key === 'response' || key === 'isDisposed' || key === 'id' || key === 'err' || key === 'status';
 }
