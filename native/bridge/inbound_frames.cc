@@ -36,7 +36,8 @@ const protocol::Framer& InboundFrames::FramerOf(const Connection& connection) co
 void InboundFrames::Open(const Connection& connection) {
   const std::uint32_t slot = connection.slot();
   if (partials_.size() <= slot) partials_.resize(slot + 1);
-  partials_[slot] = Partial{.framer = &FramerOf(connection)};
+  partials_[slot] = Partial{};
+  partials_[slot].framer = &FramerOf(connection);
 }
 
 void InboundFrames::Shrink(std::size_t slots) {

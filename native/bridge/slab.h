@@ -47,7 +47,7 @@ inline constexpr std::size_t kRecordHeader = 16;
 /// connection.
 enum class EventKind : std::int32_t {
   kOpen       = 1,   // data: remote host, local host; a: remote port | local port << 16,
-                     // b: length of the remote host,
+                     // b: length of the remote host | number of the listener << 16,
                      // c: 4, 6 or 1 (Unix) | token of its dial (0: accepted) << 8
   kMessage    = 2,   // data: one frame of bytes, or one chunk
   kLarge      = 3,   // a frame longer than a slab; a: ticket to fetch it with,

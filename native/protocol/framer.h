@@ -19,12 +19,27 @@ struct FrameResult {
   /// kSkipped: bytes that belong to no frame; the caller drops them and keeps the FrameState.
   enum class Status : std::uint8_t { kFrame, kSkipped, kIncomplete, kInvalid, kTooLong };
 
+  /// `wanted`: bytes in all, without which the frame is not complete; 0: nothing is known.
+  [[nodiscard]] static constexpr FrameResult Incomplete(std::size_t wanted = 0) noexcept {
+    return {.status = Status::kIncomplete, .wanted = wanted};
+  }
+  [[nodiscard]] static constexpr FrameResult Skipped(std::size_t bytes) noexcept {
+    return {.status = Status::kSkipped, .consumed = bytes};
+  }
+  [[nodiscard]] static constexpr FrameResult Invalid() noexcept {
+    return {.status = Status::kInvalid};
+  }
+  /// `bytes`: how many the payload has, at least.
+  [[nodiscard]] static constexpr FrameResult TooLong(std::size_t bytes) noexcept {
+    return {.status = Status::kTooLong, .payload_length = bytes};
+  }
+
   Status status = Status::kIncomplete;
   std::size_t consumed = 0;        // kFrame: bytes with the envelope; kSkipped: bytes to drop
   std::size_t payload_offset = 0;  // kFrame: where the payload begins …
   std::size_t payload_length = 0;  // … and how long it is; kTooLong: it has so many bytes at least
-  std::size_t wanted = 0;  // kIncomplete: with fewer bytes in all it is still; 0: nothing is known
-  bool ascii = false;      // kFrame: known to hold nothing but ASCII
+  std::size_t wanted = 0;          // kIncomplete: see above
+  bool ascii = false;              // kFrame: known to hold nothing but ASCII
 };
 
 /// What frames are to whoever receives them.

@@ -5,11 +5,11 @@ import { JavaScriptEngine } from '../engine/javascript/javascript-engine.js';
 import { knowsReusePort } from '../engine/javascript/socket-listener.js';
 import {
   BindingError,
+  FramingKind,
   loadBinding,
   type NativeBinding,
   type NativeReactorOptions,
 } from '../engine/native/binding.js';
-import { FRAMINGS } from '../protocol/codec.js';
 import { GevNativeError } from './errors.js';
 import { longestFrame } from './frame-limits.js';
 import type { ResolvedReactorOptions, GevEngine, GevLoadBalance } from './options.js';
@@ -121,8 +121,7 @@ function toNative(options: ResolvedReactorOptions): NativeReactorOptions {
     closeTimeout: options.closeTimeout,
     halfCloseTimeout: options.halfCloseTimeout,
     incompleteFrameTimeout: options.incompleteFrameTimeout,
-    framing: FRAMINGS.indexOf(options.codec.framing),
-    maxFrameLength: options.maxFrameLength,
+    framing: { kind: FramingKind[options.codec.framing], maxFrameLength: options.maxFrameLength },
     maxPartialBytes: options.maxPartialBytes,
     maxTotalSendBuffer: options.maxTotalSendBuffer,
     startPaused: options.gateConnections,
