@@ -35,7 +35,6 @@ export type { CloseReason } from './core/close-reason.js';
 export {
   GevConnection,
   type GevConnectionState,
-  type GevData,
   type GevReceivers,
   type SendCallback,
 } from './core/connection.js';
@@ -97,7 +96,7 @@ export type { GevServerEvents, GevServerStats, GevServerStatus } from './server/
 export { GevExceptionFilter } from './server/gev-exception.filter.js';
 export { GevServerHandle } from './server/gev.server-handle.js';
 export { GevServer } from './server/gev.server.js';
-export { getGevServerToken } from './server/gev-server.token.js';
-export type { GevHandlerOptions } from './server/handler-server.js';
+export { getGevServerToken } from './server/gev-servers.js';
+export type { GevHandlerOptions } from './server/handlers/handler-extras.js';
 export type { RunAfterOptions, RunEveryOptions } from './timers/gev-timer.interfaces.js';
 export { GevTimerRegistry } from './timers/gev-timer.registry.js';

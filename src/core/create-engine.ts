@@ -1,8 +1,6 @@
-import cluster from 'node:cluster';
 import { NativeEngine } from '../engine/native/native-engine.js';
 import type { Engine, EventTurns } from '../engine/engine.js';
 import { JavaScriptEngine } from '../engine/javascript/javascript-engine.js';
-import { knowsReusePort } from '../engine/javascript/socket-listener.js';
 import {
   BindingError,
   FramingKind,
@@ -10,8 +8,10 @@ import {
   type NativeBinding,
   type NativeReactorOptions,
 } from '../engine/native/binding.js';
+import { isNode, runtime } from '../engine/runtime.js';
 import { GevNativeError } from './errors.js';
 import { longestFrame } from './frame-limits.js';
+import { warnOfMissing } from './missing-options.js';
 import type { ResolvedReactorOptions, GevEngine, GevLoadBalance } from './options.js';
 
 const LOAD_BALANCES: readonly GevLoadBalance[] = [
@@ -48,51 +48,32 @@ export function createEngine(options: ResolvedReactorOptions, turns: () => Event
 function findBinding(engine: GevEngine): NativeBinding | undefined {
   if (engine === 'javascript') return undefined;
   try {
-    if (isNode()) return loadBinding();
+    if (isNode) return loadBinding();
     if (engine === 'native')
-      throw new GevNativeError('The addon needs Node: another runtime would end the process');
-    warnOnce('This is not Node');
+      throw new GevNativeError(
+        `The native engine needs Node, and this is ${runtime}: leave option "engine" out, or ask for 'javascript'`,
+      );
+    warnOnce(`The native engine needs Node, and this is ${runtime}`);
   } catch (error) {
     if (!(error instanceof BindingError)) throw error;
     // Who names an addon wants that one.
     if (engine === 'native' || process.env.GEV_ADDON)
       throw new GevNativeError(error.message, { cause: error });
-    warnOnce(error.message);
+    warnOnce(error.summary, error.message);
   }
   return undefined;
 }
 
-/** What passes for Node and lacks functions of libuv ends the process when the addon calls one of them. */
-function isNode(): boolean {
-  return process.versions.bun === undefined && process.versions.deno === undefined;
-}
-
 let warned = false;
 
-function warnOnce(why: string): void {
+function warnOnce(why: string, detail?: string): void {
   if (warned) return;
   warned = true;
   process.emitWarning(
-    'The JavaScript engine serves: one thread and more CPU time a message, and without what docs/platforms.md lists. ' +
-      "engine: 'javascript' says that it is meant",
-    { type: 'GevWarning', code: 'GEV_JAVASCRIPT_ENGINE', detail: why },
+    `${why}: the JavaScript engine serves, on one thread, with more CPU time a message and without what docs/platforms.md ` +
+      "lists. engine: 'javascript' says that it is meant",
+    { type: 'GevWarning', code: 'GEV_JAVASCRIPT_ENGINE', ...(detail !== undefined && { detail }) },
   );
-}
-
-/** Says what was asked for and node:net does not have. */
-function warnOfMissing(options: ResolvedReactorOptions): void {
-  const missing = [
-    options.loadBalance !== 'round-robin' && 'loadBalance',
-    options.userTimeout > 0 && 'userTimeout',
-    options.receiveBufferSize !== undefined && 'receiveBufferSize',
-    options.sendBufferSize !== undefined && 'sendBufferSize',
-    options.reusePort && !cluster.isWorker && !knowsReusePort() && 'reusePort',
-  ].filter((name) => name !== false);
-  if (missing.length === 0) return;
-  process.emitWarning(`The JavaScript engine has no ${missing.join(', ')}: see docs/platforms.md`, {
-    type: 'GevWarning',
-    code: 'GEV_JAVASCRIPT_ENGINE_LACKS',
-  });
 }
 
 function toNative(options: ResolvedReactorOptions): NativeReactorOptions {

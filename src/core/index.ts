@@ -7,10 +7,10 @@ export type { CloseReason } from './close-reason.js';
 export {
   GevConnection,
   type GevConnectionState,
-  type GevData,
   type GevReceivers,
   type SendCallback,
 } from './connection.js';
+export type { GevData } from './data.js';
 export {
   GevAlreadyListeningError,
   GevBackpressureError,

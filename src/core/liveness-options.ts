@@ -39,8 +39,8 @@ export function resolveLiveness(options: {
 
 function resolveKeepAlive(value: unknown): Required<GevKeepAliveOptions> | false {
   if (value === undefined || value === false) return false;
-  if (value === true) return withDefaults({});
-  if (isIntegerIn(value, 1, MAX_KEEP_ALIVE_MS)) return withDefaults({ delay: value });
+  if (value === true) return keepAliveOf({});
+  if (isIntegerIn(value, 1, MAX_KEEP_ALIVE_MS)) return keepAliveOf({ delay: value });
   if (typeof value !== 'object') {
     throw refuse(
       'keepAlive',
@@ -49,19 +49,20 @@ function resolveKeepAlive(value: unknown): Required<GevKeepAliveOptions> | false
     );
   }
   const options = nested(value, 'keepAlive', ['delay', 'interval', 'count']);
-  return withDefaults({
+  return keepAliveOf({
     delay: integer(options, 'keepAlive.delay', 1, MAX_KEEP_ALIVE_MS),
     interval: integer(options, 'keepAlive.interval', 1, MAX_KEEP_ALIVE_MS),
     count: integer(options, 'keepAlive.count', 1, MAX_PROBES),
   });
 }
 
-function withDefaults({
+/** What is left out is derived from the rest. */
+export function keepAliveOf({
   delay = DEFAULT_DELAY,
   interval = Math.max(Math.ceil(delay / 3), LEAST_INTERVAL),
   count = DEFAULT_COUNT,
 }: {
-  readonly [Key in keyof GevKeepAliveOptions]: number | undefined;
+  readonly [Key in keyof GevKeepAliveOptions]?: number | undefined;
 }): Required<GevKeepAliveOptions> {
   return { delay, interval, count };
 }

@@ -5,9 +5,9 @@ import { MAX_ADDRESS_LENGTH } from '../engine/native/outbound.js';
 import { onAbort } from './abort-listeners.js';
 import { MAX_DELAY } from './constants.js';
 import { show } from './option-checks.js';
-import type { GevConnection } from './connection.js';
 import { debug } from './debug.js';
 import { GevConnectError, type GevErrorDetails, GevOptionsError } from './errors.js';
+import type { ReactorConnection } from './reactor-connection.js';
 import { systemErrorName } from './system-error.js';
 
 /** Whom to dial: a numeric address (a scope such as `%eth0` allowed), or the path of a Unix socket. */
@@ -15,7 +15,7 @@ export type DialTarget = { readonly host: string; readonly port: number } | { re
 
 interface PendingDial {
   readonly outbound: LoopPort;
-  resolve(connection: GevConnection): void;
+  resolve(connection: ReactorConnection): void;
   reject(code: string, details?: GevErrorDetails): void;
 }
 
@@ -36,7 +36,7 @@ export class ReactorDials {
     target: DialTarget,
     timeout: number,
     signal: AbortSignal | undefined,
-  ): Promise<GevConnection> {
+  ): Promise<ReactorConnection> {
     return new Promise((resolve, reject) => {
       const token = this.nextToken();
       const settle =
@@ -58,7 +58,7 @@ export class ReactorDials {
   }
 
   /** False: nobody waits for this connection any more. */
-  onDialled(token: number, connection: GevConnection): boolean {
+  onDialled(token: number, connection: ReactorConnection): boolean {
     this.abandoned.delete(token);
     const dial = this.take(token);
     dial?.resolve(connection);

@@ -1,12 +1,14 @@
 import { constants } from 'node:os';
 import type { Engine, LoopPort } from '../engine/engine.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
-import type { InboundListener } from '../engine/native/inbound.js';
+import type { InboundListener, Opening } from '../engine/inbound-listener.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
-import { GevConnection } from './connection.js';
+import type { ConnectionLoop, ReactorLimits } from './connection-loop.js';
+import type { GevConnection } from './connection.js';
 import { debug } from './debug.js';
 import { GevError } from './errors.js';
 import type { ResolvedReactorOptions } from './options.js';
+import { ReactorConnection } from './reactor-connection.js';
 import type { ReactorHandler } from './reactor-handler.js';
 import { systemErrorName } from './system-error.js';
 import { TracedHandler, TracedPort, traceOpen } from './trace.js';
@@ -24,11 +26,11 @@ const ACCEPT_REMEDIES: Readonly<Record<string, string | undefined>> = {
 /** What a loop needs of its reactor. */
 export interface ReactorLoopOwner {
   readonly handler: ReactorHandler;
-  readonly open: Map<number, GevConnection>;
+  readonly open: Map<number, ReactorConnection>;
   /** All connections are being closed; one that only comes to light now is, too. */
   readonly closing: boolean;
   /** A dial has connected. False: nobody waits for it any more. */
-  onDialled(token: number, connection: GevConnection): boolean;
+  onDialled(token: number, connection: ReactorConnection): boolean;
   onDialFailed(token: number, errno: number): void;
   onTimer(id: number, skipped: number): void;
   onConnectionClosed(): void;
@@ -41,23 +43,16 @@ export interface ReactorLoopOwner {
   reportFailure(culprit: string, error: unknown, connection?: GevConnection<object>): void;
 }
 
-/** For messages of errors; in bytes. */
-export type ReactorLimits = Pick<
-  ResolvedReactorOptions,
-  'maxFrameLength' | 'maxPartialBytes' | 'maxSendBuffer' | 'maxTotalSendBuffer'
->;
-
 /** One loop of an engine: turns its event stream into connections and calls of the handler. */
-export class ReactorLoop implements InboundListener {
+export class ReactorLoop implements InboundListener, ConnectionLoop {
   readonly outbound: LoopPort;
   readonly gated: boolean;
   readonly highWaterMark: number;
   readonly maxSendBuffer: number;
   readonly limits: ReactorLimits;
-  /** What is sent to a connection is the content of a frame. */
   readonly framesText: boolean;
   abandoned = false;
-  private readonly slots: (GevConnection | undefined)[] = [];
+  private readonly slots: (ReactorConnection | undefined)[] = [];
   private readonly handler: ReactorHandler;
   private readonly traced = debug.enabled;
   private quiesced: (() => void) | undefined;
@@ -99,25 +94,9 @@ export class ReactorLoop implements InboundListener {
     return new Promise((resolve) => (this.quiesced = resolve));
   }
 
-  onOpen(
-    slot: number,
-    generation: number,
-    remoteHost: string,
-    remotePort: number,
-    localHost: string,
-    localPort: number,
-    family: number,
-    dial: number,
-  ): void {
-    const connection = new GevConnection(this, {
-      slot,
-      generation,
-      remoteHost,
-      remotePort,
-      localHost,
-      localPort,
-      family,
-    });
+  onOpen(opening: Opening): void {
+    const { slot, dial } = opening;
+    const connection = new ReactorConnection(this, opening);
     if (dial !== 0 && !this.owner.onDialled(dial, connection)) {
       connection.destroy(); // without a place in `slots` it is heard of no more
       return;
@@ -218,7 +197,7 @@ export class ReactorLoop implements InboundListener {
     this.quiesced?.();
   }
 
-  private finish(connection: GevConnection, reason: CloseReason, errno: number, tooLong = 0): void {
+  private finish(connection: ReactorConnection, reason: CloseReason, errno: number, tooLong = 0): void {
     this.owner.open.delete(connection.id);
     connection.handleClose(reason, errno, tooLong);
     try {

@@ -7,7 +7,8 @@ import { Operation, READ_ON } from '../engine/native/layout.js';
 import { MAX_SHARED_PAYLOAD } from '../engine/native/outbound.js';
 import { formatAddress, type GevAddress } from './address.js';
 import { type CloseReason, closeReasonCode } from './close-reason.js';
-import { assertData, type GevConnection, type GevData, type GevReceivers, nameOf } from './connection.js';
+import { type GevConnection, type GevReceivers, nameOf } from './connection.js';
+import { assertData, type GevData } from './data.js';
 import { debug } from './debug.js';
 import {
   GevAlreadyListeningError,
@@ -23,6 +24,7 @@ import { frameTooLong, longestFrame } from './frame-limits.js';
 import type { ReactorOptions, ResolvedReactorOptions } from './options.js';
 import { assertInterval } from './timer.js';
 import { assertDialable, connectError, type DialTarget, ReactorDials } from './reactor-dials.js';
+import type { ReactorConnection } from './reactor-connection.js';
 import type { ReactorHandler } from './reactor-handler.js';
 import { ReactorLoop } from './reactor-loop.js';
 import { resolveReactorOptions } from './reactor-options.js';
@@ -61,7 +63,7 @@ export class Reactor {
   /** @internal */
   readonly handler: ReactorHandler;
   /** @internal */
-  readonly open = new Map<number, GevConnection>();
+  readonly open = new Map<number, ReactorConnection>();
   /** @internal */
   closing = false;
   private readonly loops: ReactorLoop[] = [];
@@ -144,7 +146,12 @@ export class Reactor {
    * @param signal gives up when it aborts
    * @throws GevConnectError (as rejection) with the system's code; `ECANCELED` when it was aborted or the reactor stops
    */
-  async dial(target: DialTarget, timeout: number, signal?: AbortSignal): Promise<GevConnection> {
+  dial(target: DialTarget, timeout: number, signal?: AbortSignal): Promise<GevConnection> {
+    return this.connect(target, timeout, signal);
+  }
+
+  /** @internal As {@link Reactor.dial}, for the layer above. */
+  async connect(target: DialTarget, timeout: number, signal?: AbortSignal): Promise<ReactorConnection> {
     assertDialable(target, timeout);
     if (this.moving === undefined || this.closing || signal?.aborted === true) {
       throw connectError('ECANCELED', target, { cause: signal?.reason as unknown });
@@ -175,7 +182,7 @@ export class Reactor {
 
   /** Opens the gate of a connection: it becomes `open` and is read from. */
   admit(connection: GevConnection): void {
-    connection.admit();
+    this.open.get(connection.id)?.admit();
   }
 
   /** Closes a connection that was not admitted. */
@@ -185,17 +192,17 @@ export class Reactor {
 
   /** After `onEnd`: no reply is pending any more. Flushes and closes, reason `peer`, `protocol` or why it was to leave. */
   finish(connection: GevConnection): void {
-    connection.finish();
+    this.open.get(connection.id)?.finish();
   }
 
   /** Stops reading from a connection; what the kernel holds makes its peer wait. */
   pause(connection: GevConnection): void {
-    connection.pause();
+    this.open.get(connection.id)?.pause();
   }
 
   /** Goes on reading from a connection. */
   resume(connection: GevConnection): void {
-    connection.resume();
+    this.open.get(connection.id)?.resume();
   }
 
   /**
@@ -307,7 +314,7 @@ export class Reactor {
   }
 
   /** @internal */
-  onDialled(token: number, connection: GevConnection): boolean {
+  onDialled(token: number, connection: ReactorConnection): boolean {
     return this.dials.onDialled(token, connection);
   }
 
@@ -362,14 +369,18 @@ export class Reactor {
     );
   }
 
-  private chosen(receivers: GevReceivers | undefined): Iterable<GevConnection> {
+  private chosen(receivers: GevReceivers | undefined): Iterable<ReactorConnection> {
     if (receivers === undefined) return this.open.values();
     if (typeof receivers === 'function') {
       return [...this.open.values()].filter((connection) => this.picks(connection, receivers));
     }
     assertIterable(receivers);
-    const given = new Set(receivers) as Set<GevConnection>;
-    return [...given].filter((connection) => this.open.get(connection.id) === connection);
+    const own: ReactorConnection[] = [];
+    for (const given of new Set(receivers)) {
+      const connection = this.open.get(given.id);
+      if (connection === given) own.push(connection);
+    }
+    return own;
   }
 
   private picks(connection: GevConnection, filter: (connection: GevConnection) => boolean): boolean {
@@ -454,7 +465,7 @@ export class Reactor {
     return engine;
   }
 
-  private sendToAll(bytes: Uint8Array, connections: readonly GevConnection[]): void {
+  private sendToAll(bytes: Uint8Array, connections: readonly ReactorConnection[]): void {
     const receivers: number[][] = this.loops.map(() => []);
     for (const { loop, slot, generation } of connections) receivers[loop]!.push(slot, generation);
     for (const { index, outbound } of this.loops) {

@@ -9,8 +9,8 @@ import {
   patternOf,
   type ConnectionEvent,
   type HandlerMarker,
-} from '../server/handler-marker.js';
-import type { GevHandlerOptions } from '../server/handler-server.js';
+} from '../server/handlers/handler-marker.js';
+import type { GevHandlerOptions } from '../server/handlers/handler-extras.js';
 import { decoratedMethod, decoratorOptions } from './decorator-options.js';
 import { hideParamTypes } from './param-type.js';
 

@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import { getGevServerToken } from '../server/gev-server.token.js';
+import { getGevServerToken } from '../server/gev-servers.js';
 
 /**
  * Injects the {@link GevServer} that `GevModule.forRoot({ name })` has made; without a name, the one without a name.

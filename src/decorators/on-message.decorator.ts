@@ -1,4 +1,4 @@
-import type { GevHandlerOptions } from '../server/handler-server.js';
+import type { GevHandlerOptions } from '../server/handlers/handler-extras.js';
 import { connectionEvent } from './connection-event.decorator.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { NativeAddress, NativeReactorOptions, NativeStats } from './native/binding.js';
-import type { Delivery, InboundListener } from './native/inbound.js';
+import type { Delivery, InboundListener } from './inbound-listener.js';
 import type { FramePiece } from './native/outbound.js';
 
 /** What one loop can be told. Nothing of it happens before the promise jobs of the current turn are done; all in order. */

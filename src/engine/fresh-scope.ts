@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { isNode } from './runtime.js';
 
 /**
  * An asynchronous context of its own, empty, for one call: `new FreshScope().runInAsyncScope(fn, self, ...args)`. What `fn`
@@ -8,7 +9,7 @@ import { AsyncResource } from 'node:async_hooks';
  * would run in the context of the batch, those of a queue in that of whoever made room, and one message's user would be
  * the next one's.
  *
- * It is an empty object whose prototype is an AsyncResource that was made once and remembers nothing but its ids:
+ * On Node it is an empty object whose prototype is an AsyncResource that was made once and remembers nothing but its ids:
  *
  * - Where async hooks carry the stores (Node 20 and 22), a store is a property of the resource that is being executed. A
  *   fresh object has none, reading one through the prototype finds none, and `enterWith` writes to the object, never to
@@ -19,6 +20,9 @@ import { AsyncResource } from 'node:async_hooks';
  *   would take over the stores of the handler that happens to be running.
  *
  * All of them share one async id, as the events of one socket do.
+ *
+ * Elsewhere a resource cannot be inherited from or emptied, and need not be: it puts the context that it was made in into
+ * place, which is none unless this module is loaded within one, and what is entered never reaches it.
  */
 export interface FreshScope {
   runInAsyncScope<This, Args extends unknown[], Result>(
@@ -29,11 +33,16 @@ export interface FreshScope {
 }
 
 export const FreshScope = function (): void {} as unknown as new () => FreshScope;
-FreshScope.prototype = emptied(new AsyncResource('GevScope')) satisfies FreshScope;
+FreshScope.prototype = scopeOf(new AsyncResource('GevScope')) satisfies FreshScope;
 
 /** Calls `fn` in a {@link FreshScope}. */
 export function inFreshScope<Result>(fn: () => Result): Result {
   return new FreshScope().runInAsyncScope(fn);
+}
+
+function scopeOf(resource: AsyncResource): FreshScope {
+  if (isNode) return emptied(resource);
+  return { runInAsyncScope: (fn, self, ...args) => resource.runInAsyncScope(fn, self, ...args) };
 }
 
 /** Takes from a resource what it remembers of the context it was made in, by whatever symbol; its ids stay. */

@@ -2,8 +2,8 @@ import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common'
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { Transport } from '@nestjs/microservices';
 import 'reflect-metadata';
-import { HANDLER_MARKER } from '../server/handler-marker.js';
-import { nameHandler } from '../server/handler-names.js';
+import { HANDLER_MARKER } from '../server/handlers/handler-marker.js';
+import { nameHandler } from '../server/handlers/handler-extras.js';
 import { GevServers } from '../server/gev-servers.js';
 
 /** Where Nest keeps the extras and the transport of `@MessagePattern` and `@EventPattern`. */

@@ -3,7 +3,7 @@ import { GevOptionsError } from '../core/errors.js';
 import { flag, given, refuseUnknown, text } from '../core/option-checks.js';
 import type { GevServerOptions } from '../core/options.js';
 import { objectOf } from '../core/validate-options.js';
-import { getGevServerToken } from '../server/gev-server.token.js';
+import { getGevServerToken } from '../server/gev-servers.js';
 import { GevServer } from '../server/gev.server.js';
 import { GevTimerRegistry } from '../timers/gev-timer.registry.js';
 import { GevCoreModule } from './gev-core.module.js';

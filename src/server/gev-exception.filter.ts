@@ -6,7 +6,7 @@ import { isContext } from '../context/gev.context.js';
 import { nameOf } from '../core/connection.js';
 import { ErrorLog, quote } from '../core/error-log.js';
 import type { GevLogger } from '../core/options.js';
-import { INTERNAL_ERROR } from './rpc/nest-errors.js';
+import { INTERNAL_ERROR } from './handlers/nest-handler.js';
 
 /**
  * Answers as Nest's own exception handler does, and logs an unexpected error with the pattern and the connection, at most

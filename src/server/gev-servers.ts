@@ -1,11 +1,23 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type InjectionToken, type OnModuleDestroy } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { Transport } from '@nestjs/microservices';
 import { quote } from '../core/error-log.js';
 import { GevServerNameError } from '../core/errors.js';
 import { nearest } from '../core/option-checks.js';
-import { getGevServerToken } from './gev-server.token.js';
-import type { GevServer } from './gev.server.js';
+import { GevServer } from './gev.server.js';
+
+/**
+ * What the server of a {@link GevModule} is provided as: the class {@link GevServer} for the one without a name.
+ *
+ * @example
+ * ```ts
+ * app.connectMicroservice({ strategy: app.get(getGevServerToken('devices')) });
+ * ```
+ * @publicApi
+ */
+export function getGevServerToken(name?: string): InjectionToken<GevServer> {
+  return name === undefined ? GevServer : Symbol.for(`GevServer:${name}`);
+}
 
 /** The servers of an application, by their names: those of modules, and those made by hand that Nest was given. */
 @Injectable()

@@ -8,22 +8,21 @@ import {
 } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import type { GevAddress } from '../core/address.js';
-import { type GevConnection, type GevData, type GevReceivers, nameOf } from '../core/connection.js';
+import type { GevConnection, GevReceivers } from '../core/connection.js';
+import type { GevData } from '../core/data.js';
 import { GEV_TRANSPORT } from '../core/constants.js';
 import { boundObservable, EventSource } from '../core/contained-observable.js';
 import { GevAlreadyListeningError } from '../core/errors.js';
 import { Listeners } from '../core/listeners.js';
-import { overrides } from '../core/overrides.js';
 import type { GevServerOptions, ReactorOptions, ResolvedGevServerOptions } from '../core/options.js';
 import { Reactor } from '../core/reactor.js';
 import { reactorOptionsOf } from '../core/reactor-options.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
+import { patternTexts } from '../protocol/nest-json/packet-reader.js';
 import { packetOptionsOf, validateServerOptions } from '../core/validate-options.js';
-import { Admission } from './admission/admission.js';
-import { ConnectionAges } from './connections/connection-ages.js';
-import { ConnectionEvents } from './connections/connection-events.js';
+import { assemble, carriesPackets } from './assembly.js';
+import type { ConnectionEvents } from './connections/connection-events.js';
 import { ErrorLog } from '../core/error-log.js';
-import type { EventHandler, NestHandler } from './connections/event-handlers.js';
 import { GevServerHandle } from './gev.server-handle.js';
 import {
   SERVER_EVENTS,
@@ -31,15 +30,11 @@ import {
   type GevServerStats,
   type GevServerStatus,
 } from './gev.server.events.js';
-import { HANDLER_MARKER, type ConnectionEvent, type HandlerMarker } from './handler-marker.js';
-import { type ProcessingHooks, withProcessingHooks } from './processing-hooks.js';
+import { HANDLER_MARKER, type HandlerMarker } from './handlers/handler-marker.js';
+import { NestSteps } from './handlers/nest-steps.js';
 import { ServerTimers } from './server-timers.js';
-import { PlainReplies, SerializedReplies } from './rpc/replies.js';
-import { patternTexts, RouteTable } from './rpc/routes.js';
-import { RpcDispatcher } from './rpc/dispatcher.js';
-import { Registrations } from './registrations.js';
+import { Registrations } from './handlers/registrations.js';
 import { countListening, serverNames, titleOf } from './server-names.js';
-import { throughReplySteps } from './rpc/reply-steps.js';
 import { drain } from './shutdown.js';
 
 const NO_CONNECTIONS: ReadonlyMap<number, GevConnection> = new Map();
@@ -107,7 +102,14 @@ export class GevServer
   private readonly log: ErrorLog;
   private readonly timers: ServerTimers;
   private readonly warned = new Set<string>();
-  private hooked = false;
+  private readonly steps = new NestSteps(
+    this,
+    {
+      start: (context, done) => this.onProcessingStartHook(this.transportId, context, done),
+      end: (context) => this.onProcessingEndHook?.(this.transportId, context),
+    },
+    (...failure) => this.fail(...failure),
+  );
   private droppedValues = 0;
   /** @internal Somebody has called listen(). */
   wasStarted = false;
@@ -128,10 +130,11 @@ export class GevServer
     const { name } = this.options;
     this.name = name;
     if (name !== undefined) serverNames.made.add(name);
-    const { carriesPackets } = this;
+    const packets = carriesPackets(this.options);
     this.registrations = new Registrations({
-      ...{ name, carriesPackets },
-      idleOptions: carriesPackets ? [] : packetOptionsOf(options),
+      name,
+      carriesPackets: packets,
+      idleOptions: packets ? [] : packetOptionsOf(options),
       warn: (message) => this.warn(message),
     });
     this.logger =
@@ -257,10 +260,10 @@ export class GevServer
     return {
       ...(reactor?.stats() ?? NO_STATS),
       handlers: {
-        pending: (events?.work.count ?? 0) + (events?.rpc?.abandoned ?? 0),
+        pending: (events?.work.count ?? 0) + (events?.rpc?.admission.abandoned ?? 0),
         inFlight: events?.rpc?.admission.inFlight ?? 0,
         overloaded: events?.rpc?.admission.shed ?? 0,
-        lateReplies: events?.lateReplies ?? 0,
+        lateReplies: events?.reports.lateReplies ?? 0,
         droppedValues: this.droppedValues,
       },
     };
@@ -304,20 +307,16 @@ export class GevServer
     return new Reactor(options, events);
   }
 
-  private get carriesPackets(): boolean {
-    return this.options.codec.framing !== 'raw';
-  }
-
   private async startReactor(): Promise<GevAddress> {
     this.registrations.look(this.transportId);
     const events = this.createEvents();
-    const gateConnections = events.hasConnectHandlers;
+    const gateConnections = events.lifecycle.hasConnectHandlers;
     const patterns = patternTexts(this.messageHandlers.keys());
     const reactor = this.createReactor(
       { ...reactorOptionsOf(this.options), gateConnections, patterns },
       events,
     );
-    events.reactor = reactor;
+    events.attach(reactor);
     if (!this.handle.referenced) reactor.unref();
     this.running = { reactor, events };
     countListening(this.name, 1);
@@ -360,26 +359,19 @@ export class GevServer
   }
 
   private createEvents(): ConnectionEvents {
-    const { codec, concurrency, highWaterMark, closeTimeout, handshakeTimeout } = this.options;
-    const { overflow, overflowLimit, maxConnectionAge, drainTimeout } = this.options;
-    return new ConnectionEvents({
-      connectHandlers: this.handlersOf('connect'),
-      messageHandlers: this.handlersOf('message'),
-      closeHandlers: this.handlersOf('close'),
-      concurrency,
-      maxQueuedBytes: highWaterMark,
-      borrowed: codec.copy === false,
-      closeTimeout,
-      handshakeTimeout,
-      ages: maxConnectionAge === 0 ? undefined : new ConnectionAges(maxConnectionAge, drainTimeout),
-      overflow: { overflow, overflowLimit, onDropped: (count) => (this.droppedValues += count) },
-      createRpc: this.carriesPackets ? (events) => this.createRpc(events) : undefined,
+    const { options, steps, log } = this;
+    return assemble({
+      options,
+      steps,
+      log,
+      connectionHandlers: this.registrations.handlers,
+      patternHandlers: this.messageHandlers,
       onUnsent: (handler) =>
         this.warn(
           `What ${handler} returns is not sent: the ${titleOf(this.name)} speaks RPC, where @OnConnect() and @OnMessage() ` +
             "observe. Use conn.send(), or bind the method to a server with raw(): { server: 'name' }",
         ),
-      log: this.log,
+      onDropped: (count) => (this.droppedValues += count),
       onConnection: (connection) => {
         this.opened.next(connection);
         this.listeners.emit('connection', connection);
@@ -388,59 +380,9 @@ export class GevServer
     });
   }
 
-  private createRpc(events: ConnectionEvents): RpcDispatcher {
-    const { serializer, deserializer, concurrency, maxInFlight } = this.options;
-    const { log } = this;
-    const { prototype } = Server;
-    const routes = new RouteTable(
-      this.messageHandlers,
-      (pattern) => this.getHandlerByPattern(pattern),
-      (handler) => this.withOverrides(this.hooked ? (this.withHooks(handler) as MessageHandler) : handler),
-      overrides(this, prototype, 'getHandlerByPattern', 'getRouteFromPattern', 'normalizePattern'),
-    );
-    return new RpcDispatcher({
-      routes,
-      replies: serializer === undefined ? new PlainReplies() : new SerializedReplies(serializer),
-      countLate: (error) => events.countLate(error),
-      overflow: events.overflow,
-      concurrency,
-      deserializer,
-      handleEvent: overrides(this, prototype, 'handleEvent')
-        ? (pattern, packet, context) => this.handleEvent(pattern, packet, context)
-        : undefined,
-      work: events.work,
-      turns: events.turns,
-      admission: new Admission(maxInFlight, events.turns),
-      log,
-      describe: nameOf,
-    });
-  }
-
-  private withOverrides(handler: MessageHandler): MessageHandler {
-    if (!overrides(this, Server.prototype, 'send', 'transformToObservable')) return handler;
-    return throughReplySteps(handler, {
-      toObservable: (result) => this.transformToObservable(result),
-      send: (source, respond) => this.send(source, respond),
-    }) as MessageHandler;
-  }
-
-  /** In a hybrid application the server may listen long before the hooks come. */
   private onHooked(): void {
-    this.hooked = true;
+    this.steps.hooked = true;
     this.running?.events.rpc?.forgetRoutes();
-  }
-
-  private withHooks(handler: NestHandler): NestHandler {
-    const hooks: ProcessingHooks = {
-      start: (context, done) => this.onProcessingStartHook(this.transportId, context, done),
-      end: (context) => this.onProcessingEndHook?.(this.transportId, context),
-    };
-    return withProcessingHooks(handler, hooks, (...failure) => this.fail(...failure));
-  }
-
-  private handlersOf(event: ConnectionEvent): EventHandler[] {
-    if (!this.hooked) return this.registrations.handlers.of(event);
-    return this.registrations.handlers.of(event, (handler: NestHandler) => this.withHooks(handler));
   }
 
   /** A function of the application that belongs to no connection has thrown. */

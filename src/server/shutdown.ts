@@ -3,7 +3,7 @@ import type { ResolvedGevServerOptions } from '../core/options.js';
 import type { Reactor } from '../core/reactor.js';
 import { within } from '../core/within.js';
 import type { ConnectionEvents } from './connections/connection-events.js';
-import { lastMoments } from './connections/last-moments.js';
+import { lastMoments } from './connections/connection-ages.js';
 
 /** What is left for closing when handlers have used up all the time: enough for a FIN, and for empty buffers. */
 const LEAST_CLOSE_MS = 100;
@@ -31,13 +31,13 @@ export async function drain(
   const stopLimiting = events.limitStreams(streamDrainTimeout);
   if (events.rpc === undefined) await within(reactor.quiesce(), left());
   else await sendAway(reactor, events, left);
-  if (!(await events.work.zero(left()))) {
+  if (!(await events.work.wait(left()))) {
     debug('drainTimeout is over: what is in flight is answered with an error');
     events.expire();
   }
   stopLimiting();
   await reactor.closeAll(Math.max(left(), LEAST_CLOSE_MS));
-  await events.closing.zero(Math.max(left(), LEAST_CLOSE_MS));
+  await events.lifecycle.closing.wait(Math.max(left(), LEAST_CLOSE_MS));
   debug('drained, with %d ms left', Math.round(left()));
 }
 

@@ -1,10 +1,10 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Controller, Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, MessagePattern, Payload, Transport, type MicroserviceOptions } from '@nestjs/microservices';
 import type { GevContext } from 'nestjs-gev';
 import { createServer, type AddressInfo } from 'node:net';
-import { finalize, firstValueFrom, interval, type Observable } from 'rxjs';
+import { finalize, firstValueFrom, interval, type Observable, Subject, takeUntil } from 'rxjs';
 import { onCleanup } from '../kit/cleanup.js';
 import { clientOf, Subscriber } from '../kit/rpc-client.js';
 import { serveRpc } from '../kit/rpc.js';
@@ -12,6 +12,9 @@ import { until } from '../kit/until.js';
 
 let ended: string[] = [];
 let begun: unknown[] = [];
+/** Nest's own server goes on with a stream whose client is gone. */
+const over = new Subject<void>();
+afterEach(() => over.next());
 
 @Controller()
 class Slow {
@@ -29,7 +32,10 @@ class Slow {
 
   @MessagePattern('ticks')
   ticks(): Observable<number> {
-    return interval(5).pipe(finalize(() => ended.push('finalized')));
+    return interval(5).pipe(
+      takeUntil(over),
+      finalize(() => ended.push('finalized')),
+    );
   }
 }
 

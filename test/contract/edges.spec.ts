@@ -52,9 +52,9 @@ describe('a reactor, at its edges', () => {
   });
 
   it('W2: a send that the kernel refuses is not told to have been flushed', async () => {
-    const { connect, closes } = await listen({ closeTimeout: 1000 });
+    const { reactor, connect, closes } = await listen({ closeTimeout: 1000 });
     const { peer, connection } = await connect();
-    connection.pause();
+    reactor.pause(connection);
     peer.write(Buffer.alloc(1024 * 1024)); // more than is read while nobody wants it
     await settled(() => connection.bytesReceived, 100);
     peer.reset();
@@ -154,9 +154,9 @@ describe('a reactor, at its edges', () => {
   });
 
   it('I1: what comes is activity although nobody reads it', async () => {
-    const { connect, closes } = await listen({ idleTimeout: 300 });
+    const { reactor, connect, closes } = await listen({ idleTimeout: 300 });
     const { peer, connection } = await connect();
-    connection.pause();
+    reactor.pause(connection);
     for (let i = 0; i < 12; i++) {
       peer.write('x');
       await pause(80);

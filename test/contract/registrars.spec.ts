@@ -5,6 +5,7 @@ import type { GevContext } from 'nestjs-gev';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { map, Observable } from 'rxjs';
 import { Peer } from '../kit/peer.js';
+import { pendingReplies } from '../kit/pending-replies.js';
 import { RpcPeer, serveRpc } from '../kit/rpc.js';
 import { serve } from '../kit/serve.js';
 import { until } from '../kit/until.js';
@@ -76,7 +77,7 @@ describe.each([0, 2])('the context of callbacks, on %i loops', (loops) => {
     const peer = await RpcPeer.connect(port);
     peer.send({ pattern: 'wait', data: 1, id: '1' });
     const conn = await connection();
-    await until(() => conn.pendingReplies === 1);
+    await until(() => pendingReplies(conn) === 1);
     peer.peer.reset();
     await until(() => heard.length === 2);
     expect(heard).toEqual(['onabort', 'listener']);
@@ -105,7 +106,7 @@ describe.each([0, 2])('the context of callbacks, on %i loops', (loops) => {
     const peer = await RpcPeer.connect(port);
     peer.send({ pattern: 'stream', data: 'a', id: 'a' }, { pattern: 'stream', data: 'b', id: 'b' });
     const conn = await connection();
-    await until(() => conn.pendingReplies === 2);
+    await until(() => pendingReplies(conn) === 2);
     await als.run('whoever stops it', close);
     expect(seen.filter((line) => line.startsWith('serializer'))).toEqual([
       'serializer undefined as undefined', // of gev:goaway, which has no id

@@ -97,6 +97,16 @@ describe('links', () => {
     expect(pages.filter((page) => page !== 'README.md' && !listed.includes(page))).toEqual([]);
   });
 
+  it('every path of a source that the tours name is there', () => {
+    const paths = ['CONTRIBUTING.md', 'docs/architecture.md'].flatMap((page) =>
+      [...readFileSync(join(root, page), 'utf8').matchAll(/`((?:src|native)\/[\w./-]+)`/g)].map(
+        ([, path]) => path!,
+      ),
+    );
+    const made = /^native\/build\//;
+    expect(paths.filter((path) => !made.test(path) && !existsSync(join(root, path)))).toEqual([]);
+  });
+
   it('package.json names the repository that relative links are resolved with', () => {
     const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, any>;
     expect(manifest.repository).toEqual({ type: 'git', url: `git+${REPOSITORY}.git` });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { Dialer, type DialOutcome } from '../../src/client/pool/dialer.js';
-import type { GevConnection } from '../../src/core/connection.js';
+import type { ReactorConnection } from '../../src/core/reactor-connection.js';
 import { GevConnectError } from '../../src/core/errors.js';
 import type { DialTarget } from '../../src/core/reactor.js';
 
-const connection = { state: 'open' } as GevConnection;
-const refused = (target: DialTarget): Promise<GevConnection> =>
+const connection = { state: 'open' } as ReactorConnection;
+const refused = (target: DialTarget): Promise<ReactorConnection> =>
   Promise.reject(
     new GevConnectError(
       'ECONNREFUSED',
@@ -113,7 +113,7 @@ describe('dialling an endpoint', () => {
   });
 
   it('takes a connection that was hung up on at once for a failure', async () => {
-    const dialer = new Dialer(async () => ({ state: 'closed' }) as GevConnection, 1_000);
+    const dialer = new Dialer(async () => ({ state: 'closed' }) as ReactorConnection, 1_000);
     expect(await outcomes(dialer, { path: '/a' })).toEqual([
       expect.objectContaining({ code: 'ECONNRESET', path: '/a' }),
     ]);

@@ -81,6 +81,18 @@ describe('a server that hangs up when it is greeted', () => {
     },
   );
 
+  it('D1: has hung up once when it says FIN and is gone, and is greeted the next time', async () => {
+    await connect();
+    const [first] = client.links;
+    await until(() => first!.hello !== undefined);
+    first!.end();
+    first!.drop('peer');
+    await until(() => client.links[1]?.hello !== undefined);
+    await refuse(1);
+    await until(() => client.links.length === 3);
+    expect(await settled(() => client.links[2]!.hello, 50)).toBeUndefined();
+  });
+
   it('L3: is not told of requests that are given up, nor probed', async () => {
     await connect({ requestTimeout: 10 });
     await refuse(0);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { NEVER, of, Subject, throwError, type Observable } from 'rxjs';
 import type { GevContext } from '../../src/context/gev.context.js';
-import { HANDLER_MARKER, patternOf, type ConnectionEvent } from '../../src/server/handler-marker.js';
+import { HANDLER_MARKER, patternOf, type ConnectionEvent } from '../../src/server/handlers/handler-marker.js';
 import { FakeServer, settle, until } from './support/fake-reactor.js';
 
 type Handler = (data: any, context: GevContext) => unknown;

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Reactor, type ReactorHandler } from 'nestjs-gev/core';
 import { raw } from 'nestjs-gev';
 import { exceptions } from '../engines/exceptions.mjs';
+import { knowsReusePort } from '../../src/engine/javascript/socket-listener.js';
 import { until } from '../kit/until.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -86,14 +87,37 @@ describe('the engine of a reactor', () => {
     }
   });
 
-  it('J3: what node:net lacks is named where it is asked for', async () => {
+  it.each([
+    ['loops', { loops: 64 }],
+    ['loadBalance', { loadBalance: 'least-connections' }],
+    ['keepAlive.interval', { keepAlive: { interval: 7_000 } }],
+    ['keepAlive.count', { keepAlive: { count: 7 } }],
+    ['userTimeout', { userTimeout: 10_000 }],
+    ['receiveBufferSize', { receiveBufferSize: 4096 }],
+    ['sendBufferSize', { sendBufferSize: 4096 }],
+    ...(knowsReusePort() ? [] : [['reusePort', { reusePort: true }] as const]),
+  ] as const)('J3: node:net has no %s: whoever asks for it is told so, once', async (name, options) => {
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
     try {
-      await make({ engine: 'javascript', sendBufferSize: 4096, userTimeout: 10_000 }).listen();
-      expect(warn).toHaveBeenCalledWith(
-        expect.stringContaining('userTimeout, sendBufferSize'),
-        expect.anything(),
-      );
+      for (let times = 0; times < 2; times++) await make({ engine: 'javascript', ...options }).listen();
+      expect(warn.mock.calls).toEqual([
+        [
+          `The JavaScript engine has no ${name}: see docs/platforms.md`,
+          { type: 'GevWarning', code: 'GEV_JAVASCRIPT_ENGINE_LACKS' },
+        ],
+      ]);
+    } finally {
+      warn.mockRestore();
+    }
+    const page = readFileSync(`${root}/docs/platforms.md`, 'utf8');
+    for (const word of name.split('.')) expect(page).toContain(`\`${word}\``);
+  });
+
+  it('J3: nobody is told of what was not asked for', async () => {
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    try {
+      await make({ engine: 'javascript', loops: 'auto', keepAlive: 30_000, noDelay: false }).listen();
+      expect(warn).not.toHaveBeenCalled();
     } finally {
       warn.mockRestore();
     }
@@ -115,6 +139,9 @@ describe('the engine of a reactor', () => {
       peer.write('hello');`);
     expect(stdout).toBe('hello javascript\n');
     expect(stderr.match(/GEV_JAVASCRIPT_ENGINE/g)).toHaveLength(1);
+    expect(stderr).toMatch(
+      /No native addon for \S+ \(not found\): the JavaScript engine serves, on one thread/,
+    );
     expect(stderr).toContain('(not found). Looked for:');
   });
 

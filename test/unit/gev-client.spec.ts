@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { ClientProxyFactory, ClientsModule, type ReadPacket } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { firstValueFrom, lastValueFrom, type Observable, take, toArray } from 'rxjs';
@@ -16,6 +16,7 @@ class FakeClient extends GevClient {
   constructor(options: GevClientOptions = {}) {
     const write = (line: string): void => void lines.push(line);
     super({ host: '127.0.0.1', port: 1, logger: { log: write, warn: write, error: write }, ...options });
+    clients.push(this);
   }
 
   get connection() {
@@ -31,6 +32,10 @@ class FakeClient extends GevClient {
 }
 
 let lines: string[] = [];
+const clients: FakeClient[] = [];
+
+// What is under way keeps the process alive.
+afterEach(() => Promise.all(clients.splice(0).map((client) => client.close())));
 
 async function connect(options?: GevClientOptions) {
   lines = [];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { GevError } from '../../src/core/errors.js';
-import { HANDLER_MARKER } from '../../src/server/handler-marker.js';
+import { HANDLER_MARKER } from '../../src/server/handlers/handler-marker.js';
 import { FakeServer, until } from './support/fake-reactor.js';
 
 describe('GevServer', () => {

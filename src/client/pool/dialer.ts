@@ -1,15 +1,15 @@
 import { lookup as lookupName, type LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import { GevConnectError, type GevError } from '../../core/errors.js';
 import type { DialTarget } from '../../core/reactor.js';
 import type { GevResolvedEndpoint } from '../gev.client.options.js';
 
 /** A connection, or why there is none. */
-export type DialOutcome = GevConnection | GevError;
+export type DialOutcome = ReactorConnection | GevError;
 
 /** Connects to one numeric address or path within `timeout` ms; 0: as long as the system tries. */
-export type Dial = (target: DialTarget, timeout: number) => Promise<GevConnection>;
+export type Dial = (target: DialTarget, timeout: number) => Promise<ReactorConnection>;
 
 /** All addresses of a name; a seam for tests. */
 export type Lookup = (host: string) => Promise<readonly LookupAddress[]>;
@@ -54,7 +54,7 @@ export class Dialer {
     await Promise.all(Array.from({ length: count }, one));
   }
 
-  private async inTurn(targets: readonly DialTarget[], deadline: number): Promise<GevConnection> {
+  private async inTurn(targets: readonly DialTarget[], deadline: number): Promise<ReactorConnection> {
     let failure: unknown;
     for (const [index, target] of targets.entries()) {
       try {

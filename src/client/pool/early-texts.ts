@@ -1,4 +1,4 @@
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 
 const NONE: readonly string[] = [];
 
@@ -7,16 +7,16 @@ const NONE: readonly string[] = [];
  * together with the connection is read before promises have their turn.
  */
 export class EarlyTexts {
-  private readonly texts = new Map<GevConnection, string[]>();
+  private readonly texts = new Map<ReactorConnection, string[]>();
 
-  keep(connection: GevConnection, text: string): void {
+  keep(connection: ReactorConnection, text: string): void {
     const kept = this.texts.get(connection);
     if (kept === undefined) this.texts.set(connection, [text]);
     else kept.push(text);
   }
 
   /** What has come, once. */
-  take(connection: GevConnection): readonly string[] {
+  take(connection: ReactorConnection): readonly string[] {
     const kept = this.texts.get(connection) ?? NONE;
     this.texts.delete(connection);
     return kept;

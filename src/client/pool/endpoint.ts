@@ -1,9 +1,10 @@
 import { formatAddress } from '../../core/address.js';
 import { GevConnectionLostError } from '../../core/client-errors.js';
 import type { CloseReason } from '../../core/close-reason.js';
-import { type GevConnection, nameOf } from '../../core/connection.js';
+import { nameOf } from '../../core/connection.js';
 import { debug } from '../../core/debug.js';
 import { GevConnectionError, type GevError } from '../../core/errors.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
 import type { Clock } from '../../core/clock.js';
 import { Admittance } from './admittance.js';
@@ -208,9 +209,9 @@ export class Endpoint implements LinkEndpoint {
   /** A connection is gone, or is given up. Harmless when that is known. */
   onLost(link: Link, reason: CloseReason, cause = link.connection.closeError): void {
     if (this.stopped) return;
-    if (link.session.ungreeted && link.connection.bytesArrived === 0) this.admittance.hungUp();
     const was = this.drop(link);
     if (was === undefined) return;
+    if (link.session.ungreeted && link.connection.bytesArrived === 0) this.admittance.hungUp();
     this.owner.onDropped(this, link, was, new GevConnectionLostError(this.name, reason, { cause }));
   }
 
@@ -274,7 +275,7 @@ export class Endpoint implements LinkEndpoint {
     this.owner.onDialFailed(this, error);
   }
 
-  private open(connection: GevConnection): void {
+  private open(connection: ReactorConnection): void {
     const link = new Link(this, connection, this.clock.now(), (opened) => this.owner.openSession(opened));
     const trust = this.admittance.next(this.leaving.size > 0);
     link.bare = trust === 'bare';

@@ -8,6 +8,7 @@ import { type GevConnection, nameOf } from '../../core/connection.js';
 import { debug } from '../../core/debug.js';
 import type { GevError } from '../../core/errors.js';
 import type { ProcessHold } from '../../core/process-hold.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { ReactorHandler } from '../../core/reactor.js';
 import { within } from '../../core/within.js';
 import type { ClientReport } from '../client-report.js';
@@ -69,7 +70,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     this.reactors = new ReactorOnDemand(() => setup.createReactor(this));
     this.dialer = new Dialer(async (target, timeout) => {
       if (this.closed) throw new GevClientClosedError();
-      return (await this.reactors.start()).dial(target, timeout);
+      return (await this.reactors.start()).connect(target, timeout);
     }, options.connectTimeout);
   }
 
@@ -143,22 +144,23 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     // What is spoken is text.
   }
 
-  onText(connection: GevConnection, text: string): void {
-    const link = linkOf(connection);
+  /** Nothing is attached before the dial has told of it. */
+  onText(connection: ReactorConnection<Link>, text: string): void {
+    const link = connection.attachment;
     if (link !== undefined) link.session.receive(text);
     else this.early.keep(connection, text);
   }
 
   /** The server has said its last word. */
-  onEnd(connection: GevConnection): void {
+  onEnd(connection: ReactorConnection<Link>): void {
     this.reactor?.finish(connection);
-    const link = linkOf(connection);
+    const link = connection.attachment;
     link?.endpoint.onLost(link, 'peer');
   }
 
-  onClose(connection: GevConnection): void {
+  onClose(connection: ReactorConnection<Link>): void {
     this.early.take(connection);
-    const link = linkOf(connection);
+    const link = connection.attachment;
     link?.endpoint.onLost(link, connection.closeReason ?? 'error');
     if (link?.announced === true) this.setup.report.closed(connection);
   }
@@ -389,9 +391,4 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
       this.setup.report.failure(error);
     }
   }
-}
-
-/** Undefined before its dial has told of it. */
-function linkOf(connection: GevConnection): Link | undefined {
-  return connection.scope as Link | undefined;
 }

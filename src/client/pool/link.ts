@@ -1,5 +1,5 @@
 import type { CloseReason } from '../../core/close-reason.js';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { GevResolvedEndpoint } from '../gev.client.options.js';
 
 /** What is spoken over a connection. The pool knows neither the words nor who speaks. */
@@ -74,12 +74,12 @@ export class Link {
   /** @param since when it was made, as the client's clock tells */
   constructor(
     readonly endpoint: LinkEndpoint,
-    readonly connection: GevConnection,
+    readonly connection: ReactorConnection,
     readonly since: number,
     openSession: (link: Link) => LinkSession,
   ) {
     this.session = openSession(this);
-    connection.scope = this;
+    connection.attachment = this;
   }
 
   /** Better not asked, while there is another: the server does not read fast enough, or may be gone. */

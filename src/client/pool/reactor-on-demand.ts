@@ -1,7 +1,7 @@
 import type { Reactor } from '../../core/reactor.js';
 
 /** What a client uses of its reactor. */
-export type ClientReactor = Pick<Reactor, 'start' | 'dial' | 'finish' | 'closeAll' | 'stop' | 'unref'>;
+export type ClientReactor = Pick<Reactor, 'start' | 'connect' | 'finish' | 'closeAll' | 'stop' | 'unref'>;
 
 /** The reactor of a client, made and started when it is needed first. */
 export class ReactorOnDemand {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { NativeAddress, NativeReactorOptions, NativeStats } from '../native/binding.js';
 import { inFreshScope } from '../fresh-scope.js';
-import type { InboundListener } from '../native/inbound.js';
+import type { InboundListener, Opening } from '../inbound-listener.js';
 import { Operation, READ_ON } from '../native/layout.js';
 import type { Engine, EngineSetup, LoopPort } from '../engine.js';
 import { ConnectionTable } from './connection-table.js';
@@ -309,8 +309,8 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
       (slot, generation) => new SocketConnection(this, socket, slot, generation, dial),
     );
     const { slot, generation } = connection;
-    const address = path === undefined ? addressesOf(socket) : unixAddresses(path);
-    this.tell(() => this.listener.onOpen(slot, generation, ...address, dial));
+    const addresses = path === undefined ? addressesOf(socket) : unixAddresses(path);
+    this.tell(() => this.listener.onOpen({ slot, generation, ...addresses, dial, listener: 0 }));
     if (!this.stopped) connection.begin();
   }
 
@@ -344,14 +344,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   }
 }
 
-/** As `InboundListener.onOpen` takes them. */
-type Addresses = [
-  remoteHost: string,
-  remotePort: number,
-  localHost: string,
-  localPort: number,
-  family: number,
-];
+type Addresses = Pick<Opening, 'remoteHost' | 'remotePort' | 'localHost' | 'localPort' | 'family'>;
 
 /** An IPv4 peer of a dual-stack server shows as IPv4. */
 function addressesOf({
@@ -360,12 +353,13 @@ function addressesOf({
   localAddress = '',
   localPort = 0,
 }: Socket): Addresses {
-  const remote = plain(remoteAddress);
-  return [remote, remotePort, plain(localAddress), localPort, remote.includes(':') ? 6 : 4];
+  const remoteHost = plain(remoteAddress);
+  const family = remoteHost.includes(':') ? 6 : 4;
+  return { remoteHost, remotePort, localHost: plain(localAddress), localPort, family };
 }
 
 function unixAddresses(path: string): Addresses {
-  return ['', 0, path, 0, 1];
+  return { remoteHost: '', remotePort: 0, localHost: path, localPort: 0, family: 1 };
 }
 
 function plain(address: string): string {

@@ -156,12 +156,16 @@ export interface NativeBinding {
 /** The addon could not be loaded. The message says where it was looked for, the system's own words, and what to do. */
 export class BindingError extends Error {
   override readonly name = 'BindingError';
+  /** What is wrong, in a few words. */
+  readonly summary: string;
 
   constructor(problem: string, { tried, bundled }: ReturnType<typeof loadAddon>, cause?: unknown) {
+    const summary = `No native addon for ${process.platform}-${process.arch} (${problem})`;
     super(
-      `No native addon for ${process.platform}-${process.arch} (${problem}). Looked for:\n  ${tried.join('\n  ')}\n${remedy(bundled)}`,
+      `${summary}. Looked for:\n  ${tried.join('\n  ')}\n${remedy(bundled)}`,
       cause === undefined ? undefined : { cause },
     );
+    this.summary = summary;
   }
 }
 

@@ -1,54 +1,9 @@
 import { markAsUntransferable } from 'node:worker_threads';
 import type { NativeReactor } from './binding.js';
 import { FreshScope, inFreshScope } from '../fresh-scope.js';
+import type { Delivery, InboundListener } from '../inbound-listener.js';
 import { DESCRIPTOR_WORDS, EventKind, INBOUND_DATA, SLAB_HEADER } from './layout.js';
 import type { Pace } from '../pace.js';
-
-/**
- * What one loop's event stream says, in order. `Buffer`s are copies: the receiver may keep them. Each call is made in a
- * {@link FreshScope}: what a handler enters there stays there.
- */
-export interface InboundListener {
-  /** Whoever listened has stopped, in one of the calls below perhaps: nothing but messages, which it ignores, comes any more. */
-  readonly abandoned: boolean;
-  onOpen(
-    slot: number,
-    generation: number,
-    remoteHost: string,
-    remotePort: number,
-    localHost: string,
-    localPort: number,
-    family: number,
-    dial: number,
-  ): void;
-  readonly onMessage: (slot: number, generation: number, data: Buffer) => void;
-  /**
-   * Instead of onMessage where frames are text. `length`: its bytes on the wire. A packet written as Nest's clients do
-   * has a pattern with a `route` (else 0), data from `dataStart` on, and an id of `idLength` at its end.
-   */
-  readonly onText: (
-    slot: number,
-    generation: number,
-    text: string,
-    length: number,
-    route: number,
-    dataStart: number,
-    idLength: number,
-  ) => void;
-  onEnd(slot: number, generation: number): void;
-  onDrain(slot: number, generation: number): void;
-  onFlushed(slot: number, generation: number, bytesWritten: number): void;
-  /** Its idle timeout has passed. */
-  onIdle(slot: number, generation: number): void;
-  /** `tooLong`: bytes, at least, of the frame that was refused for its length; else 0. */
-  onClose(slot: number, generation: number, reason: number, errno: number, tooLong: number): void;
-  onDialFailed(token: number, errno: number): void;
-  onTimer(id: number, skipped: number): void;
-  onQuiesced(): void;
-  onFailure(failure: number, errno: number): void;
-  /** One of the above threw. The events behind it are still delivered. */
-  onUncaught(error: unknown): void;
-}
 
 /**
  * A Buffer over memory of ours. Every promise a message passes through on its way to a handler and back asks it for a
@@ -57,15 +12,6 @@ export interface InboundListener {
 class Chunk extends Uint8Array<ArrayBuffer> {}
 Object.setPrototypeOf(Chunk.prototype, Buffer.prototype as object);
 Object.defineProperties(Chunk.prototype, { constructor: { value: Buffer }, then: { value: undefined } });
-
-/**
- * How messages reach the listener. What is framed unlike the reactor's `framing` comes as text or copied, as that has it.
- *
- * - `copied`: as Buffers of its own
- * - `borrowed`: as views of the slab, valid until {@link Inbound.read} and the promise jobs behind it are done
- * - `text`: as strings
- */
-export type Delivery = 'copied' | 'borrowed' | 'text';
 
 /** A batch up to this is copied in one piece. */
 const MAX_BATCH_COPY = 32 * 1024;
@@ -222,10 +168,18 @@ export class Inbound {
       case EventKind.Open: {
         const offset = words[word + 3]!;
         const middle = offset + (b & 0xffff);
-        const remote = bytes.toString('latin1', offset, middle);
-        const local = bytes.toString('latin1', middle, offset + words[word + 4]!);
         const c = words[word + 7]!;
-        listener.onOpen(slot, generation, remote, a & 0xffff, local, a >>> 16, c & 0xff, c >>> 8);
+        listener.onOpen({
+          slot,
+          generation,
+          remoteHost: bytes.toString('latin1', offset, middle),
+          remotePort: a & 0xffff,
+          localHost: bytes.toString('latin1', middle, offset + words[word + 4]!),
+          localPort: a >>> 16,
+          family: c & 0xff,
+          dial: c >>> 8,
+          listener: b >>> 16,
+        });
         break;
       }
       case EventKind.Large: {
@@ -240,7 +194,7 @@ export class Inbound {
         listener.onMessage(slot, generation, this.copy(bytes, words[word + 3]!, words[word + 4]!));
         break;
       case EventKind.Text: {
-        const data = bytes.subarray(words[word + 3]!, words[word + 3]! + words[word + 4]!);
+        const data = bytes.subarray(words[word + 3], words[word + 3]! + words[word + 4]!);
         const dataStart = words[word + 7]!;
         listener.onText(slot, generation, textOf(data, (b & 1) === 1), data.length, a, dataStart, b >> 1);
         break;

@@ -1,5 +1,6 @@
 import type { NativeAddress, NativeBinding, NativeReactor, NativeStats } from './binding.js';
-import { Inbound, type InboundListener } from './inbound.js';
+import type { InboundListener } from '../inbound-listener.js';
+import { Inbound } from './inbound.js';
 import { CONTROL_OPEN_SLAB, SLAB_SIZE } from './layout.js';
 import { Outbound } from './outbound.js';
 import { Pace } from '../pace.js';

@@ -21,6 +21,9 @@ export const OVERAGE = Object.freeze({
  */
 export const NOT_BEGUN = 'gev:not-begun';
 
+/** What the patterns of the protocol itself begin with. */
+export const RESERVED_PREFIX = 'gev:';
+
 /**
  * The request by which a client asks what the server understands beyond Nest's format. Ours answers {@link CAPABILITIES};
  * Nest's own server knows no such pattern and says so to the caller, without a line in its log.

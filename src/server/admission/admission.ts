@@ -22,6 +22,8 @@ export class Admission {
   inFlight = 0;
   /** Requests that were answered with {@link OVERLOADED}. */
   shed = 0;
+  /** Handlers at work whose calls were cancelled: nobody waits for them. */
+  abandoned = 0;
   private readonly seekers = new Set<PlaceSeeker>();
   /** Those of them that wait for the server's place, in order. */
   private readonly queue = new Set<PlaceSeeker>();

@@ -1,5 +1,5 @@
 import type { Subscription } from 'rxjs';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { GevOverflow } from '../../core/options.js';
 
 /** What to do with values while the peer does not keep up. */
@@ -17,7 +17,7 @@ export class OverflowGate {
   private drain: Subscription | undefined;
 
   constructor(
-    private readonly connection: GevConnection,
+    private readonly connection: ReactorConnection,
     private readonly policy: OverflowPolicy,
     private readonly send: (value: unknown) => void,
   ) {}

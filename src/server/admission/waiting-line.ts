@@ -1,12 +1,12 @@
 import { take, type Subscription } from 'rxjs';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
-import { MessageQueue } from '../connections/message-queue.js';
+import { MessageQueue } from './message-queue.js';
 import type { Turns, TurnTaker } from './turns.js';
 
 /** Whose messages wait, and what is done with them. */
 export interface LineOwner<Message> {
-  readonly connection: Pick<GevConnection, 'congested' | 'drain$'>;
+  readonly connection: Pick<ReactorConnection, 'congested' | 'drain$'>;
   /** A message more may be handled at once. */
   hasRoom(): boolean;
   /** What came is still wanted; if not, what waits is dropped when its turn comes. */

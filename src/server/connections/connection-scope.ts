@@ -1,20 +1,48 @@
 import { type GevContext, type GevContextArgs, MessageContext } from '../../context/gev.context.js';
 import type { CloseReason } from '../../core/close-reason.js';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
+import type { Reactor } from '../../core/reactor.js';
 import { isData } from '../../core/values.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
 import { OVERAGE } from '../../protocol/nest-json/vocabulary.js';
-import type { ConnectionEvents } from './connection-events.js';
-import type { EventHandler } from './event-handlers.js';
-import { patternOf } from '../handler-marker.js';
-import { MessageLane } from './message-lane.js';
-import type { ReplyStream } from './reply-stream.js';
-import type { StreamLimit } from '../rpc/call.js';
-import { RpcConnection } from '../rpc/rpc-connection.js';
+import type { OverflowPolicy } from '../admission/overflow-gate.js';
+import type { Turns } from '../admission/turns.js';
+import type { WaitGroup } from '../admission/wait-group.js';
 import { type LineOwner, WaitingLine } from '../admission/waiting-line.js';
+import { patternOf } from '../handlers/handler-marker.js';
+import { type PacketScope, RpcConnection } from '../rpc/rpc-connection.js';
+import type { RpcServer } from '../rpc/rpc-server.js';
+import type { StreamLimit } from '../rpc/rpc-stream.js';
+import type { Ageing } from './connection-ages.js';
+import type { ConnectionHandler } from './connection-handlers.js';
+import type { ConnectionReports } from './connection-reports.js';
+import type { HandlerStream } from './handler-stream.js';
+import { type LaneScope, MessageLane } from './message-lane.js';
 
 /** Why a server asks a peer to go. */
 export type LeaveReason = Extract<CloseReason, 'shutdown' | 'age'>;
+
+/** What the connections of a server share. */
+export interface ConnectionHost {
+  readonly reactor: Pick<Reactor, 'finish' | 'pause' | 'resume'>;
+  readonly messageHandlers: readonly ConnectionHandler[];
+  /** Messages of one connection handled at a time. */
+  readonly concurrency: number;
+  /** Messages are views of the reactor's memory. */
+  readonly borrowed: boolean;
+  /** Bytes of waiting messages above which reading from a connection pauses. */
+  readonly maxQueuedBytes: number;
+  readonly overflow: OverflowPolicy;
+  /** What streams that begin from now on are allowed; undefined: to go on without end. */
+  readonly streamLimit: StreamLimit | undefined;
+  /** Takes packets, where the codec carries them. */
+  readonly rpc: RpcServer | undefined;
+  /** Handlers that are at work, and messages that wait for one. */
+  readonly work: WaitGroup;
+  /** Who starts handlers, and when. */
+  readonly turns: Turns;
+  readonly reports: ConnectionReports;
+}
 
 /**
  * How long nothing must have come from a peer that was asked to go, and is owed nothing, before it hears FIN. Not where the
@@ -29,7 +57,7 @@ const QUIET_MS = 500;
  * The counts: `active` lanes are held by messages; `connection.pendingReplies` lanes still owe a reply, those of waiting
  * messages and of Observables that go on included.
  */
-export class ConnectionScope implements LineOwner<Buffer> {
+export class ConnectionScope implements LineOwner<Buffer>, LaneScope, PacketScope, Ageing {
   /** Settles, never rejects, when all `@OnConnect` handlers have; undefined where there are none. */
   connecting: Promise<void> | undefined;
   closed = false;
@@ -39,7 +67,7 @@ export class ConnectionScope implements LineOwner<Buffer> {
   private readonly lanes: readonly MessageLane[];
   private readonly contextArgs: GevContextArgs;
   private readonly line: WaitingLine<Buffer>;
-  private streams: Set<ReplyStream> | undefined;
+  private streams: Set<HandlerStream> | undefined;
   private active = 0;
   private gated = false;
   private leavesFor: LeaveReason | undefined;
@@ -49,13 +77,14 @@ export class ConnectionScope implements LineOwner<Buffer> {
   private pauses = 0;
 
   constructor(
-    readonly connection: GevConnection,
-    readonly events: ConnectionEvents,
+    readonly connection: ReactorConnection,
+    private readonly host: ConnectionHost,
   ) {
-    this.line = new WaitingLine(this, events.turns, events.maxQueuedBytes);
-    this.lanes = events.messageHandlers.map((handler) => new MessageLane(this, handler));
+    const { turns, maxQueuedBytes, messageHandlers, rpc } = host;
+    this.line = new WaitingLine(this, turns, maxQueuedBytes);
+    this.lanes = messageHandlers.map((handler) => new MessageLane(this, handler));
     this.contextArgs = [connection, patternOf('message')];
-    this.rpc = events.rpc === undefined ? undefined : new RpcConnection(events.rpc, this);
+    this.rpc = rpc === undefined ? undefined : new RpcConnection(rpc, this, maxQueuedBytes);
   }
 
   /** For one call of a message handler. */
@@ -68,10 +97,10 @@ export class ConnectionScope implements LineOwner<Buffer> {
     const count = this.lanes.length;
     if (count === 0 || this.closed) return;
     this.connection.pendingReplies += count;
-    this.events.work.up(count);
-    if (this.line.length === 0 && this.hasRoom() && this.events.turns.mayStart()) this.start(message);
+    this.host.work.add(count);
+    if (this.line.length === 0 && this.hasRoom() && this.host.turns.mayStart()) this.start(message);
     // Borrowed memory is the reactor's again before a waiting message's turn comes.
-    else this.line.push(this.events.borrowed ? Buffer.from(message) : message);
+    else this.line.push(this.host.borrowed ? Buffer.from(message) : message);
   }
 
   /** A handler has settled and lets the next message pass. */
@@ -87,11 +116,11 @@ export class ConnectionScope implements LineOwner<Buffer> {
 
   /** Stops reading until as many calls of {@link resumeReading} have been made. */
   pauseReading(): void {
-    if (this.pauses++ === 0) this.events.reactor.pause(this.connection);
+    if (this.pauses++ === 0) this.host.reactor.pause(this.connection);
   }
 
   resumeReading(): void {
-    if (--this.pauses === 0 && !this.closed) this.events.reactor.resume(this.connection);
+    if (--this.pauses === 0 && !this.closed) this.host.reactor.resume(this.connection);
   }
 
   /** Nothing more will be written for one handler's message, or for so many. */
@@ -101,27 +130,27 @@ export class ConnectionScope implements LineOwner<Buffer> {
   }
 
   /** Sends what a handler returned. Nobody is left to receive it once the connection has closed. */
-  reply(value: unknown, handler: EventHandler): void {
+  reply(value: unknown, handler: ConnectionHandler): void {
     if (value === undefined || value === null) return;
     if (this.rpc !== undefined) {
-      this.events.dropReply(handler);
+      this.host.reports.dropReply(handler);
       return;
     }
     try {
       if (isData(value)) this.connection.transmit(value);
-      else this.events.reportUnsendable(this.connection, handler, value);
+      else this.host.reports.unsendable(this.connection, handler, value);
     } catch (error) {
-      this.events.reportUnsent(this.connection, handler, error);
+      this.host.reports.unsent(this.connection, handler, error);
     }
   }
 
   /** Stops the stream when the connection closes, if it has not ended before. */
-  hold(stream: ReplyStream): void {
+  hold(stream: HandlerStream): void {
     if (this.closed) stream.stop();
     else (this.streams ??= new Set()).add(stream);
   }
 
-  letGo(stream: ReplyStream): void {
+  letGo(stream: HandlerStream): void {
     this.streams?.delete(stream);
   }
 
@@ -135,7 +164,8 @@ export class ConnectionScope implements LineOwner<Buffer> {
 
   /** How long the peer may be quiet counts from now on. */
   awaitQuiet(): void {
-    if (this.leavesFor !== undefined) this.connection.leave(this.leavesFor, this.rpc?.hangsUp ? 0 : QUIET_MS);
+    if (this.leavesFor !== undefined)
+      this.connection.leave(this.leavesFor, this.rpc?.peer.hangsUp ? 0 : QUIET_MS);
   }
 
   onAge(): void {
@@ -159,7 +189,7 @@ export class ConnectionScope implements LineOwner<Buffer> {
 
   /** Ends streams that had brought a value before streams were limited. */
   endOldStreams(limit: StreamLimit): void {
-    this.rpc?.endOldStreams(limit);
+    this.rpc?.peer.endOldStreams(limit);
     for (const stream of [...(this.streams ?? [])]) inFreshScope(() => stream.endOld());
   }
 
@@ -176,7 +206,7 @@ export class ConnectionScope implements LineOwner<Buffer> {
 
   /** Nothing more comes, as the peer has sent FIN or nonsense: the connection ends with the last reply. */
   end(): void {
-    this.rpc?.end();
+    this.rpc?.peer.end();
     this.finishSoon();
   }
 
@@ -200,7 +230,7 @@ export class ConnectionScope implements LineOwner<Buffer> {
 
   /** What handlers return would only add to output that the peer has yet to read. */
   hasRoom(): boolean {
-    return !this.connection.congested && this.active <= (this.events.concurrency - 1) * this.lanes.length;
+    return !this.connection.congested && this.active <= (this.host.concurrency - 1) * this.lanes.length;
   }
 
   start(message: Buffer): void {
@@ -213,9 +243,21 @@ export class ConnectionScope implements LineOwner<Buffer> {
     this.owe(-messages * this.lanes.length);
   }
 
+  get overflow(): OverflowPolicy {
+    return this.host.overflow;
+  }
+
+  get streamLimit(): StreamLimit | undefined {
+    return this.host.streamLimit;
+  }
+
+  reportFailure(handler: ConnectionHandler, error: unknown): void {
+    this.host.reports.failure(this.connection, handler, error);
+  }
+
   /** The teardown of an Observable that a handler returned has thrown. */
   reportTeardown(error: unknown): void {
-    this.events.reportTeardown(this.connection, error);
+    this.host.reports.teardown(this.connection, error);
   }
 
   private ask(): void {
@@ -223,19 +265,19 @@ export class ConnectionScope implements LineOwner<Buffer> {
     if (this.asked) return;
     this.asked = true;
     // A serializer is not to see who stops the server.
-    if (this.receives) inFreshScope(() => this.rpc?.goAway());
+    if (this.receives) inFreshScope(() => this.rpc?.peer.goAway());
   }
 
   private owe(lanes: number): void {
     const { connection } = this;
     connection.pendingReplies += lanes;
     if (connection.pendingReplies === 0) connection.releaseIdle();
-    this.events.work.down(-lanes);
+    this.host.work.done(-lanes);
   }
 
   private finishWhenDone(): void {
     if (!this.ended || this.gated || this.closed || this.connection.pendingReplies > 0) return;
     this.ended = false;
-    this.events.reactor.finish(this.connection);
+    this.host.reactor.finish(this.connection);
   }
 }

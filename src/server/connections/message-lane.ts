@@ -1,15 +1,25 @@
-import { promiseOf } from '../../core/values.js';
-import type { ConnectionScope } from './connection-scope.js';
-import type { EventHandler } from './event-handlers.js';
-import { isStream } from '../handler-result.js';
 import type { GevContext } from '../../context/gev.context.js';
-import { ReplyStream } from './reply-stream.js';
+import { promiseOf } from '../../core/values.js';
+import { isStream } from '../handlers/nest-handler.js';
+import type { ConnectionHandler } from './connection-handlers.js';
+import { HandlerStream, type StreamScope } from './handler-stream.js';
+
+/** What a lane needs of its connection. */
+export interface LaneScope extends StreamScope {
+  /** For one call of a message handler. */
+  context(): GevContext;
+  /** The handler has settled and lets the next message pass. */
+  release(): void;
+  /** Nothing more will be written for the message. */
+  complete(): void;
+  reportFailure(handler: ConnectionHandler, error: unknown): void;
+}
 
 /** The way of one connection's messages through one `@OnMessage` handler. */
 export class MessageLane {
   constructor(
-    private readonly scope: ConnectionScope,
-    private readonly handler: EventHandler,
+    private readonly scope: LaneScope,
+    private readonly handler: ConnectionHandler,
   ) {}
 
   run(message: Buffer): void {
@@ -43,8 +53,7 @@ export class MessageLane {
   }
 
   private fail(context: GevContext, error: unknown): void {
-    const { scope } = this;
-    scope.events.reportFailure(scope.connection, this.handler, error);
+    this.scope.reportFailure(this.handler, error);
     this.end(context);
   }
 
@@ -56,10 +65,10 @@ export class MessageLane {
 }
 
 /** An Observable as reply: the next message passes at once, or with its first value where an interceptor made it. */
-class MessageStream extends ReplyStream {
+class MessageStream extends HandlerStream {
   constructor(
-    scope: ConnectionScope,
-    handler: EventHandler,
+    protected override readonly scope: LaneScope,
+    handler: ConnectionHandler,
     private readonly context: GevContext,
   ) {
     super(scope, handler);
@@ -70,7 +79,7 @@ class MessageStream extends ReplyStream {
   }
 
   protected override failed(error: unknown): void {
-    this.scope.events.reportFailure(this.scope.connection, this.handler, error);
+    this.scope.reportFailure(this.handler, error);
   }
 
   protected override ended(): void {

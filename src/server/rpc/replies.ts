@@ -1,24 +1,13 @@
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import { codeOf, GevFrameTooLongError } from '../../core/errors.js';
 import type { GevSerializer } from '../../core/options.js';
-import { FixedText } from '../../engine/fixed-text.js';
-import type { FramePiece } from '../../engine/native/outbound.js';
 import { isThenable } from '../../core/values.js';
-import { GO_AWAY, NOT_BEGUN } from '../../protocol/nest-json/vocabulary.js';
-
-/**
- * - `value`: one of several
- * - `last`: a value, and the end
- * - `end`: the end without a value
- * - `error`: the end, `value` is the error
- * - `refused`: as `error`, of a request that was not begun
- * - `unhandled`: nobody handles such requests, `value` is Nest's word for it
- */
-export type ReplyKind = 'value' | 'last' | 'end' | 'error' | 'refused' | 'unhandled';
+import { type ReplyKind, replyPacket, replyText } from '../../protocol/nest-json/reply-writer.js';
+import { GO_AWAY } from '../../protocol/nest-json/vocabulary.js';
 
 /** Whom replies go to. */
 export interface ReplyTarget {
-  readonly connection: GevConnection;
+  readonly connection: ReactorConnection;
   /** A reply takes its time: the connection is not to be finished before `complete`. */
   begin(): void;
   complete(): void;
@@ -28,7 +17,7 @@ export interface ReplyTarget {
   reportUnsendable(id: unknown, error: unknown): void;
 }
 
-/** Writes the replies to requests, and never throws for one: what cannot be sent is reported, and answered with an error. */
+/** Sends the replies to requests, and never throws for one: what cannot be sent is reported, and answered with an error. */
 export interface Replies {
   /**
    * Returns false when the reply could not be sent, and the request has had its answer by that. `plainId`: the id is known
@@ -42,16 +31,11 @@ export interface Replies {
 /** What the caller is told instead of a reply that cannot be made JSON. */
 const UNSERIALIZABLE = 'The reply could not be serialized';
 
-/** Ids that need no escaping, as those of all known clients. */
-const PLAIN_ID = /^[\w-]+$/;
-
-/** Writes the envelope by hand, in the key order of Nest's own server. */
+/** Writes each reply as text. No packet is made. */
 export class PlainReplies implements Replies {
   send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown, plainId = false): boolean {
     try {
-      const key = isError(kind) ? 'err' : 'response';
-      const json = kind === 'end' ? undefined : jsonOf(key, value);
-      target.connection.sendFrame(packet(kind, json, id, plainId));
+      target.connection.sendFrame(replyText(kind, value, id, plainId));
       return true;
     } catch (error) {
       sendUnserializable(target, id, error);
@@ -67,14 +51,14 @@ export class PlainReplies implements Replies {
 /** Sends every packet through Nest's serializer, which may take its time; the replies to a request keep their order. */
 export class SerializedReplies implements Replies {
   /** The last reply of each connection that is still being serialized. */
-  private readonly pending = new WeakMap<GevConnection, Promise<void>>();
+  private readonly pending = new WeakMap<ReactorConnection, Promise<void>>();
 
   constructor(private readonly serializer: GevSerializer) {}
 
   send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown): boolean {
     const { connection } = target;
     try {
-      const serialized = this.serializer.serialize(packetObject(kind, value, id));
+      const serialized = this.serializer.serialize(replyPacket(kind, value, id));
       const before = this.pending.get(connection);
       if (before === undefined && !isThenable(serialized)) return this.write(target, id, serialized);
       this.enqueue(target, id, serialized, before);
@@ -112,63 +96,6 @@ export class SerializedReplies implements Replies {
   }
 }
 
-const RESPONSE = new FixedText('{"response":');
-const ERROR = new FixedText('{"err":');
-/** What stands before an id: behind a reply, behind the last one, without a reply, and with no reply but the end. */
-const keysOfId = (quote: '"' | '') => ({
-  value: new FixedText(`,"id":${quote}`),
-  last: new FixedText(`,"isDisposed":true,"id":${quote}`),
-  nothing: new FixedText(`{"id":${quote}`),
-  end: new FixedText(`{"isDisposed":true,"id":${quote}`),
-  close: new FixedText(`${quote}}`),
-  closeRefused: new FixedText(`${quote},"status":"${NOT_BEGUN}"}`),
-});
-const PLAIN = keysOfId('"');
-const JSON_ID = keysOfId('');
-
-function packet(kind: ReplyKind, json: string | undefined, id: unknown, plainId: boolean): FramePiece[] {
-  if (kind === 'unhandled') return [`{"id":${JSON.stringify(id)},"status":"error","err":${json}}`];
-  const plain = typeof id === 'string' && (plainId || PLAIN_ID.test(id));
-  const keys = plain ? PLAIN : JSON_ID;
-  const idJson = plain ? id : JSON.stringify(id);
-  // Nothing to say, as JSON.stringify leaves out what it cannot show.
-  if (json === undefined) return [kind === 'value' ? keys.nothing : keys.end, idJson, keys.close];
-  const head = isError(kind) ? ERROR : RESPONSE;
-  const close = kind === 'refused' ? keys.closeRefused : keys.close;
-  return [head, json, kind === 'value' ? keys.value : keys.last, idJson, close];
-}
-
-function isError(kind: ReplyKind): boolean {
-  return kind === 'error' || kind === 'refused';
-}
-
-function packetObject(kind: ReplyKind, value: unknown, id: unknown): Record<string, unknown> {
-  switch (kind) {
-    case 'value':
-      return { response: value, id };
-    case 'last':
-      return { response: value, isDisposed: true, id };
-    case 'end':
-      return { isDisposed: true, id };
-    case 'unhandled':
-      return { id, status: 'error', err: value };
-    case 'error':
-      return { err: value, isDisposed: true, id };
-    case 'refused':
-      return { err: value, isDisposed: true, id, status: NOT_BEGUN };
-  }
-}
-
-/** What JSON.stringify makes of a value that stands under `key`; undefined for what JSON does not know. */
-function jsonOf(key: string, value: unknown): string | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : 'null';
-  if (typeof (value as { toJSON?: unknown } | null | undefined)?.toJSON !== 'function') {
-    return JSON.stringify(value);
-  }
-  const text = JSON.stringify({ [key]: value }); // toJSON is told the key
-  return text === '{}' ? undefined : text.slice(key.length + '{"":'.length, -1);
-}
-
 function tooLongReply({ length, limit, option }: GevFrameTooLongError): string {
   return `The reply has ${length} bytes, more than ${option} of the server (${limit} bytes)`;
 }
@@ -180,7 +107,7 @@ function sendUnserializable(target: ReplyTarget, id: unknown, error: unknown): v
   const message = error instanceof GevFrameTooLongError ? tooLongReply(error) : UNSERIALIZABLE;
   let reply: string;
   try {
-    reply = JSON.stringify({ err: { status: 'error', message }, isDisposed: true, id });
+    reply = JSON.stringify(replyPacket('error', { status: 'error', message }, id));
   } catch {
     connection.refuseInput(); // nested too deeply to be repeated: no answer would find its caller
     return;

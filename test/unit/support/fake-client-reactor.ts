@@ -2,6 +2,7 @@ import { Subject } from 'rxjs';
 import type { ClientReactor } from '../../../src/client/pool/reactor-on-demand.js';
 import type { CloseReason } from '../../../src/core/close-reason.js';
 import type { GevConnection, SendCallback } from '../../../src/core/connection.js';
+import type { ReactorConnection } from '../../../src/core/reactor-connection.js';
 import {
   GevConnectError,
   GevConnectionClosedError,
@@ -12,14 +13,14 @@ import type { DialTarget, ReactorHandler } from '../../../src/core/reactor.js';
 
 interface PendingDial {
   readonly target: DialTarget;
-  readonly resolve: (connection: GevConnection) => void;
+  readonly resolve: (connection: ReactorConnection<any>) => void;
   readonly reject: (error: Error) => void;
 }
 
 /** A connection without a socket: it keeps what is sent. */
 export class FakeClientConnection {
   state: GevConnection['state'] = 'open';
-  scope: unknown;
+  attachment: unknown;
   congested = false;
   bufferedBytes = 0;
   bytesReceived = 0;
@@ -35,8 +36,8 @@ export class FakeClientConnection {
 
   constructor(private readonly reactor: FakeClientReactor) {}
 
-  get real(): GevConnection {
-    return this as unknown as GevConnection;
+  get real(): ReactorConnection<any> {
+    return this as unknown as ReactorConnection<any>;
   }
 
   get bytesArrived(): number {
@@ -100,10 +101,15 @@ export class FakeClientConnection {
     this.state = 'closed';
     this.closeReason = reason;
     if (code !== undefined) this.closeError = typeof code === 'string' ? new GevConnectionError(code) : code;
-    const error = new GevConnectionClosedError(reason);
-    for (const settle of this.unsettled.splice(0)) settle(error);
+    this.settleAll();
     this.reactor.handler.onClose(this.real);
     this.closed$.next(reason);
+  }
+
+  /** The kernel never takes what it has not taken yet. */
+  settleAll(): void {
+    const error = new GevConnectionClosedError(this.closeReason);
+    for (const settle of this.unsettled.splice(0)) settle(error);
   }
 }
 
@@ -120,7 +126,7 @@ export class FakeClientReactor implements ClientReactor {
 
   start = async () => void this.calls.push('start');
 
-  dial = (target: DialTarget): Promise<GevConnection> => {
+  connect = (target: DialTarget): Promise<ReactorConnection<any>> => {
     this.calls.push(`dial ${nameOf(target)}`);
     return new Promise((resolve, reject) => {
       this.dials.push({ target, resolve, reject });
@@ -154,6 +160,7 @@ export class FakeClientReactor implements ClientReactor {
   stop = async () => {
     this.calls.push('stop');
     this.stopped = true;
+    for (const connection of this.connections) connection.settleAll();
   };
 
   private take(port: number | undefined): PendingDial {

@@ -19,7 +19,7 @@ export class FakeConnection {
   pendingReplies = 0;
   releaseIdle = (): void => undefined;
   context: unknown;
-  scope: unknown;
+  attachment: unknown;
 
   constructor(
     readonly id: number,

@@ -1,5 +1,6 @@
-import { GevOptionsError } from '../core/errors.js';
-import { likeness } from '../core/option-checks.js';
+import { inCommon } from '../../core/both-builds.js';
+import { GevOptionsError } from '../../core/errors.js';
+import { likeness } from '../../core/option-checks.js';
 
 /** The extras that Nest hands over with a handler. */
 export type HandlerExtras = Readonly<Record<string | symbol, unknown>>;
@@ -32,4 +33,22 @@ export function misspeltServer(extras: HandlerExtras): string | undefined {
   return Object.keys(extras).find(
     (key) => (likeness(key, 'server') ?? Infinity) <= (key.length === 6 ? 2 : 1),
   );
+}
+
+/**
+ * What handlers are called, by the extras that Nest hands over with them: those are one object a decorated method. Of
+ * `@MessagePattern` and `@EventPattern` methods only a {@link GevModule} can know it; `gev` decorators know it themselves.
+ */
+const handlerNames = inCommon('handler-names', () => new WeakMap<object, Set<string>>());
+
+/** @param name `Controller.method`; several controllers may inherit one method */
+export function nameHandler(extras: object, name: string): void {
+  const known = handlerNames.get(extras);
+  if (known === undefined) handlerNames.set(extras, new Set([name]));
+  else known.add(name);
+}
+
+/** Empty where nobody has named the handler. */
+export function namesOfHandler(extras: object): readonly string[] {
+  return [...(handlerNames.get(extras) ?? [])];
 }

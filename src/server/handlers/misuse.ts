@@ -1,13 +1,13 @@
-import { GEV_TRANSPORT } from '../core/constants.js';
-import { decorated, someOf } from '../core/decorated.js';
-import { quote } from '../core/error-log.js';
-import { nearest } from '../core/option-checks.js';
-import { inCommon } from '../core/both-builds.js';
-import { CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN } from '../protocol/nest-json/vocabulary.js';
-import { namesOfHandler } from './handler-names.js';
-import type { HandlerExtras } from './handler-server.js';
+import { GEV_TRANSPORT } from '../../core/constants.js';
+import { decorated, someOf } from '../../core/decorated.js';
+import { quote } from '../../core/error-log.js';
+import { nearest } from '../../core/option-checks.js';
+import { inCommon } from '../../core/both-builds.js';
+import { CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN } from '../../protocol/nest-json/vocabulary.js';
+import { namesOfHandler } from './handler-extras.js';
+import type { HandlerExtras } from './handler-extras.js';
 import type { PatternClaims } from './pattern-claims.js';
-import { serverNames } from './server-names.js';
+import { serverNames } from '../server-names.js';
 
 const RESERVED_PATTERNS: readonly string[] = [CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN];
 

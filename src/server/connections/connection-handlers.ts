@@ -5,13 +5,11 @@ import {
   type EntryCount,
   type HandlerMarker,
   isShared,
-} from '../handler-marker.js';
-
-/** A handler as Nest registers it: the method inside its guards, interceptors, pipes and filters. */
-export type NestHandler = (data: unknown, context: GevContext) => unknown;
+} from '../handlers/handler-marker.js';
+import type { NestHandler } from '../handlers/nest-handler.js';
 
 /** One decorated method, as a server calls it. */
-export class EventHandler implements EntryCount {
+export class ConnectionHandler implements EntryCount {
   /** Entries into the method that this server has caused, where others share it. */
   entered = 0;
   private readonly enteredBefore: number;
@@ -50,7 +48,7 @@ export class EventHandler implements EntryCount {
 }
 
 /** The decorated methods of a server's controllers, by event, in the order of their registration. */
-export class EventHandlers {
+export class ConnectionHandlers {
   private readonly byEvent: Record<ConnectionEvent, [HandlerMarker, NestHandler][]> = {
     connect: [],
     message: [],
@@ -70,7 +68,7 @@ export class EventHandlers {
   of(
     event: ConnectionEvent,
     wrap: (handler: NestHandler) => NestHandler = (handler) => handler,
-  ): EventHandler[] {
-    return this.byEvent[event].map(([marker, handler]) => new EventHandler(marker, wrap(handler)));
+  ): ConnectionHandler[] {
+    return this.byEvent[event].map(([marker, handler]) => new ConnectionHandler(marker, wrap(handler)));
   }
 }

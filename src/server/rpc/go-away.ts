@@ -1,11 +1,11 @@
 import { take } from 'rxjs';
-import type { GevConnection } from '../../core/connection.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
 import { promiseOf } from '../../core/values.js';
-import type { Replies } from '../rpc/replies.js';
+import type { Replies } from './replies.js';
 
 /** Whom a go-away is for. */
 export interface GoAwayTarget {
-  readonly connection: GevConnection;
+  readonly connection: ReactorConnection;
   /** The go-away takes its time: the connection is not to be finished before `complete`. */
   begin(): void;
   complete(): void;

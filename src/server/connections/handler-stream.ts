@@ -1,17 +1,33 @@
 import { Subscription, type Observable } from 'rxjs';
-import type { ConnectionScope } from './connection-scope.js';
-import type { EventHandler } from './event-handlers.js';
-import { unsubscribe } from '../handler-result.js';
-import { OverflowGate } from '../admission/overflow-gate.js';
+import type { ReactorConnection } from '../../core/reactor-connection.js';
+import { OverflowGate, type OverflowPolicy } from '../admission/overflow-gate.js';
+import { unsubscribe } from '../handlers/nest-handler.js';
+import type { ConnectionHandler } from './connection-handlers.js';
+
+/** What a stream needs of the connection that its values go to. */
+export interface StreamScope {
+  readonly connection: ReactorConnection;
+  readonly closed: boolean;
+  readonly overflow: OverflowPolicy;
+  /** How long streams may go on that begin now; undefined: without end. */
+  readonly streamLimit: { readonly ms: number } | undefined;
+  /** Sends what the handler returned. */
+  reply(value: unknown, handler: ConnectionHandler): void;
+  /** Stops the stream when the connection closes, if it has not ended before. */
+  hold(stream: HandlerStream): void;
+  letGo(stream: HandlerStream): void;
+  /** The teardown of an Observable that a handler returned has thrown. */
+  reportTeardown(error: unknown): void;
+}
 
 /**
- * An Observable that a handler returned. Its values are written as they come, until it ends or the connection closes.
+ * An Observable that a connection handler returned. Its values are written as they come, until it ends or the connection closes.
  *
  * `settled` is called once: when the handler has done what others wait for. That is at once for an Observable that the
  * method itself returned. Where an interceptor wraps the method, the Observable is all one sees of it and the method
  * runs only on subscription: then it is the first value, the completion or the error. `ended` is called once, last.
  */
-export abstract class ReplyStream {
+export abstract class HandlerStream {
   private readonly subscription = new Subscription();
   private begun = false;
   private limited = false;
@@ -19,8 +35,8 @@ export abstract class ReplyStream {
   private hasFailed = false;
 
   constructor(
-    protected readonly scope: ConnectionScope,
-    protected readonly handler: EventHandler,
+    protected readonly scope: StreamScope,
+    protected readonly handler: ConnectionHandler,
   ) {}
 
   protected abstract settled(): void;
@@ -36,9 +52,7 @@ export abstract class ReplyStream {
     }
     const lazy = handler.isLazy();
     const { subscription } = this;
-    const gate = new OverflowGate(scope.connection, scope.events.overflow, (value) =>
-      scope.reply(value, handler),
-    );
+    const gate = new OverflowGate(scope.connection, scope.overflow, (value) => scope.reply(value, handler));
     const end = (): void => this.stop();
     const fail = (error: unknown): void => {
       this.hasFailed = true;
@@ -94,7 +108,7 @@ export abstract class ReplyStream {
 
   private begin(): void {
     this.begun = true;
-    const limit = this.scope.events.streamLimit;
+    const limit = this.scope.streamLimit;
     if (limit === undefined) return;
     this.limited = true;
     const timer = setTimeout(() => this.stop(), limit.ms).unref();

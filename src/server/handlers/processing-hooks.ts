@@ -1,9 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import { finalize, Observable } from 'rxjs';
-import type { FailureReport } from '../core/callback.js';
-import type { GevContext } from '../context/gev.context.js';
-import type { NestHandler } from './connections/event-handlers.js';
-import { isStream } from './handler-result.js';
+import type { FailureReport } from '../../core/callback.js';
+import type { GevContext } from '../../context/gev.context.js';
+import { isStream, type NestHandler } from './nest-handler.js';
 
 /** Nest's two hooks around the processing of a message, as observability packages install them. */
 export interface ProcessingHooks {

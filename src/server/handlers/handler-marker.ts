@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { inCommon } from '../core/both-builds.js';
+import { inCommon } from '../../core/both-builds.js';
 
 /** What can happen to a connection, in this order. */
 export type ConnectionEvent = 'connect' | 'message' | 'close';
@@ -14,7 +14,7 @@ export interface HandlerMarker {
   readonly label: string;
   /**
    * How often the method itself began. Nest hands out a lazy Observable where an interceptor is bound and the method's
-   * own Observable where none is; only this tells one from the other (see {@link EventHandler.isLazy}).
+   * own Observable where none is; only this tells one from the other (see {@link ConnectionHandler.isLazy}).
    */
   entered: number;
   /** How many servers the method is registered with. */

@@ -58,21 +58,3 @@ export class RouteTable {
     return handler;
   }
 }
-
-/** How packets may write these patterns, whose normalised text Nest has: a string, or an object by the order of its keys. */
-export function patternTexts(patterns: Iterable<string>): string[] {
-  return [...patterns].flatMap((pattern) => {
-    const text = JSON.stringify(pattern);
-    return pattern.startsWith('{') ? [text, pattern] : [text];
-  });
-}
-
-/** The text a packet's pattern is looked up by, as Nest has it. */
-export function patternText(pattern: unknown): string {
-  if (typeof pattern === 'string') return pattern;
-  try {
-    return JSON.stringify(pattern) ?? 'undefined';
-  } catch {
-    return '[UNSERIALIZABLE_PATTERN]';
-  }
-}

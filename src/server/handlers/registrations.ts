@@ -1,8 +1,9 @@
-import { decorated } from '../core/decorated.js';
-import { EventHandlers, type NestHandler } from './connections/event-handlers.js';
+import { decorated } from '../../core/decorated.js';
+import { ConnectionHandlers } from '../connections/connection-handlers.js';
 import type { HandlerMarker } from './handler-marker.js';
-import { misspeltServer, serverOfHandler, type HandlerExtras } from './handler-server.js';
+import { misspeltServer, serverOfHandler, type HandlerExtras } from './handler-extras.js';
 import { findMisuse, nameOfPatternHandler, noteServed } from './misuse.js';
+import type { NestHandler } from './nest-handler.js';
 import { PatternClaims } from './pattern-claims.js';
 
 /** What {@link Registrations} needs to know of its server. */
@@ -21,7 +22,7 @@ export interface RegistrationsSetup {
  */
 export class Registrations {
   /** Of connection events. */
-  readonly handlers = new EventHandlers();
+  readonly handlers = new ConnectionHandlers();
   private readonly patterns: PatternClaims;
   /** Handlers of other servers that Nest has offered, by the server's name. */
   private readonly elsewhere = new Map<string, Set<string>>();

@@ -1,8 +1,8 @@
-import { quote } from '../core/error-log.js';
-import { GevDuplicatePatternError } from '../core/errors.js';
-import { namesOfHandler } from './handler-names.js';
-import type { HandlerExtras } from './handler-server.js';
-import { titleOf } from './server-names.js';
+import { quote } from '../../core/error-log.js';
+import { GevDuplicatePatternError } from '../../core/errors.js';
+import { namesOfHandler } from './handler-extras.js';
+import type { HandlerExtras } from './handler-extras.js';
+import { titleOf } from '../server-names.js';
 
 /** One registered handler of a pattern. */
 export interface PatternClaim {

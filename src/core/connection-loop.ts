@@ -1,0 +1,28 @@
+import type { LoopPort } from '../engine/engine.js';
+import type { GevConnection } from './connection.js';
+import type { ResolvedReactorOptions } from './options.js';
+
+/** For messages of errors; in bytes. */
+export type ReactorLimits = Pick<
+  ResolvedReactorOptions,
+  'maxFrameLength' | 'maxPartialBytes' | 'maxSendBuffer' | 'maxTotalSendBuffer'
+>;
+
+/** What a connection needs of the loop it lives on. */
+export interface ConnectionLoop {
+  readonly index: number;
+  readonly outbound: LoopPort;
+  /** Connections begin as `connecting`. */
+  readonly gated: boolean;
+  readonly highWaterMark: number;
+  readonly maxSendBuffer: number;
+  readonly limits: ReactorLimits;
+  /** What is sent to a connection is the content of a frame. */
+  readonly framesText: boolean;
+  /** Bytes the kernel took of a connection; -1 when it is gone. */
+  bytesWritten(slot: number, generation: number): number;
+  /** Bytes that came on a connection, whole frames or not; -1 when it is gone. */
+  bytesReceived(slot: number, generation: number): number;
+  countRefusedSend(): void;
+  reportFailure(culprit: string, error: unknown, connection: GevConnection<object>): void;
+}

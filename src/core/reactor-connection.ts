@@ -1,0 +1,232 @@
+import type { Observable } from 'rxjs';
+import type { Opening } from '../engine/inbound-listener.js';
+import { Operation } from '../engine/native/layout.js';
+import { inCommon } from './both-builds.js';
+import { closeErrorOf } from './close-error.js';
+import { closeReasonCode, type CloseReason } from './close-reason.js';
+import type { ConnectionLoop } from './connection-loop.js';
+import { ConnectionStreams } from './connection-streams.js';
+import { MAX_DELAY } from './constants.js';
+import type { EventSource } from './contained-observable.js';
+import { GevConnectionClosedError, type GevError } from './errors.js';
+import { isIntegerIn, refuse } from './option-checks.js';
+import { ConnectionOutput } from './connection-output.js';
+
+const ids = inCommon('connection-ids', () => ({ next: 1 }));
+
+/**
+ * A connection as its loop and the layers above the core see it: every {@link GevConnection} is one.
+ *
+ * @typeParam Attachment what the layer above keeps of each connection
+ */
+export class ReactorConnection<Attachment extends object = object> extends ConnectionOutput {
+  readonly id = ids.next++;
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+  readonly remoteFamily: 'IPv4' | 'IPv6' | 'Unix';
+  readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
+  readonly loop: number;
+  readonly openedAt = Date.now();
+  bytesReceived = 0;
+  messagesReceived = 0;
+  closeReason: CloseReason | undefined = undefined;
+
+  /** The layer above sets it, when the connection opens or later. */
+  attachment: Attachment | undefined = undefined;
+  /** Replies that handlers still owe: while there are any, it is not idle. Counted by the layer above. */
+  pendingReplies = 0;
+
+  private refused = false;
+  private heldIdle = false; // its idle timeout has passed while a reply was owed
+  private leavesFor: CloseReason | undefined;
+  private errno = 0;
+  private tooLong = 0;
+  private bag: Record<string, unknown> | undefined;
+  private streams: ConnectionStreams | undefined;
+
+  constructor(
+    owner: ConnectionLoop,
+    { slot, generation, remoteHost, remotePort, localHost, localPort, family }: Opening,
+  ) {
+    super(owner, slot, generation);
+    const unix = family === 1;
+    this.loop = owner.index;
+    this.remoteFamily = unix ? 'Unix' : family === 6 ? 'IPv6' : 'IPv4';
+    this.remoteAddress = unix ? undefined : remoteHost;
+    this.remotePort = unix ? undefined : remotePort;
+    this.localAddress = localHost === '' ? undefined : localHost;
+    this.localPort = unix ? undefined : localPort;
+  }
+
+  get data(): Record<string, unknown> {
+    return (this.bag ??= {});
+  }
+
+  get closeError(): GevError | undefined {
+    // Made when it is asked for: a storm of resets must not pay for as many stack traces.
+    const { errno, tooLong, closeReason, owner } = this;
+    if (errno !== 0) this.error ??= closeErrorOf(closeReason, errno, tooLong, owner.limits);
+    return this.error;
+  }
+
+  get messages$(): Observable<Buffer> {
+    return this.openStreams().messages$;
+  }
+
+  get drain$(): Observable<void> {
+    return this.openStreams().drain$;
+  }
+
+  get closed$(): Observable<CloseReason> {
+    return this.openStreams().closed$;
+  }
+
+  close(): void {
+    this.closeFor('local');
+  }
+
+  closeFor(reason: CloseReason): void {
+    if (this.state !== 'open' && this.state !== 'connecting') return;
+    this.state = 'closing';
+    this.command(Operation.Close, reason);
+  }
+
+  destroy(): void {
+    this.abortFor('local');
+  }
+
+  /** Closes at once: the peer does not answer any more. */
+  failSilent(): void {
+    this.abortFor('reset');
+  }
+
+  /** Closes at once: what was received is no valid message, and nothing is owed to those before it. */
+  failProtocol(): void {
+    this.abortFor('protocol');
+  }
+
+  /**
+   * Goes on receiving, and closes when the peer ends, or when nothing is owed to it and it has sent nothing for
+   * `quiet` ms from now on (0: not for that). The last call counts. One that closes already is hastened by reason `shutdown`:
+   * its peer's FIN is not waited for.
+   */
+  leave(reason: CloseReason, quiet: number): void {
+    if (this.state === 'closed') return;
+    this.leavesFor = reason;
+    this.heldIdle = false;
+    this.owner.outbound.leave(this.slot, this.generation, quiet, closeReasonCode(reason));
+  }
+
+  /** The peer has ended, and is owed nothing more. */
+  finish(): void {
+    this.closeFor(this.leavesFor ?? 'peer');
+  }
+
+  /** The gate opens: reading begins. */
+  admit(): void {
+    if (this.state !== 'connecting') return;
+    this.state = 'open';
+    this.command(Operation.Resume);
+  }
+
+  pause(): void {
+    if (this.state === 'open') this.command(Operation.Pause);
+  }
+
+  resume(): void {
+    if (this.state === 'open') this.command(Operation.Resume);
+  }
+
+  setIdleTimeout(ms: number): void {
+    if (!isIntegerIn(ms, 0, MAX_DELAY)) {
+      throw refuse('idleTimeout', ms, `an integer from 0 to ${MAX_DELAY} (milliseconds)`);
+    }
+    if (this.state === 'closed') return;
+    this.heldIdle = false;
+    this.owner.outbound.setIdleTimeout(this.slot, this.generation, ms);
+  }
+
+  /** No reply is owed any more: the idle timeout begins anew, if it passed meanwhile. */
+  releaseIdle(): void {
+    if (!this.heldIdle) return;
+    this.heldIdle = false;
+    this.command(Operation.RestartIdle);
+  }
+
+  /** Bytes that have come so far, those of a frame that is not whole yet included. */
+  get bytesArrived(): number {
+    return Math.max(this.bytesReceived, this.owner.bytesReceived(this.slot, this.generation));
+  }
+
+  /** Whether what its peer sent is still wanted. */
+  get receives(): boolean {
+    return this.state === 'open' && !this.refused;
+  }
+
+  /**
+   * What was received is no valid message, and nothing behind it is taken. What is owed to messages before it
+   * may still be sent: the end of its input is told next, and it closes within `closeTimeout`, reason `protocol`.
+   */
+  refuseInput(): void {
+    if (!this.receives) return;
+    this.refused = true;
+    this.command(Operation.RefuseInput);
+  }
+
+  // --- what its loop tells it ---
+
+  /** Returns whether handlers get it, too: a subscriber may have closed the connection. */
+  handleMessage(data: Buffer): boolean {
+    this.bytesReceived += data.length;
+    this.messagesReceived++;
+    const messages = this.streams?.messages;
+    return messages === undefined || this.tell(messages, data);
+  }
+
+  /** As {@link handleMessage}. */
+  handleText(text: string, length: number): boolean {
+    this.bytesReceived += length;
+    this.messagesReceived++;
+    const messages = this.streams?.messages;
+    return messages === undefined || this.tell(messages, Buffer.from(text));
+  }
+
+  /** Its idle timeout has passed: it ends, unless it is owed a reply. */
+  handleIdle(): void {
+    if (this.pendingReplies > 0) this.heldIdle = true;
+    else this.command(Operation.ExpireIdle);
+  }
+
+  handleDrain(): void {
+    this.congestion = undefined;
+    this.streams?.drain();
+  }
+
+  /** Its loop is gone: nothing can be sent any more, and its close is about to be told. */
+  handleLost(): void {
+    if (this.state !== 'closed') this.state = 'closing';
+  }
+
+  /** Tells whoever waits for something of it. */
+  handleClose(reason: CloseReason, errno: number, tooLong: number): void {
+    this.state = 'closed';
+    this.closeReason = reason;
+    this.errno = errno;
+    this.tooLong = tooLong;
+    if (errno !== 0) this.error = undefined; // what was to end it came too late
+    const lost = this.flushes;
+    this.flushes = undefined;
+    lost?.fail(() => new GevConnectionClosedError(reason, { cause: this.closeError }));
+    this.streams?.close(reason);
+  }
+
+  private tell(messages: EventSource<Buffer>, data: Buffer): boolean {
+    messages.next(data);
+    return this.receives;
+  }
+
+  private openStreams(): ConnectionStreams {
+    return (this.streams ??= new ConnectionStreams(this.reporter, this.closeReason));
+  }
+}

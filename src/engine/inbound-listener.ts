@@ -1,0 +1,66 @@
+/** A connection that is there now: accepted, or dialled. */
+export interface Opening {
+  /** Where it has its place among the connections of its loop, until it closes. */
+  readonly slot: number;
+  /** Which of the connections that had this slot. */
+  readonly generation: number;
+  /** Numeric; empty for Unix sockets. */
+  readonly remoteHost: string;
+  readonly remotePort: number;
+  /** Numeric, or the path of a Unix socket; empty where there is none. */
+  readonly localHost: string;
+  readonly localPort: number;
+  /** 4, 6, or 1: a Unix socket. */
+  readonly family: number;
+  /** The token of its dial; 0: it was accepted. */
+  readonly dial: number;
+  /** Which listener accepted it, counted from 0; 0 for what was dialled. */
+  readonly listener: number;
+}
+
+/**
+ * What one loop's event stream says, in order. `Buffer`s are copies: the receiver may keep them. Each call is made in a
+ * {@link FreshScope}: what a handler enters there stays there.
+ */
+export interface InboundListener {
+  /** Whoever listened has stopped, in one of the calls below perhaps: nothing but messages, which it ignores, comes any more. */
+  readonly abandoned: boolean;
+  onOpen(opening: Opening): void;
+  readonly onMessage: (slot: number, generation: number, data: Buffer) => void;
+  /**
+   * Instead of onMessage where frames are text. `length`: its bytes on the wire. A packet written as Nest's clients do
+   * has a pattern with a `route` (else 0), data from `dataStart` on, and an id of `idLength` at its end.
+   */
+  readonly onText: (
+    slot: number,
+    generation: number,
+    text: string,
+    length: number,
+    route: number,
+    dataStart: number,
+    idLength: number,
+  ) => void;
+  onEnd(slot: number, generation: number): void;
+  onDrain(slot: number, generation: number): void;
+  onFlushed(slot: number, generation: number, bytesWritten: number): void;
+  /** Its idle timeout has passed. */
+  onIdle(slot: number, generation: number): void;
+  /** `tooLong`: bytes, at least, of the frame that was refused for its length; else 0. */
+  onClose(slot: number, generation: number, reason: number, errno: number, tooLong: number): void;
+  onDialFailed(token: number, errno: number): void;
+  onTimer(id: number, skipped: number): void;
+  onQuiesced(): void;
+  onFailure(failure: number, errno: number): void;
+  /** One of the above threw. The events behind it are still delivered. */
+  onUncaught(error: unknown): void;
+}
+
+/**
+ * How messages reach the listener. On the native engine, what is framed unlike the reactor's `framing` comes as text or
+ * copied, as that has it.
+ *
+ * - `copied`: as Buffers of its own
+ * - `borrowed`: as views of the engine's memory, valid until the call and the promise jobs behind it are done
+ * - `text`: as strings
+ */
+export type Delivery = 'copied' | 'borrowed' | 'text';

@@ -1,0 +1,109 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import type { GevConnection } from '../core/connection.js';
+import type { ErrorLog } from '../core/error-log.js';
+import type { GevError } from '../core/errors.js';
+import type { ResolvedGevServerOptions } from '../core/options.js';
+import { Admission } from './admission/admission.js';
+import type { OverflowPolicy } from './admission/overflow-gate.js';
+import { Turns } from './admission/turns.js';
+import { WaitGroup } from './admission/wait-group.js';
+import { ConnectionAges } from './connections/connection-ages.js';
+import { ConnectionEvents } from './connections/connection-events.js';
+import type { ConnectionHandler, ConnectionHandlers } from './connections/connection-handlers.js';
+import { ConnectionReports } from './connections/connection-reports.js';
+import type { ConnectionEvent } from './handlers/handler-marker.js';
+import type { NestHandler } from './handlers/nest-handler.js';
+import type { NestSteps } from './handlers/nest-steps.js';
+import { PlainReplies, SerializedReplies } from './rpc/replies.js';
+import { RouteTable } from './rpc/route-table.js';
+import { RpcReports } from './rpc/rpc-reports.js';
+import { RpcServer } from './rpc/rpc-server.js';
+
+/** What a server puts in. */
+export interface ServerParts {
+  readonly options: ResolvedGevServerOptions;
+  /** Of connection events. */
+  readonly connectionHandlers: ConnectionHandlers;
+  /** Of patterns, by their normalised text. */
+  readonly patternHandlers: ReadonlyMap<string, MessageHandler>;
+  readonly steps: NestSteps;
+  readonly log: ErrorLog;
+  /** Where packets are carried: a handler has returned what is not sent. Told once each. */
+  readonly onUnsent: (handler: string) => void;
+  /** `overflow` has dropped values. */
+  readonly onDropped: (count: number) => void;
+  /** A connection has been accepted, and no message of it was handled yet. */
+  readonly onConnection: (connection: GevConnection) => void;
+  readonly onError: (error: GevError) => void;
+}
+
+/** Whether messages are packets, with patterns. */
+export function carriesPackets({ codec }: ResolvedGevServerOptions): boolean {
+  return codec.framing !== 'raw';
+}
+
+/** Puts together what a server runs with from one listen to the next. */
+export function assemble(parts: ServerParts): ConnectionEvents {
+  const { options, log, onDropped, onConnection, onError } = parts;
+  const { codec, concurrency, highWaterMark, closeTimeout, handshakeTimeout } = options;
+  const { overflow, overflowLimit, maxConnectionAge, drainTimeout } = options;
+  const reports = new ConnectionReports(log, handshakeTimeout, parts.onUnsent);
+  const shared: SharedParts = {
+    work: new WaitGroup(),
+    turns: new Turns((error) => reports.uncaught(error)),
+    overflow: { overflow, overflowLimit, onDropped },
+    concurrency,
+  };
+  return new ConnectionEvents({
+    ...shared,
+    connectHandlers: connectionHandlersOf(parts, 'connect'),
+    messageHandlers: connectionHandlersOf(parts, 'message'),
+    closeHandlers: connectionHandlersOf(parts, 'close'),
+    maxQueuedBytes: highWaterMark,
+    borrowed: codec.copy === false,
+    closeTimeout,
+    ages: maxConnectionAge === 0 ? undefined : new ConnectionAges(maxConnectionAge, drainTimeout),
+    rpc: carriesPackets(options) ? assembleRpc(parts, shared, reports) : undefined,
+    reports,
+    onConnection,
+    onError,
+  });
+}
+
+/** What handlers of connection events and of patterns share. */
+interface SharedParts {
+  readonly work: WaitGroup;
+  readonly turns: Turns;
+  readonly overflow: OverflowPolicy;
+  readonly concurrency: number;
+}
+
+function assembleRpc(
+  { options, patternHandlers, steps, log }: ServerParts,
+  shared: SharedParts,
+  connections: ConnectionReports,
+): RpcServer {
+  const { serializer, deserializer, maxInFlight } = options;
+  const routes = new RouteTable(
+    patternHandlers,
+    (pattern) => steps.findHandler(pattern),
+    (handler) => steps.aroundPattern(handler),
+    steps.findsHandlers,
+  );
+  return new RpcServer({
+    ...shared,
+    routes,
+    replies: serializer === undefined ? new PlainReplies() : new SerializedReplies(serializer),
+    deserializer,
+    handleEvent: steps.handleEvent,
+    admission: new Admission(maxInFlight, shared.turns),
+    reports: new RpcReports(log, routes, (error) => connections.countLate(error)),
+  });
+}
+
+function connectionHandlersOf(
+  { connectionHandlers, steps }: ServerParts,
+  event: ConnectionEvent,
+): ConnectionHandler[] {
+  return connectionHandlers.of(event, (handler: NestHandler) => steps.aroundConnection(handler));
+}
