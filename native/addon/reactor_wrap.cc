@@ -9,8 +9,7 @@
 
 #include "addon/environment.h"
 #include "addon/errors.h"
-#include "protocol/nest_tcp_framer.h"
-#include "protocol/raw_framer.h"
+#include "protocol/framer_factory.h"
 #include "reactor/ledger.h"
 
 namespace addon {
@@ -56,10 +55,32 @@ reactor::Nanoseconds DurationOf(const Napi::Object& options, const char* name) {
   return reactor::FromMilliseconds(static_cast<std::uint64_t>(NumberOf(options, name)));
 }
 
-/// `framing`: index into FRAMINGS of src/core/options.ts.
-std::unique_ptr<protocol::Framer> MakeFramer(int framing, std::size_t max_frame_length) {
-  if (framing == 1) return std::make_unique<protocol::NestTcpFramer>(max_frame_length);
-  return std::make_unique<protocol::RawFramer>();
+protocol::LengthFieldOptions LengthFieldOf(const Napi::Object& options) {
+  const int strip = IntOf(options, "strip");
+  return {.size = static_cast<std::uint8_t>(IntOf(options, "size")),
+          .little_endian = FlagOf(options, "littleEndian"),
+          .offset = SizeOf(options, "offset"),
+          .adjustment = static_cast<std::int64_t>(NumberOf(options, "adjustment")),
+          .includes_header = FlagOf(options, "includesHeader"),
+          .strip = strip < 0 ? 0 : static_cast<std::size_t>(strip),
+          .strip_header = strip < 0};
+}
+
+/// `options`: NativeFraming of src/engine/native/binding.ts.
+protocol::FramingOptions FramingOf(const Napi::Object& options) {
+  protocol::FramingOptions framing;
+  framing.kind = static_cast<protocol::FramingKind>(IntOf(options, "kind"));
+  framing.max_frame_length = SizeOf(options, "maxFrameLength");
+  framing.text = FlagOf(options, "text");
+  const Napi::Value delimiter = options.Get("delimiter");
+  if (delimiter.IsTypedArray()) {
+    const auto bytes = delimiter.As<Napi::Uint8Array>();
+    framing.delimiter.bytes.assign(reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength());
+    framing.delimiter.strip_carriage_return = FlagOf(options, "stripCarriageReturn");
+  }
+  const Napi::Value field = options.Get("lengthField");
+  if (field.IsObject()) framing.length_field = LengthFieldOf(field.As<Napi::Object>());
+  return framing;
 }
 
 }  // namespace
@@ -163,7 +184,7 @@ void ReactorWrap::Configure(const Napi::Object& options) {
   for (std::uint32_t i = 0; i < patterns.Length(); ++i) {
     patterns_.push_back(patterns.Get(i).As<Napi::String>().Utf8Value());
   }
-  framer_ = MakeFramer(IntOf(options, "framing"), SizeOf(options, "maxFrameLength"));
+  framers_.push_back(protocol::MakeFramer(FramingOf(options.Get("framing").As<Napi::Object>())));
 }
 
 std::vector<std::byte*> ReactorWrap::HoldBuffers(const Napi::Array& buffers, std::size_t first,
@@ -182,14 +203,14 @@ std::vector<std::byte*> ReactorWrap::HoldBuffers(const Napi::Array& buffers, std
   return out;
 }
 
-template <typename Starter>
-bool ReactorWrap::Run(const Starter& start) {
+bool ReactorWrap::Build() {
   const Napi::Env env = Env();
-  if (IsRunning() || control_ == nullptr || environment_->ending()) {
-    Napi::Error::New(env, "NativeReactor: listen() or start() once only")
+  if (started_ || control_ == nullptr || environment_->ending()) {
+    Napi::Error::New(env, "NativeReactor: listen() comes before start(), and start() once")
         .ThrowAsJavaScriptException();
     return false;
   }
+  if (IsRunning()) return true;
   try {
     bridge::Doorbell* const doorbell =
         host_driven_ ? nullptr : &environment_->AcquireThreadDriver();
@@ -197,18 +218,15 @@ bool ReactorWrap::Run(const Starter& start) {
     bridges_.clear();
     deliveries_.assign(loop_count_, {});
     for (std::size_t i = 0; i < loop_count_; ++i) {
-      bridges_.push_back(
-          std::make_unique<bridge::LoopBridge>(*framer_, doorbell, inbound_[i], outbound_[i]));
+      bridges_.push_back(std::make_unique<bridge::LoopBridge>(*framers_.front(), doorbell,
+                                                              inbound_[i], outbound_[i]));
       bridges_.back()->KnowPatterns(patterns_);
       handlers.push_back(bridges_.back().get());
       control_[1 + i] = bridges_.back()->mailbox().open();
     }
     group_ = std::make_unique<reactor::LoopGroup>(options_, handlers);
     for (std::size_t i = 0; i < loop_count_; ++i) bridges_[i]->Attach(group_->loop(i));
-    start(*group_);
-    if (host_driven_) inline_driver_ = std::make_unique<InlineDriver>(*this, group_->loop(0));
   } catch (const std::exception& error) {
-    inline_driver_.reset();
     group_.reset();
     bridges_.clear();
     if (!host_driven_) environment_->ReleaseThreadDriver();
@@ -220,23 +238,34 @@ bool ReactorWrap::Run(const Starter& start) {
   environment_->Register(*this);
   Ref();
   holds_itself_ = true;
-  Hold(true);
   reactor::Ledger::Add(reactor::Asset::kReference, References());
   return true;
 }
 
-// listen(host, port) or listen(path, -1) → { address, port, family }
+// listen(host, port, framing?) or listen(path, -1, framing?) → { address, port, family }
 Napi::Value ReactorWrap::Listen(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
+  if (!Build()) return env.Undefined();
   const std::string host = info[0].As<Napi::String>().Utf8Value();
   const int port = info[1].As<Napi::Number>().Int32Value();
   reactor::Endpoint bound;
-  const bool running = Run([&](reactor::LoopGroup& group) {
-    bound = group.Listen(
+  try {
+    if (group_->listeners() == reactor::LoopGroup::kMaxListeners) {
+      throw std::length_error("NativeReactor: too many listeners");
+    }
+    if (info[2].IsObject()) {
+      framers_.push_back(protocol::MakeFramer(FramingOf(info[2].As<Napi::Object>())));
+      for (const auto& bridge : bridges_) {
+        bridge->FrameListener(group_->listeners(), *framers_.back());
+      }
+    }
+    bound = group_->Listen(
         port < 0 ? reactor::Endpoint::FromPath(host)
                  : reactor::Endpoint::FromAddress(host, static_cast<std::uint16_t>(port)));
-  });
-  if (!running) return env.Undefined();
+  } catch (...) {
+    Stop();
+    throw;
+  }
   Napi::Object address = Napi::Object::New(env);
   address.Set("address", bound.is_unix() ? host : bound.host());
   address.Set("port", Napi::Number::New(env, bound.port()));
@@ -247,7 +276,16 @@ Napi::Value ReactorWrap::Listen(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ReactorWrap::Start(const Napi::CallbackInfo& info) {
-  Run([](reactor::LoopGroup& group) { group.Start(); });
+  if (!Build()) return info.Env().Undefined();
+  try {
+    group_->Start();
+    if (host_driven_) inline_driver_ = std::make_unique<InlineDriver>(*this, group_->loop(0));
+  } catch (...) {
+    Stop();
+    throw;
+  }
+  started_ = true;
+  Hold(true);
   return info.Env().Undefined();
 }
 
@@ -389,7 +427,7 @@ void ReactorWrap::PublishLoop(std::size_t loop) {
   bridge::Mailbox& mailbox = bridges_[loop]->mailbox();
   if (!mailbox.Publish()) return;
   if (host_driven_) {
-    inline_driver_->RunCommands();
+    if (inline_driver_) inline_driver_->RunCommands();
   } else {
     group_->loop(loop).Wake();
   }
@@ -442,7 +480,7 @@ Napi::Value ReactorWrap::TakeLarge(const Napi::CallbackInfo& info) {
   if (!CheckRunning(env) || loop >= loop_count_) return env.Undefined();
   const auto frame = bridges_[loop]->TakeLarge(info[1].As<Napi::Number>().Uint32Value());
   napi_value copy = nullptr;
-  napi_create_buffer_copy(env, frame.size, frame.bytes.get(), nullptr, &copy);
+  napi_create_buffer_copy(env, frame.size, frame.bytes().data(), nullptr, &copy);
   return {env, copy};
 }
 
@@ -461,7 +499,7 @@ Napi::Value ReactorWrap::Stats(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ReactorWrap::HoldFromJs(const Napi::CallbackInfo& info) {
-  if (IsRunning()) Hold(info[0].ToBoolean().Value());
+  if (IsRunning() && started_) Hold(info[0].ToBoolean().Value());
   return info.Env().Undefined();
 }
 

@@ -70,10 +70,9 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
 
   void Construct(const Napi::CallbackInfo& info);
   void Configure(const Napi::Object& options);
-  /// Builds the loops, lets `start(group)` start them and sees to their driver. False: it threw,
-  /// nothing is left, and JavaScript has been told.
-  template <typename Starter>
-  bool Run(const Starter& start);
+  /// Builds the loops and their bridges, unless that has been done, to be listened with and
+  /// started. False: that is not possible, and JavaScript has been told.
+  bool Build();
   std::vector<std::byte*> HoldBuffers(const Napi::Array& buffers, std::size_t first,
                                       std::size_t count);
   /// A slab that JavaScript has, and which of its events are still to be delivered.
@@ -110,7 +109,8 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   bool host_driven_ = false;
   std::size_t loop_count_ = 0;
   reactor::GroupOptions options_;
-  std::unique_ptr<protocol::Framer> framer_;
+  // Of connections that are dialled, and of listeners without their own; then those of listeners.
+  std::vector<std::unique_ptr<const protocol::Framer>> framers_;
   std::vector<std::string> patterns_;  // JSON texts of those that are handled
   std::vector<std::unique_ptr<bridge::LoopBridge>> bridges_;
   std::unique_ptr<reactor::LoopGroup> group_;
@@ -132,6 +132,7 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   std::vector<std::vector<std::byte*>> outbound_;
   Napi::FunctionReference on_batch_;
   napi_async_context async_context_ = nullptr;
+  bool started_ = false;
   bool holds_itself_ = false;
   bool holds_process_ = false;
 };

@@ -33,7 +33,7 @@ class FrameMemory {
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-  /// `size`: a power of two, not below size(). The first `used` bytes stay. Throws std::bad_alloc.
+  /// `size`: not below size(). The first `used` bytes stay. Throws std::bad_alloc.
   void Grow(std::size_t size, std::size_t used) {
     data_ = IsMapped(size) ? GrowMapping(size, used) : GrowOnHeap(size);
     size_ = size;

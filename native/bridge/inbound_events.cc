@@ -35,11 +35,12 @@ bool InboundEvents::Open(const reactor::Connection& connection) {
   const std::uint32_t family = connection.remote().is_unix()                ? 1
                                : remote_host.find(':') == std::string::npos ? 4
                                                                             : 6;
-  stream_.Append({EventKind::kOpen, connection.slot(), connection.generation(), offset,
-                  static_cast<std::uint32_t>(remote_host.size() + local_host.size()),
-                  connection.remote().port() | std::uint32_t{local.port()} << 16U,
-                  static_cast<std::uint32_t>(remote_host.size()),
-                  family | connection.dial() << 8U});
+  stream_.Append(
+      {EventKind::kOpen, connection.slot(), connection.generation(), offset,
+       static_cast<std::uint32_t>(remote_host.size() + local_host.size()),
+       connection.remote().port() | std::uint32_t{local.port()} << 16U,
+       static_cast<std::uint32_t>(remote_host.size()) | std::uint32_t{connection.listener()} << 16U,
+       family | connection.dial() << 8U});
   return true;
 }
 

@@ -24,7 +24,8 @@ namespace bridge {
 /// not copied for each. The loop's thread, but for TakeLarge().
 class InboundFrames {
  public:
-  /// `stream` and `framer` must outlive it.
+  /// `framer`: of connections that are dialled, and of those accepted unless FrameListener() says
+  /// otherwise. Both must outlive it.
   InboundFrames(InboundStream& stream, const protocol::Framer& framer) noexcept
       : stream_(stream), framer_(framer) {}
 
@@ -33,8 +34,11 @@ class InboundFrames {
     for (const std::string& pattern : patterns) patterns_.Know(pattern);
   }
 
-  /// A connection opens in this slot.
-  void Open(std::uint32_t slot);
+  /// What connections to `listener` are framed by instead; must outlive it. Before the loop's first
+  /// turn.
+  void FrameListener(std::size_t listener, const protocol::Framer& framer);
+
+  void Open(const reactor::Connection& connection);
   /// No connection has a slot of `slots` or above.
   void Shrink(std::size_t slots);
 
@@ -56,23 +60,27 @@ class InboundFrames {
  private:
   /// What is kept of one connection's input.
   struct Partial {
+    const protocol::Framer* framer = nullptr;
     protocol::FrameState state;
+    std::size_t wanted = 0;      // with fewer bytes the frame is not complete
     FrameBuffer buffer;          // begins with the frame that is not complete
     std::uint32_t too_long = 0;  // bytes, at least, of a frame that was refused for its length
   };
 
   Partial& PartialOf(const reactor::Connection& connection) { return partials_[connection.slot()]; }
+  [[nodiscard]] const protocol::Framer& FramerOf(
+      const reactor::Connection& connection) const noexcept;
   static reactor::ReadVerdict Refuse(Partial& partial, const protocol::FrameResult& frame) noexcept;
   reactor::ReadVerdict ParseSlab(const reactor::Connection& connection, std::size_t available);
   reactor::ReadVerdict ParsePartial(const reactor::Connection& connection, std::size_t frames = 0);
   /// Writes a message's descriptor; its bytes are in the open slab at `offset`.
   void AppendMessage(const reactor::Connection& connection, std::uint32_t offset,
                      std::span<const std::byte> payload, bool ascii);
-  bool DeliverCopy(const reactor::Connection& connection, std::span<const std::byte> payload,
-                   bool ascii);
+  bool DeliverPartial(const reactor::Connection& connection, const protocol::FrameResult& frame);
 
   InboundStream& stream_;
   const protocol::Framer& framer_;
+  std::vector<const protocol::Framer*> listener_framers_;  // by listener; null: framer_
   protocol::PatternTable patterns_;
   std::vector<Partial> partials_;  // by slot
   LargeFrames large_;

@@ -1,24 +1,14 @@
 #include "bridge/large_frames.h"
 
-#include <cstring>
 #include <utility>
 
 namespace bridge {
 
-std::optional<std::uint32_t> LargeFrames::Put(std::span<const std::byte> frame) {
-  if (!Fits(frame.size())) {
-    refused_ = frame.size();
-    return std::nullopt;
-  }
-  refused_ = 0;
-  LargeFrame large;
-  large.size = frame.size();
-  large.bytes = std::make_unique_for_overwrite<std::byte[]>(frame.size());
-  std::memcpy(large.bytes.get(), frame.data(), frame.size());
-  waiting_.fetch_add(frame.size());
+std::uint32_t LargeFrames::Put(LargeFrame frame) {
+  waiting_.fetch_add(frame.size);
   const std::uint32_t ticket = next_ticket_++;
   const std::scoped_lock lock(mutex_);
-  frames_.insert_or_assign(ticket, std::move(large));
+  frames_.insert_or_assign(ticket, std::move(frame));
   return ticket;
 }
 

@@ -22,7 +22,7 @@ void LoopBridge::EndEvents() {
 
 bool LoopBridge::OnOpen(reactor::Connection& connection) {
   if (!events_.Open(connection)) return false;
-  frames_.Open(connection.slot());
+  frames_.Open(connection);
   records_.Open(connection.slot());
   return true;
 }

@@ -37,7 +37,8 @@ namespace bridge {
 ///   loop:        offers the events again, in order
 class LoopBridge final : public reactor::LoopHandler {
  public:
-  /// `doorbell` (may be null for a host-driven loop) and `framer` must outlive the bridge.
+  /// `framer`: of connections that are dialled, and of those accepted unless FrameListener() says
+  /// otherwise. It and `doorbell` (may be null for a host-driven loop) must outlive the bridge.
   LoopBridge(const protocol::Framer& framer, Doorbell* doorbell, std::vector<std::byte*> inbound,
              std::vector<std::byte*> outbound)
       : doorbell_(doorbell),
@@ -54,6 +55,12 @@ class LoopBridge final : public reactor::LoopHandler {
 
   /// Texts of patterns that are handled. Before the loop's first turn.
   void KnowPatterns(std::span<const std::string> patterns) { frames_.KnowPatterns(patterns); }
+
+  /// What connections to `listener` are framed by instead; must outlive the bridge. Before the
+  /// loop's first turn.
+  void FrameListener(std::size_t listener, const protocol::Framer& framer) {
+    frames_.FrameListener(listener, framer);
+  }
 
   [[nodiscard]] InboundStream& inbound() noexcept { return inbound_; }
   [[nodiscard]] Mailbox& mailbox() noexcept { return mailbox_; }

@@ -47,12 +47,11 @@ inline constexpr std::size_t kRecordHeader = 16;
 /// connection.
 enum class EventKind : std::int32_t {
   kOpen       = 1,   // data: remote host, local host; a: remote port | local port << 16,
-                     // b: length of the remote host,
+                     // b: length of the remote host | number of the listener << 16,
                      // c: 4, 6 or 1 (Unix) | token of its dial (0: accepted) << 8
-  kMessage    = 2,   // data: one frame, or one chunk; b: 1 when it is known to be ASCII.
-                     // Of a packet written as Nest's clients do also a: number of its pattern,
-                     // b: | length of its id << 1, c: where its data begins in the frame; else a: 0
-  kLarge      = 3,   // a frame longer than a slab; a: ticket to fetch it with, b: 1 when it is ASCII
+  kMessage    = 2,   // data: one frame of bytes, or one chunk
+  kLarge      = 3,   // a frame longer than a slab; a: ticket to fetch it with,
+                     // b: 1 when it is known to be ASCII, c: 1 when it is text
   kEnd        = 4,   // nothing more is received: the peer sent FIN, or what is no frame
   kDrain      = 5,   // output is at or below the low-water mark
   kFlushed    = 6,   // a, b: low and high half of the bytes the kernel took so far
@@ -62,6 +61,9 @@ enum class EventKind : std::int32_t {
   kFailure    = 10,  // a: LoopFailure, b: errno
   kDialFailed = 11,  // subject: token; a: errno
   kIdle       = 12,  // answered by kExpireIdle, or by kRestartIdle once no reply is owed
+  kText       = 13,  // data: one frame of text; b: 1 when it is known to be ASCII.
+                     // Of a packet written as Nest's clients do also a: number of its pattern,
+                     // b: | length of its id << 1, c: where its data begins in the frame; else a: 0
 };
 
 /// What a record asks for. `argument` is the high 24 bits of the first word.

@@ -5,19 +5,18 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "fuzz/framer_split.h"
+#include "fuzz/require.h"
 #include "protocol/nest_tcp_framer.h"
 #include "test/support/frame_reader.h"
 #include "test/support/utf8_reference.h"
 
 namespace {
 
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
+using fuzz::Require;
 
 void SkipWhiteSpace(std::string_view& stream) {
   stream.remove_prefix(std::min(stream.find_first_not_of(" \t\r\n"), stream.size()));
@@ -27,27 +26,19 @@ void SkipWhiteSpace(std::string_view& stream) {
 void TakeFrame(std::string_view& stream, const test::Frame& frame, std::size_t limit) {
   SkipWhiteSpace(stream);
   const std::size_t digits = stream.find('#');
-  Require(digits != std::string_view::npos);
+  Require(digits != std::string_view::npos, "a length");
   test::Utf8Reference decoded(frame.payload);
   decoded.Finish();
-  Require(std::stoul(std::string(stream.substr(0, digits))) == decoded.text().size());
+  Require(std::stoul(std::string(stream.substr(0, digits))) == decoded.text().size(),
+          "as long as its length says");
   stream.remove_prefix(digits + 1);
-  Require(stream.starts_with(frame.payload));
+  Require(stream.starts_with(frame.payload), "the text of the stream");
   stream.remove_prefix(frame.payload.size());
-  Require(frame.payload.size() <= limit);
-  Require(frame.ascii == std::ranges::all_of(frame.payload, [](char byte) {
-            return static_cast<unsigned char>(byte) < 0x80;
-          }));
-}
-
-/// The stream in pieces of 1 to 8 bytes, the same ones for the same seed.
-void FeedInPieces(test::FrameReader& reader, std::string_view stream, std::uint32_t seed) {
-  while (!stream.empty()) {
-    seed = seed * 1664525U + 1013904223U;
-    const std::size_t size = std::min<std::size_t>(stream.size(), 1 + (seed >> 29U));
-    reader.Feed(stream.substr(0, size));
-    stream.remove_prefix(size);
-  }
+  Require(frame.payload.size() <= limit, "within the limit");
+  Require(frame.ascii ==
+              std::ranges::all_of(
+                  frame.payload, [](char byte) { return static_cast<unsigned char>(byte) < 0x80; }),
+          "ASCII is known");
 }
 
 }  // namespace
@@ -58,19 +49,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view stream(reinterpret_cast<const char*>(data) + 2, size - 2);
   const protocol::NestTcpFramer framer(limit);
 
-  test::FrameReader whole(framer);
-  whole.Feed(stream);
-  test::FrameReader split(framer);
-  FeedInPieces(split, stream, data[1]);
-
-  Require(split.frames() == whole.frames());
-  Require(split.invalid() == whole.invalid());
+  const test::FrameReader whole = fuzz::ReadWholeAndSplit(framer, stream, data[1]);
   std::string_view rest = stream;
   for (const test::Frame& frame : whole.frames()) TakeFrame(rest, frame, limit);
   if (!whole.invalid()) {
     SkipWhiteSpace(rest);
-    Require(split.kept() == rest.size() && whole.kept() == rest.size());
-    Require(rest.size() <= limit + 14);  // a length, and a character that is not complete
+    Require(whole.kept() == rest.size(), "the rest is kept");
+    Require(rest.size() <= limit + 14,
+            "not kept for long");  // a length, and a character that is not complete
   }
   return 0;
 }

@@ -19,29 +19,55 @@ struct FrameResult {
   /// kSkipped: bytes that belong to no frame; the caller drops them and keeps the FrameState.
   enum class Status : std::uint8_t { kFrame, kSkipped, kIncomplete, kInvalid, kTooLong };
 
+  /// `wanted`: bytes in all, without which the frame is not complete; 0: nothing is known.
+  [[nodiscard]] static constexpr FrameResult Incomplete(std::size_t wanted = 0) noexcept {
+    return {.status = Status::kIncomplete, .wanted = wanted};
+  }
+  [[nodiscard]] static constexpr FrameResult Skipped(std::size_t bytes) noexcept {
+    return {.status = Status::kSkipped, .consumed = bytes};
+  }
+  [[nodiscard]] static constexpr FrameResult Invalid() noexcept {
+    return {.status = Status::kInvalid};
+  }
+  /// `bytes`: how many the payload has, at least.
+  [[nodiscard]] static constexpr FrameResult TooLong(std::size_t bytes) noexcept {
+    return {.status = Status::kTooLong, .payload_length = bytes};
+  }
+
   Status status = Status::kIncomplete;
   std::size_t consumed = 0;        // kFrame: bytes with the envelope; kSkipped: bytes to drop
   std::size_t payload_offset = 0;  // kFrame: where the payload begins …
   std::size_t payload_length = 0;  // … and how long it is; kTooLong: it has so many bytes at least
+  std::size_t wanted = 0;          // kIncomplete: see above
   bool ascii = false;              // kFrame: known to hold nothing but ASCII
 };
 
-/// Cuts a byte stream into frames. Holds configuration only and is shared by all connections of
-/// a loop; what belongs to a connection is in FrameState. Any thread.
+/// What frames are to whoever receives them.
+enum class FrameContent : std::uint8_t {
+  kChunks,   // none: what one read returned is handed on as it is
+  kBytes,    // anything
+  kText,     // UTF-8
+  kPackets,  // UTF-8 that holds packets of Nest's, whose parts are worth looking for
+};
+
+/// Cuts a byte stream into frames. Holds configuration only and is shared by all connections that
+/// are framed alike; what belongs to a connection is in FrameState. Any thread.
 class Framer {
  public:
+  explicit Framer(FrameContent content) noexcept : content_(content) {}
+  Framer(const Framer&) = delete;
+  Framer& operator=(const Framer&) = delete;
   virtual ~Framer() = default;
 
-  /// True when every chunk received is a frame as it is: nothing to look for, nothing to keep.
-  [[nodiscard]] virtual bool passes_through() const noexcept { return false; }
-
-  /// True when frames are packets of Nest's, whose parts are worth looking for.
-  [[nodiscard]] virtual bool carries_packets() const noexcept { return false; }
+  [[nodiscard]] FrameContent content() const noexcept { return content_; }
 
   /// Looks for one frame at the start of `input` (not empty). After kIncomplete it is called again
   /// with the same bytes and more behind them; `state` tells where it stopped. So it may be after
   /// kFrame, should there be no room for the frame.
   virtual FrameResult Next(std::span<const std::byte> input, FrameState& state) const noexcept = 0;
+
+ private:
+  FrameContent content_;
 };
 
 }  // namespace protocol

@@ -7,12 +7,6 @@ namespace {
 
 constexpr std::size_t kMaxDigits = 10;
 constexpr std::size_t kMaxWhiteSpace = 16;
-constexpr FrameResult kInvalid{.status = FrameResult::Status::kInvalid};
-constexpr FrameResult kIncomplete{.status = FrameResult::Status::kIncomplete};
-
-constexpr FrameResult TooLong(std::size_t bytes) noexcept {
-  return {.status = FrameResult::Status::kTooLong, .payload_length = bytes};
-}
 
 bool IsWhiteSpace(std::byte byte) noexcept {
   return byte == std::byte{' '} || byte == std::byte{'\n'} || byte == std::byte{'\r'} ||
@@ -22,9 +16,9 @@ bool IsWhiteSpace(std::byte byte) noexcept {
 FrameResult SkipWhiteSpace(std::span<const std::byte> input, FrameState& state) noexcept {
   std::size_t count = 1;
   while (count < input.size() && IsWhiteSpace(input[count])) ++count;
-  if (state.skipped + count > kMaxWhiteSpace) return kInvalid;
+  if (state.skipped + count > kMaxWhiteSpace) return FrameResult::Invalid();
   state.skipped = static_cast<std::uint8_t>(state.skipped + count);
-  return {.status = FrameResult::Status::kSkipped, .consumed = count};
+  return FrameResult::Skipped(count);
 }
 
 }  // namespace
@@ -35,25 +29,33 @@ FrameResult NestTcpFramer::Next(std::span<const std::byte> input,
   std::uint64_t length = 0;
   std::size_t digits = 0;
   for (;; ++digits) {
-    if (digits == input.size()) return kIncomplete;
+    if (digits == input.size()) return FrameResult::Incomplete();
     const auto digit = std::to_integer<unsigned>(input[digits]) - '0';
     if (digit > 9) break;
-    if (digits == kMaxDigits) return kInvalid;
+    if (digits == kMaxDigits) return FrameResult::Invalid();
     length = length * 10 + digit;
   }
-  if (input[digits] != std::byte{'#'} || digits == 0) return kInvalid;
-  if (length > max_frame_length_) return TooLong(length);
+  if (input[digits] != std::byte{'#'} || digits == 0) return FrameResult::Invalid();
+  if (length > max_frame_length_) return FrameResult::TooLong(length);
 
   const std::size_t header = digits + 1;
   const std::span<const std::byte> text = input.subspan(header);
-  if (text.size() < length) return kIncomplete;  // a code unit takes a byte at least
+  // A code unit takes a byte at least.
+  if (text.size() < length) return FrameResult::Incomplete(header + length);
   const TextMeasure measure = MeasureUtf8(text, length, {state.scanned, state.count, state.ascii});
-  if (measure.bytes > max_frame_length_) return TooLong(measure.bytes);
-  if (measure.units > length) return kInvalid;
+  if (measure.units > length) {
+    return measure.bytes > max_frame_length_ ? FrameResult::TooLong(measure.bytes)
+                                             : FrameResult::Invalid();
+  }
+  const std::size_t bytes = measure.bytes + (length - measure.units);
+  if (bytes > max_frame_length_) return FrameResult::TooLong(bytes);
   state = {measure.bytes, measure.units, measure.ascii, state.skipped};
-  if (measure.units < length) return kIncomplete;
-  return {FrameResult::Status::kFrame, header + measure.bytes, header, measure.bytes,
-          measure.ascii};
+  if (measure.units < length) return FrameResult::Incomplete(header + bytes);
+  return {.status = FrameResult::Status::kFrame,
+          .consumed = header + measure.bytes,
+          .payload_offset = header,
+          .payload_length = measure.bytes,
+          .ascii = measure.ascii};
 }
 
 }  // namespace protocol

@@ -22,9 +22,7 @@ class NestTcpFramer final : public Framer {
  public:
   /// `max_frame_length`: bytes of the text.
   explicit NestTcpFramer(std::size_t max_frame_length) noexcept
-      : max_frame_length_(max_frame_length) {}
-
-  [[nodiscard]] bool carries_packets() const noexcept override { return true; }
+      : Framer(FrameContent::kPackets), max_frame_length_(max_frame_length) {}
 
   FrameResult Next(std::span<const std::byte> input, FrameState& state) const noexcept override;
 

@@ -7,11 +7,13 @@ namespace protocol {
 /// No framing: what one read returned is one message.
 class RawFramer final : public Framer {
  public:
-  [[nodiscard]] bool passes_through() const noexcept override { return true; }
+  RawFramer() noexcept : Framer(FrameContent::kChunks) {}
 
   FrameResult Next(std::span<const std::byte> input,
                    FrameState& /*state*/) const noexcept override {
-    return {FrameResult::Status::kFrame, input.size(), 0, input.size()};
+    return {.status = FrameResult::Status::kFrame,
+            .consumed = input.size(),
+            .payload_length = input.size()};
   }
 };
 

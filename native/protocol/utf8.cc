@@ -1,5 +1,6 @@
 #include "protocol/utf8.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace protocol {
@@ -40,6 +41,13 @@ bool IsAsciiBlock(const std::byte* bytes) noexcept {
 }
 
 }  // namespace
+
+bool IsAscii(std::span<const std::byte> text) noexcept {
+  for (; text.size() >= kBlock; text = text.subspan(kBlock)) {
+    if (!IsAsciiBlock(text.data())) return false;
+  }
+  return std::ranges::none_of(text, [](std::byte byte) { return byte >= std::byte{0x80}; });
+}
 
 TextMeasure MeasureUtf8(std::span<const std::byte> text, std::size_t units,
                         TextMeasure measure) noexcept {

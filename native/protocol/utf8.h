@@ -21,4 +21,7 @@ struct TextMeasure {
 TextMeasure MeasureUtf8(std::span<const std::byte> text, std::size_t units,
                         TextMeasure measure) noexcept;
 
+/// No byte above 0x7f.
+bool IsAscii(std::span<const std::byte> text) noexcept;
+
 }  // namespace protocol

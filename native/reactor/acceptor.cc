@@ -41,14 +41,15 @@ bool IsOfOneClient(int error) noexcept {
 
 }  // namespace
 
-Acceptor::Acceptor(EventLoop& loop, FileDescriptor listener, SocketFile file, Callback on_accept)
+Acceptor::Acceptor(EventLoop& loop, PollToken token, FileDescriptor listener, SocketFile file,
+                   Callback on_accept)
     : loop_(loop),
       listener_(std::move(listener)),
       file_(std::move(file)),
       spare_(SocketOps::OpenSpare()),
       on_accept_(std::move(on_accept)) {
   retry_.target = this;
-  ThrowIfFailed(loop_.poller().Add(listener_.get(), EventLoop::kListenerToken), "poller");
+  ThrowIfFailed(loop_.poller().Add(listener_.get(), token), "poller");
   ready_ = true;  // connections may have come before the registration
 }
 

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "reactor/endpoint.h"
+#include "reactor/poller/ready.h"
 #include "reactor/socket.h"
 #include "reactor/socket_file.h"
 #include "reactor/timer_wheel.h"
@@ -19,9 +20,10 @@ class Acceptor final : public TimerTarget {
  public:
   using Callback = std::function<void(FileDescriptor, const Endpoint&)>;
 
-  /// Takes over `listener`, and its name if it is a Unix socket, and registers it with the loop's
-  /// poller. Throws std::system_error.
-  Acceptor(EventLoop& loop, FileDescriptor listener, SocketFile file, Callback on_accept);
+  /// Takes over `listener`, and its name if it is a Unix socket, and registers it as `token` with
+  /// the loop's poller. Throws std::system_error.
+  Acceptor(EventLoop& loop, PollToken token, FileDescriptor listener, SocketFile file,
+           Callback on_accept);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
   ~Acceptor();

@@ -38,13 +38,14 @@ bool WouldBlock(ssize_t result) noexcept { return result == -EAGAIN || result ==
 }  // namespace
 
 void Connection::Open(EventLoop& loop, std::uint32_t slot, FileDescriptor socket,
-                      const Endpoint& remote, DialToken dial) noexcept {
+                      const Endpoint& remote, DialToken dial, std::uint16_t listener) noexcept {
   loop_ = &loop;
   slot_ = slot;
   socket_ = std::move(socket);
   output_.UseMemory(&loop.ring_memory());
   remote_ = remote;
   dial_ = dial;
+  listener_ = listener;
   // Of a Unix socket a receive call stops at descriptors, which nobody wants and the kernel closes.
   stops_short_ = remote.is_unix() || !loop.short_reads_tell_the_end();
   Enter(State::kOpen);

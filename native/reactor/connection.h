@@ -67,6 +67,8 @@ class Connection final : public TimerTarget {
   [[nodiscard]] const Endpoint& remote() const noexcept { return remote_; }
   /// The dial it came of; 0 when it was accepted.
   [[nodiscard]] DialToken dial() const noexcept { return dial_; }
+  /// Which of its group's listeners accepted it; 0 when it was dialled.
+  [[nodiscard]] std::uint16_t listener() const noexcept { return listener_; }
   /// Bytes that wait in this process.
   [[nodiscard]] std::size_t buffered() const noexcept { return output_.size(); }
   /// Bytes the kernel took so far. Safe from any thread.
@@ -120,7 +122,7 @@ class Connection final : public TimerTarget {
   // --- called by the EventLoop only ---------------------------------------
 
   void Open(EventLoop& loop, std::uint32_t slot, FileDescriptor socket, const Endpoint& remote,
-            DialToken dial) noexcept;
+            DialToken dial, std::uint16_t listener) noexcept;
   /// Takes what the poller reported.
   void OnReady(Ready ready) noexcept;
   /// Delivers what is due: open, received bytes, signals, close. Returns true while it has more to
@@ -242,6 +244,7 @@ class Connection final : public TimerTarget {
   std::size_t counted_output_ = 0;  // bytes of it, as its loop knows
   ConnectionLink output_link_;
   std::uint8_t output_rank_ = 0;
+  std::uint16_t listener_ = 0;
   DialToken dial_ = 0;
   Endpoint remote_;
 };

@@ -60,7 +60,7 @@ bool EventLoop::Turn(int max_wait_ms) {
   RunTasks();
   handler_.RunCommands();
   handler_.BeginEvents();
-  if (acceptor_) acceptor_->Serve();
+  for (const auto& acceptor : acceptors_) acceptor->Serve();
   connector_.Serve();
   ServeReady();
   // After reading: whoever sent something in time is not idle, however late this turn comes.
@@ -85,7 +85,9 @@ void EventLoop::RunCommands() {
 }
 
 bool EventLoop::HasWork() noexcept {
-  if (acceptor_ && acceptor_->ready()) return true;
+  for (const auto& acceptor : acceptors_) {
+    if (acceptor->ready()) return true;
+  }
   const bool has_events =
       !ready_.empty() || timers_.has_due() || connector_.has_failed() || OwesQuiesced();
   return has_events && handler_.AwaitRoom();
@@ -113,8 +115,9 @@ int EventLoop::WaitLimit(int max_wait_ms) noexcept {
 }
 
 void EventLoop::Dispatch(PollToken token, Ready ready) noexcept {
-  if (token == kListenerToken) {
-    if (acceptor_) acceptor_->OnReady();
+  if (token >= ListenerToken(kMaxListeners - 1)) {
+    const auto index = static_cast<std::size_t>(ListenerToken(0) - token);
+    if (index < acceptors_.size()) acceptors_[index]->OnReady();
     return;
   }
   if (Connector::Owns(token)) {
@@ -202,11 +205,14 @@ void EventLoop::Wake() noexcept {
 // --- connections ---------------------------------------------------------------------------------
 
 void EventLoop::Listen(FileDescriptor listener, Acceptor::Callback on_accept, SocketFile file) {
-  acceptor_ =
-      std::make_unique<Acceptor>(*this, std::move(listener), std::move(file), std::move(on_accept));
+  assert(acceptors_.size() < kMaxListeners);
+  acceptors_.push_back(std::make_unique<Acceptor>(*this, ListenerToken(acceptors_.size()),
+                                                  std::move(listener), std::move(file),
+                                                  std::move(on_accept)));
 }
 
-Connection* EventLoop::Adopt(FileDescriptor socket, const Endpoint& remote, DialToken dial) {
+Connection* EventLoop::Adopt(FileDescriptor socket, const Endpoint& remote, DialToken dial,
+                             std::uint16_t listener) {
   assert(thread_.IsCurrent());
   const bool dialled = dial != 0;
   if (dialled && options_.on_dialled) options_.on_dialled();
@@ -219,7 +225,7 @@ Connection* EventLoop::Adopt(FileDescriptor socket, const Endpoint& remote, Dial
     OnConnectionClosed();
     return nullptr;
   }
-  connection->Open(*this, slot, std::move(socket), remote, dial);
+  connection->Open(*this, slot, std::move(socket), remote, dial, listener);
   const PollToken token = TokenOf(*connection);
   const int result = dialled ? poller_.Rearm(fd, token) : poller_.Add(fd, token);
   if (result < 0) {
@@ -234,8 +240,8 @@ Connection* EventLoop::Adopt(FileDescriptor socket, const Endpoint& remote, Dial
 void EventLoop::Quiesce(bool reads_on) {
   assert(thread_.IsCurrent());
   if (quiescing_) return;
-  if (acceptor_) acceptor_->AcceptRestAndClose();
-  acceptor_.reset();
+  for (const auto& acceptor : acceptors_) acceptor->AcceptRestAndClose();
+  acceptors_.clear();
   quiescing_ = true;
   reads_on_ = reads_on;
   if (!reads_on) table_.ForEach([this](Connection& connection) { BeginFinalRead(connection); });

@@ -48,7 +48,7 @@ class EventLoop {
  public:
   using Task = std::function<void()>;
 
-  static constexpr PollToken kListenerToken = kWakeupToken - 1;
+  static constexpr std::size_t kMaxListeners = 256;
 
   /// `handler` must outlive the loop. Throws std::system_error.
   EventLoop(LoopOptions options, LoopHandler& handler);
@@ -91,14 +91,15 @@ class EventLoop {
 
   // --- the loop's thread ---------------------------------------------------------
 
-  /// Starts accepting on `listener`, whose name is `file` if it is a Unix socket. Throws
+  /// Starts accepting on one more `listener`, whose name is `file` if it is a Unix socket. Throws
   /// std::system_error.
   void Listen(FileDescriptor listener, Acceptor::Callback on_accept, SocketFile file = {});
   /// Stops accepting where it stands. Also from the owner's thread once the loop's has ended.
-  void StopListening() noexcept { acceptor_.reset(); }
-  /// Makes a connection of an established socket, accepted or, with its token, dialled. Null (and
-  /// the socket closed) when that fails.
-  Connection* Adopt(FileDescriptor socket, const Endpoint& remote, DialToken dial = 0);
+  void StopListening() noexcept { acceptors_.clear(); }
+  /// Makes a connection of an established socket, accepted by that listener or, with its token,
+  /// dialled. Null (and the socket closed) when that fails.
+  Connection* Adopt(FileDescriptor socket, const Endpoint& remote, DialToken dial = 0,
+                    std::uint16_t listener = 0);
   [[nodiscard]] Connection* Find(std::uint32_t slot, std::uint32_t generation) noexcept {
     assert(thread_.IsCurrent());
     return table_.Find(slot, generation);
@@ -150,6 +151,10 @@ class EventLoop {
 
  private:
   [[nodiscard]] int WaitLimit(int max_wait_ms) noexcept;
+  /// Of the acceptor at that place.
+  static constexpr PollToken ListenerToken(std::size_t index) noexcept {
+    return kWakeupToken - 1 - index;
+  }
   void Dispatch(PollToken token, Ready ready) noexcept;
   void RunTasks();
   void ServeReady();
@@ -172,7 +177,7 @@ class EventLoop {
   TimerQueue timers_;
   RingMemory ring_memory_;  // before the connections, whose rings give it back
   ConnectionTable table_;
-  std::unique_ptr<Acceptor> acceptor_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
   Connector connector_;
   const bool short_reads_tell_the_end_;
   std::vector<Connection*> ready_;    // to be served this turn or the next

@@ -31,7 +31,6 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
   ListenOptions listen = options_.listen;
   listen.receive_buffer = options_.loop.socket.receive_buffer;
 
-  // All sockets first: should one fail, no loop has begun.
   std::vector<FileDescriptor> listeners;
   SocketFile file;
   listeners.push_back(ListenOn(endpoint, listen, &file));
@@ -44,15 +43,15 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
   while (listener_each && listeners.size() < loops_.size()) {
     listeners.push_back(ListenOn(bound, listen));
   }
+  const std::uint16_t number = listeners_++;
   for (std::size_t i = 0; i < listeners.size(); ++i) {
     loops_[i]->Listen(
         std::move(listeners[i]),
-        [this, i](FileDescriptor socket, const Endpoint& remote) {
-          OnAccept(i, std::move(socket), remote);
+        [this, i, number](FileDescriptor socket, const Endpoint& remote) {
+          OnAccept(i, number, std::move(socket), remote);
         },
-        std::exchange(file, {}));  // there is one listener where there is a file
+        std::exchange(file, {}));  // there is one socket where there is a file
   }
-  Start();
   return bound;
 }
 
@@ -69,7 +68,8 @@ void LoopGroup::Start() {
 }
 
 // On the thread of the loop that accepted.
-void LoopGroup::OnAccept(std::size_t listener, FileDescriptor socket, const Endpoint& remote) {
+void LoopGroup::OnAccept(std::size_t loop, std::uint16_t listener, FileDescriptor socket,
+                         const Endpoint& remote) {
   const std::size_t open = open_.fetch_add(1, std::memory_order_relaxed);
   if (options_.max_connections != 0 && open >= options_.max_connections) {
     open_.fetch_sub(1, std::memory_order_relaxed);
@@ -77,20 +77,20 @@ void LoopGroup::OnAccept(std::size_t listener, FileDescriptor socket, const Endp
     return;  // the descriptor closes
   }
   accepted_.fetch_add(1, std::memory_order_relaxed);
-  std::size_t target = listener;
+  std::size_t target = loop;
   if (options_.load_balance != LoadBalance::kKernel && loops_.size() > 1) {
     for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] = connections(i);
     target = balancer_.Pick(remote, counts_);
   }
   assigned_[target].fetch_add(1, std::memory_order_relaxed);
-  if (target == listener) {
-    loops_[target]->Adopt(std::move(socket), remote);
+  if (target == loop) {
+    loops_[target]->Adopt(std::move(socket), remote, 0, listener);
     return;
   }
   // std::function wants copies; the descriptor has one owner at a time, so it travels in a box.
   auto box = std::make_shared<FileDescriptor>(std::move(socket));
-  loops_[target]->Post([&loop = *loops_[target], box = std::move(box), remote] {
-    loop.Adopt(std::move(*box), remote);
+  loops_[target]->Post([&adopter = *loops_[target], box = std::move(box), remote, listener] {
+    adopter.Adopt(std::move(*box), remote, 0, listener);
   });
 }
 

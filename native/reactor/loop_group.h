@@ -39,16 +39,21 @@ class LoopGroup {
   /// Stops and joins.
   ~LoopGroup();
 
-  /// Binds, listens and starts the threads; returns the real address. Once only.
-  /// Throws std::system_error and leaves nothing open.
+  /// Binds and listens; returns the real address. Before Start(), once for each listener: a
+  /// connection's listener() counts them from 0. Throws std::system_error; the group is of no more
+  /// use then.
   Endpoint Listen(const Endpoint& endpoint);
-  /// Starts the threads without a listener, for loops that only dial. Instead of Listen(), once.
+  /// Starts the threads. Once.
   void Start();
 
   /// Ends the loops where they stand and joins their threads; a Unix socket's file is removed.
   /// Idempotent. Descriptors are closed with the group.
   void Stop();
 
+  static constexpr std::size_t kMaxListeners = EventLoop::kMaxListeners;
+
+  /// How many there are.
+  [[nodiscard]] std::size_t listeners() const noexcept { return listeners_; }
   [[nodiscard]] std::size_t size() const noexcept { return loops_.size(); }
   [[nodiscard]] EventLoop& loop(std::size_t index) noexcept { return *loops_[index]; }
 
@@ -67,7 +72,8 @@ class LoopGroup {
   [[nodiscard]] std::uint64_t refused() const noexcept;
 
  private:
-  void OnAccept(std::size_t listener, FileDescriptor socket, const Endpoint& remote);
+  void OnAccept(std::size_t loop, std::uint16_t listener, FileDescriptor socket,
+                const Endpoint& remote);
   void OnDialled(std::size_t index) noexcept;
   void OnClosed(std::size_t index) noexcept;
 
@@ -81,6 +87,7 @@ class LoopGroup {
   std::atomic<std::uint64_t> refused_{0};
   std::vector<std::unique_ptr<EventLoop>> loops_;
   std::vector<std::thread> threads_;
+  std::uint16_t listeners_ = 0;
 };
 
 }  // namespace reactor

@@ -203,29 +203,54 @@ TEST(MailboxTest, KeepsTheOrderBetweenTwoThreadsThroughSlabsAndSpills) {
   EXPECT_FALSE(failed);
 }
 
+LargeFrame Large(std::span<const std::byte> bytes) {
+  FrameBuffer buffer;
+  buffer.Append(bytes);
+  return LargeFrame(buffer, 0, bytes.size(), bytes.size());
+}
+
 TEST(LargeFramesTest, RefusesMoreThanItsCapacityUntilEnoughWasTaken) {
   LargeFrames frames;
   const std::vector<std::byte> frame(LargeFrames::kCapacity / 4 + 1, std::byte{7});
   std::vector<std::uint32_t> tickets;
-  while (const auto ticket = frames.Put(frame)) tickets.push_back(*ticket);
+  while (frames.Admits(frame.size())) tickets.push_back(frames.Put(Large(frame)));
   ASSERT_EQ(tickets.size(), 3U);
   EXPECT_FALSE(frames.HasRoom());
   const LargeFrame taken = frames.Take(tickets[1]);
-  EXPECT_TRUE(std::ranges::equal(std::span(taken.bytes.get(), taken.size), frame));
+  EXPECT_TRUE(std::ranges::equal(taken.bytes(), frame));
   EXPECT_EQ(frames.Take(tickets[1]).size, 0U) << "once only";
   EXPECT_TRUE(frames.HasRoom());
-  EXPECT_TRUE(frames.Put(frame));
+  EXPECT_TRUE(frames.Admits(frame.size()));
 }
 
 TEST(LargeFramesTest, TakesAFrameLongerThanItsCapacityWhenItIsAlone) {
   LargeFrames frames;
   const std::vector<std::byte> huge(LargeFrames::kCapacity + 1);
-  const auto ticket = frames.Put(std::span(huge).first(1));
-  EXPECT_FALSE(frames.Put(huge));
+  ASSERT_TRUE(frames.Admits(1));
+  const auto ticket = frames.Put(Large(std::span(huge).first(1)));
+  EXPECT_FALSE(frames.Admits(huge.size()));
   EXPECT_FALSE(frames.HasRoom());
-  frames.Take(*ticket);
+  frames.Take(ticket);
   EXPECT_TRUE(frames.HasRoom());
-  EXPECT_TRUE(frames.Put(huge));
+  EXPECT_TRUE(frames.Admits(huge.size()));
+}
+
+TEST(LargeFramesTest, TakesTheMemoryOfAFrameAndLeavesWhatIsBehindIt) {
+  FrameBuffer buffer;
+  std::vector<std::byte> stream(300'010);
+  for (std::size_t i = 0; i < stream.size(); ++i) stream[i] = static_cast<std::byte>(i * 7);
+  buffer.Append(stream);
+  buffer.Consume(5);
+  const std::byte* const payload = buffer.bytes().data() + 4;
+  LargeFrames frames;
+  ASSERT_TRUE(frames.Admits(250'000));
+  const LargeFrame taken = frames.Take(frames.Put(LargeFrame(buffer, 4, 250'000, 250'006)));
+  EXPECT_EQ(taken.bytes().data(), payload) << "it was copied";
+  EXPECT_TRUE(std::ranges::equal(taken.bytes(), std::span(stream).subspan(9, 250'000)));
+  EXPECT_TRUE(std::ranges::equal(buffer.bytes(), std::span(stream).subspan(250'011)));
+  const LargeFrame last(buffer, 0, buffer.size(), buffer.size());
+  EXPECT_TRUE(buffer.empty());
+  EXPECT_EQ(last.size, 49'999U);
 }
 
 class CountingDoorbell final : public Doorbell {
@@ -272,6 +297,19 @@ TEST(FrameBufferTest, KeepsItsBytesThroughGrowthAndConsumption) {
     ASSERT_EQ(buffer.size(), model.size());
     ASSERT_TRUE(std::ranges::equal(buffer.bytes(), model));
   }
+}
+
+TEST(FrameBufferTest, IsMadeAsLargeAsTheFrameButBelievesNoClaimBeyondEightTimesWhatCame) {
+  const std::vector<std::byte> piece(10'000);
+  FrameBuffer honest;
+  honest.Append(piece, 60'000);
+  EXPECT_EQ(honest.capacity(), 65'536U);
+  FrameBuffer claimed;
+  claimed.Append(piece, std::size_t{1} << 40U);
+  EXPECT_EQ(claimed.capacity(), 131'072U);
+  FrameBuffer unknown;
+  unknown.Append(piece);
+  EXPECT_EQ(unknown.capacity(), 16'384U);
 }
 
 // On the heap, as a mapping, as a greater one.

@@ -363,6 +363,7 @@ TEST(DiallingGroupTest, LoopsOnThreadsDialWithoutAListener) {
   reactor::LoopHandler* const pointer = &server_handler;
   reactor::LoopGroup server({}, std::span(&pointer, 1));
   const Endpoint address = server.Listen(Loopback());
+  server.Start();
   DiallingGroup clients(kLoops);
   for (std::size_t i = 0; i < kLoops; ++i) {
     clients.handlers[i]->Do(clients.group->loop(i), [&handler = *clients.handlers[i]] {

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <string>
@@ -41,6 +44,7 @@ class Server {
     }
     group_ = std::make_unique<LoopGroup>(std::move(options), pointers);
     address_ = group_->Listen(endpoint);
+    group_->Start();
   }
 
   [[nodiscard]] LoopGroup& group() { return *group_; }
@@ -204,6 +208,36 @@ TEST(LoopGroupTest, S3_ReportsTheRealAddress) {
   Server server(1);
   EXPECT_EQ(server.address().host(), "127.0.0.1");
   EXPECT_GT(server.address().port(), 0);
+}
+
+TEST(LoopGroupTest, S1_ListensOnSeveralAddressesWithAnyPolicyAndConnectionsSayOnWhich) {
+  for (const LoadBalance policy : {LoadBalance::kRoundRobin, LoadBalance::kKernel}) {
+    std::array<RecordingHandler, 3> handlers;
+    std::array<reactor::LoopHandler*, 3> pointers{};
+    std::atomic<unsigned> opened{0};
+    std::array<std::atomic<int>, 3> accepted{};
+    for (std::size_t i = 0; i < handlers.size(); ++i) {
+      handlers[i].on_open = [&](reactor::Connection& connection) {
+        ++accepted.at(connection.listener());
+        ++opened;
+      };
+      pointers[i] = &handlers[i];
+    }
+    const std::string path = "/tmp/gev-listeners-" + std::to_string(::getpid());
+    LoopGroup group(With(policy), pointers);
+    const std::array<Endpoint, 3> addresses{group.Listen(test::Loopback()),
+                                            group.Listen(Endpoint::FromPath(path)),
+                                            group.Listen(test::Loopback())};
+    group.Start();
+    std::vector<ClientSocket> clients;
+    for (int round = 0; round < 4; ++round) {
+      for (const Endpoint& address : addresses) clients.emplace_back(address);
+    }
+    EXPECT_TRUE(WaitUntil([&] { return opened == 12; }));
+    for (const auto& count : accepted) EXPECT_EQ(count, 4);
+    group.Stop();
+    EXPECT_NE(::access(path.c_str(), F_OK), 0) << "the file of the Unix socket stays";
+  }
 }
 
 TEST(LoopGroupTest, S1_AFailedListenStartsNothing) {

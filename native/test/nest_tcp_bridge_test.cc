@@ -59,7 +59,7 @@ class Server {
             case EventKind::kLarge:
               ++large;
               [[fallthrough]];
-            case EventKind::kMessage:
+            case EventKind::kText:
               ascii.push_back((event.b & 1U) != 0);
               frames.push_back(std::move(data));
               break;
@@ -294,16 +294,17 @@ TEST(NestTcpBridgeTest, KeepsEachConnectionItsFramesWhateverThePaceOfTheReceiver
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::string>> frames;
   std::size_t closed = 0;
   std::mt19937 random(1);
-  EXPECT_TRUE(consumer.ReadUntil(
-      [&] { return closed == kConnections; },
-      [&](std::size_t loop, const EventDescriptor& event, std::string data) {
-        if (event.kind == EventKind::kMessage || event.kind == EventKind::kLarge) {
-          frames[{event.subject, event.generation}].push_back(std::move(data));
-        }
-        if (event.kind == EventKind::kEnd) consumer.Close(loop, event);
-        if (event.kind == EventKind::kClose) ++closed;
-        if (random() % 16 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      }));
+  EXPECT_TRUE(
+      consumer.ReadUntil([&] { return closed == kConnections; },
+                         [&](std::size_t loop, const EventDescriptor& event, std::string data) {
+                           if (event.kind == EventKind::kText || event.kind == EventKind::kLarge) {
+                             frames[{event.subject, event.generation}].push_back(std::move(data));
+                           }
+                           if (event.kind == EventKind::kEnd) consumer.Close(loop, event);
+                           if (event.kind == EventKind::kClose) ++closed;
+                           if (random() % 16 == 0)
+                             std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                         }));
   for (std::thread& client : clients) client.join();
   ASSERT_EQ(frames.size(), kConnections);
   for (const auto& [name, received] : frames) {

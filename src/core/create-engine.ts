@@ -3,12 +3,12 @@ import type { Engine, EventTurns } from '../engine/engine.js';
 import { JavaScriptEngine } from '../engine/javascript/javascript-engine.js';
 import {
   BindingError,
+  FramingKind,
   loadBinding,
   type NativeBinding,
   type NativeReactorOptions,
 } from '../engine/native/binding.js';
 import { isNode, runtime } from '../engine/runtime.js';
-import { FRAMINGS } from '../protocol/codec.js';
 import { GevNativeError } from './errors.js';
 import { longestFrame } from './frame-limits.js';
 import { warnOfMissing } from './missing-options.js';
@@ -102,8 +102,7 @@ function toNative(options: ResolvedReactorOptions): NativeReactorOptions {
     closeTimeout: options.closeTimeout,
     halfCloseTimeout: options.halfCloseTimeout,
     incompleteFrameTimeout: options.incompleteFrameTimeout,
-    framing: FRAMINGS.indexOf(options.codec.framing),
-    maxFrameLength: options.maxFrameLength,
+    framing: { kind: FramingKind[options.codec.framing], maxFrameLength: options.maxFrameLength },
     maxPartialBytes: options.maxPartialBytes,
     maxTotalSendBuffer: options.maxTotalSendBuffer,
     startPaused: options.gateConnections,

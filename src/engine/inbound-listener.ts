@@ -14,6 +14,8 @@ export interface Opening {
   readonly family: number;
   /** The token of its dial; 0: it was accepted. */
   readonly dial: number;
+  /** Which listener accepted it, counted from 0; 0 for what was dialled. */
+  readonly listener: number;
 }
 
 /**
@@ -54,7 +56,8 @@ export interface InboundListener {
 }
 
 /**
- * How messages reach the listener.
+ * How messages reach the listener. On the native engine, what is framed unlike the reactor's `framing` comes as text or
+ * copied, as that has it.
  *
  * - `copied`: as Buffers of its own
  * - `borrowed`: as views of the engine's memory, valid until the call and the promise jobs behind it are done

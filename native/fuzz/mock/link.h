@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "fuzz/mock/require.h"
+#include "fuzz/require.h"
 
 namespace fuzz {
 

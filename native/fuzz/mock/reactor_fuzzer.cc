@@ -15,7 +15,7 @@
 #include "bridge/loop_bridge.h"
 #include "fuzz/mock/fuzz_input.h"
 #include "fuzz/mock/link.h"
-#include "fuzz/mock/require.h"
+#include "fuzz/require.h"
 #include "fuzz/mock/script.h"
 #include "protocol/nest_tcp_framer.h"
 #include "protocol/raw_framer.h"

@@ -16,7 +16,7 @@
 #include "bridge/loop_bridge.h"
 #include "bridge/slab.h"
 #include "fuzz/mock/link.h"
-#include "fuzz/mock/require.h"
+#include "fuzz/require.h"
 #include "protocol/framer.h"
 #include "test/support/frame_reader.h"
 
@@ -197,11 +197,12 @@ class Script {
     Seen& seen = it->second;
     switch (event.kind) {
       case EventKind::kMessage:
+      case EventKind::kText:
         return OnMessage(seen, event, data);
       case EventKind::kLarge: {
         const bridge::LargeFrame frame = bridge_.TakeLarge(event.a);
         Require(frame.size == event.length, "a large frame is what was announced");
-        return OnMessage(seen, event, {reinterpret_cast<char*>(frame.bytes.get()), frame.size});
+        return OnMessage(seen, event, {reinterpret_cast<const char*>(frame.bytes().data()), frame.size});
       }
       case EventKind::kEnd:
         Require(!std::exchange(seen.ended, true), "one end");
@@ -243,7 +244,7 @@ class Script {
   void OnMessage(Seen& seen, const bridge::EventDescriptor& event, std::string_view data) {
     Require(!seen.ended, "no message after the end");
     Stream& incoming = Incoming(seen);
-    if (framer_.passes_through()) {
+    if (framer_.content() == protocol::FrameContent::kChunks) {
       Require(!data.empty(), "a chunk has bytes");
       return incoming.Arrive(data);
     }
@@ -252,7 +253,7 @@ class Script {
     const test::Frame& frame = frames[seen.messages++];
     Require(frame.payload == data, "frames in order, once");
     Require(frame.ascii == ((event.b & 1U) != 0), "ASCII is known");
-    if (event.kind == bridge::EventKind::kMessage && event.a != 0) {
+    if (event.kind == bridge::EventKind::kText && event.a != 0) {
       Require(event.c + (event.b >> 1U) < event.length, "the parts lie in the packet");
     }
   }
@@ -265,7 +266,7 @@ class Script {
   }
 
   void RequireAllArrived(Seen& seen) {
-    if (framer_.passes_through()) {
+    if (framer_.content() == protocol::FrameContent::kChunks) {
       Require(Incoming(seen).received == Incoming(seen).sent.size(), "all bytes before the end");
     } else {
       Require(seen.messages == FramesOf(seen).size(), "all frames before the end");

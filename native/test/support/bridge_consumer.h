@@ -47,7 +47,8 @@ class WaitableDoorbell final : public bridge::Doorbell {
 class BridgeConsumer {
  public:
   explicit BridgeConsumer(const protocol::Framer& framer, std::size_t loops = 1,
-                          const reactor::GroupOptions& options = {}) {
+                          const reactor::GroupOptions& options = {},
+                          const protocol::Framer* second = nullptr) {
     std::vector<reactor::LoopHandler*> handlers;
     for (std::size_t i = 0; i < loops; ++i) {
       inbound_of_.push_back(slabs_.size());
@@ -61,10 +62,17 @@ class BridgeConsumer {
     group_ = std::make_unique<reactor::LoopGroup>(options, handlers);
     for (std::size_t i = 0; i < loops; ++i) bridges_[i]->Attach(group_->loop(i));
     address_ = group_->Listen(reactor::Endpoint::FromAddress("127.0.0.1", 0));
+    // A second listener, where there is a framing for it.
+    if (second != nullptr) {
+      for (const auto& bridge : bridges_) bridge->FrameListener(1, *second);
+      second_address_ = group_->Listen(reactor::Endpoint::FromAddress("127.0.0.1", 0));
+    }
+    group_->Start();
   }
 
   [[nodiscard]] const reactor::Endpoint& address() const { return address_; }
   [[nodiscard]] std::uint16_t port() const { return address_.port(); }
+  [[nodiscard]] std::uint16_t second_port() const { return second_address_.port(); }
 
   /// Reads events until `done`; `on_event(loop, descriptor, data)` may call Send().
   using Listener = std::function<void(std::size_t, const bridge::EventDescriptor&, std::string)>;
@@ -149,7 +157,7 @@ class BridgeConsumer {
         std::string data(event.length, '\0');
         if (event.kind == bridge::EventKind::kLarge) {
           const auto frame = bridges_[loop]->TakeLarge(event.a);
-          std::memcpy(data.data(), frame.bytes.get(), frame.size);
+          std::memcpy(data.data(), frame.bytes().data(), frame.size);
         } else {
           std::memcpy(data.data(), slab + event.offset, event.length);
         }
@@ -170,6 +178,7 @@ class BridgeConsumer {
   std::vector<std::unique_ptr<bridge::LoopBridge>> bridges_;
   std::unique_ptr<reactor::LoopGroup> group_;
   reactor::Endpoint address_;
+  reactor::Endpoint second_address_;
 };
 
 }  // namespace test

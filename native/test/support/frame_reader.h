@@ -10,6 +10,10 @@
 
 namespace test {
 
+inline std::span<const std::byte> BytesOf(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
 struct Frame {
   std::string payload;
   bool ascii = false;
@@ -17,7 +21,8 @@ struct Frame {
   bool operator==(const Frame&) const = default;
 };
 
-/// Plays one connection to a framer: keeps what is incomplete and takes every frame there is.
+/// Plays one connection to a framer: keeps what is incomplete and takes every frame there is. Looks
+/// for none before there are as many bytes as are wanted.
 class FrameReader {
  public:
   explicit FrameReader(const protocol::Framer& framer) : framer_(framer) {}
@@ -26,9 +31,10 @@ class FrameReader {
   void Feed(std::string_view bytes) {
     if (invalid_) return;
     kept_ += bytes;
-    while (!kept_.empty()) {
-      const auto input = std::as_bytes(std::span(kept_.data(), kept_.size()));
-      const protocol::FrameResult frame = framer_.Next(input, state_);
+    while (!kept_.empty() && kept_.size() >= wanted_) {
+      const protocol::FrameResult frame = framer_.Next(BytesOf(kept_), state_);
+      // What is wanted is more than there is, and no more than there will be.
+      wanted_ = frame.wanted;
       if (frame.status == protocol::FrameResult::Status::kIncomplete) return;
       if (frame.status == protocol::FrameResult::Status::kInvalid ||
           frame.status == protocol::FrameResult::Status::kTooLong) {
@@ -46,6 +52,11 @@ class FrameReader {
   }
 
   [[nodiscard]] const std::vector<Frame>& frames() const { return frames_; }
+  [[nodiscard]] std::vector<std::string> payloads() const {
+    std::vector<std::string> payloads;
+    for (const Frame& frame : frames_) payloads.push_back(frame.payload);
+    return payloads;
+  }
   [[nodiscard]] bool invalid() const { return invalid_; }
   /// Bytes of the frame that is not complete.
   [[nodiscard]] std::size_t kept() const { return kept_.size(); }
@@ -56,6 +67,7 @@ class FrameReader {
   std::vector<Frame> frames_;
   std::string kept_;
   protocol::FrameState state_;
+  std::size_t wanted_ = 0;
   bool invalid_ = false;
 };
 

@@ -310,7 +310,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     );
     const { slot, generation } = connection;
     const addresses = path === undefined ? addressesOf(socket) : unixAddresses(path);
-    this.tell(() => this.listener.onOpen({ slot, generation, ...addresses, dial }));
+    this.tell(() => this.listener.onOpen({ slot, generation, ...addresses, dial, listener: 0 }));
     if (!this.stopped) connection.begin();
   }
 

@@ -61,9 +61,9 @@ export class ReadSide {
     private readonly owner: ReadSideOwner,
     private readonly sink: MessageSink,
     private readonly socket: Socket,
-    { maxFrameLength, startPaused }: NativeReactorOptions,
+    { framing, startPaused }: NativeReactorOptions,
   ) {
-    this.framer = sink.framesText ? new TextFramer(maxFrameLength) : undefined;
+    this.framer = sink.framesText ? new TextFramer(framing.maxFrameLength) : undefined;
     this.paused = startPaused;
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
     socket.on('end', () => this.onEndOfInput());

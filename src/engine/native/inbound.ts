@@ -61,8 +61,8 @@ export class Inbound {
   }
 
   private readMessages(words: Int32Array, bytes: Buffer, first: number, end: number): number {
-    const dataStart = this.dataStart(words, first, end);
-    const dataEnd = this.dataEnd(words, first, end);
+    const dataStart = this.dataStart(words, EventKind.Message, first, end);
+    const dataEnd = this.dataEnd(words, EventKind.Message, first, end);
     let shift = 0;
     const borrowed = this.delivery === 'borrowed';
     const shared = !borrowed && dataEnd - dataStart <= MAX_BATCH_COPY;
@@ -104,15 +104,15 @@ export class Inbound {
   /** Text needs no copy: a string is one. ASCII frames of a batch are pieces of one string, made by one call. */
   private readTexts(words: Int32Array, bytes: Buffer, first: number, end: number): number {
     const { listener } = this;
-    const batchStart = this.dataStart(words, first, end);
-    const dataEnd = this.dataEnd(words, first, end);
+    const batchStart = this.dataStart(words, EventKind.Text, first, end);
+    const dataEnd = this.dataEnd(words, EventKind.Text, first, end);
     const batch =
       end - first > DESCRIPTOR_WORDS && dataEnd - batchStart <= MAX_BATCH_COPY
         ? bytes.toString('latin1', batchStart, dataEnd)
         : undefined;
     for (let word = first; word < end; word += DESCRIPTOR_WORDS) {
       try {
-        if (words[word] === EventKind.Message) {
+        if (words[word] === EventKind.Text) {
           const start = words[word + 3]!;
           const length = words[word + 4]!;
           const stop = start + length;
@@ -142,7 +142,7 @@ export class Inbound {
       } catch (error) {
         this.uncaught(error);
       }
-      const isPaced = this.pacesMessages || words[word] !== EventKind.Message;
+      const isPaced = this.pacesMessages || words[word] !== EventKind.Text;
       if (isPaced && this.pace.isOver((word - first) / DESCRIPTOR_WORDS + 1)) return word + DESCRIPTOR_WORDS;
     }
     return end;
@@ -167,24 +167,36 @@ export class Inbound {
     switch (words[word]) {
       case EventKind.Open: {
         const offset = words[word + 3]!;
+        const middle = offset + (b & 0xffff);
         const c = words[word + 7]!;
         listener.onOpen({
           slot,
           generation,
-          remoteHost: bytes.toString('latin1', offset, offset + b),
+          remoteHost: bytes.toString('latin1', offset, middle),
           remotePort: a & 0xffff,
-          localHost: bytes.toString('latin1', offset + b, offset + words[word + 4]!),
+          localHost: bytes.toString('latin1', middle, offset + words[word + 4]!),
           localPort: a >>> 16,
           family: c & 0xff,
           dial: c >>> 8,
+          listener: b >>> 16,
         });
         break;
       }
       case EventKind.Large: {
         const data = this.reactor.takeLarge(this.loop, a);
-        if (this.delivery === 'text')
+        if (words[word + 7] === 1)
           listener.onText(slot, generation, textOf(data, b === 1), data.length, 0, 0, 0);
         else listener.onMessage(slot, generation, data);
+        break;
+      }
+      // These two where some connections of the loop are framed unlike most.
+      case EventKind.Message:
+        listener.onMessage(slot, generation, this.copy(bytes, words[word + 3]!, words[word + 4]!));
+        break;
+      case EventKind.Text: {
+        const data = bytes.subarray(words[word + 3], words[word + 3]! + words[word + 4]!);
+        const dataStart = words[word + 7]!;
+        listener.onText(slot, generation, textOf(data, (b & 1) === 1), data.length, a, dataStart, b >> 1);
         break;
       }
       case EventKind.End:
@@ -217,18 +229,18 @@ export class Inbound {
     }
   }
 
-  /** Where the first message's data begins. */
-  private dataStart(words: Int32Array, first: number, end: number): number {
+  /** Where the data of the first event of that kind begins. */
+  private dataStart(words: Int32Array, kind: number, first: number, end: number): number {
     for (let word = first; word < end; word += DESCRIPTOR_WORDS) {
-      if (words[word] === EventKind.Message) return words[word + 3]!;
+      if (words[word] === kind) return words[word + 3]!;
     }
     return INBOUND_DATA;
   }
 
-  /** Where the last message's data ends; data lies in the order of the descriptors. */
-  private dataEnd(words: Int32Array, first: number, end: number): number {
+  /** Where that of the last one ends; data lies in the order of the descriptors. */
+  private dataEnd(words: Int32Array, kind: number, first: number, end: number): number {
     for (let word = end - DESCRIPTOR_WORDS; word >= first; word -= DESCRIPTOR_WORDS) {
-      if (words[word] === EventKind.Message) return words[word + 3]! + words[word + 4]!;
+      if (words[word] === kind) return words[word + 3]! + words[word + 4]!;
     }
     return INBOUND_DATA;
   }

@@ -31,6 +31,7 @@ export const EventKind = {
   Failure: 10,
   DialFailed: 11,
   Idle: 12,
+  Text: 13,
 } as const;
 
 /** What a record asks for. */

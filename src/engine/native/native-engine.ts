@@ -62,7 +62,9 @@ export class NativeEngine implements Engine {
   }
 
   listen(host: string, port: number): NativeAddress {
-    return this.native.listen(host, port);
+    const address = this.native.listen(host, port);
+    this.native.start();
+    return address;
   }
 
   start(): void {
