@@ -95,6 +95,7 @@ export default tseslint.config(
   {
     files: ['src/**/*.ts'],
     rules: {
+      'max-lines': ['error', 400], // blank ones and comments included
       'no-restricted-syntax': [
         'error',
         {

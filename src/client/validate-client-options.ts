@@ -23,6 +23,7 @@ import {
   port,
   refuse,
   refuseUnknown,
+  socketPath,
   text,
   withMethod,
 } from '../core/option-checks.js';
@@ -154,7 +155,7 @@ function resolveEndpoints(options: GevClientOptions): readonly GevResolvedEndpoi
 
 function resolveEndpoint(options: object, prefix = ''): GevResolvedEndpoint {
   const named = options as Record<string, unknown>;
-  const path = text(named, `${prefix}path`);
+  const path = socketPath(named, `${prefix}path`);
   if (path === undefined) {
     return {
       host: text(named, `${prefix}host`) ?? DEFAULT_HOST,

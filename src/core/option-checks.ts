@@ -5,6 +5,7 @@ import type { ForeignOptions } from './foreign-options.js';
 /** What any whole-number option may be at most: what the native side keeps it in. */
 export const MAX_INT32 = 2 ** 31 - 1;
 const MAX_PORT = 65_535;
+const PIPE_NAME = /^[\\/]{2}[.?][\\/]pipe[\\/]./i;
 
 /** The options that were given: `undefined` and `null` stand for an option that is left out. */
 export function given<Options extends object>(options: Options): Options {
@@ -96,6 +97,17 @@ export function text<Options extends object>(
   if (value === undefined) return undefined;
   if (typeof value === 'string' && value.length > 0 && !value.includes('\0')) return value;
   throw refuse(name, value, 'a non-empty string without NUL');
+}
+
+/** The path of a Unix socket; on Windows the name of a pipe, which is no file. */
+export function socketPath<Options extends object>(
+  options: Options,
+  name: keyof Options & string,
+  platform = process.platform,
+): string | undefined {
+  const path = text(options, name);
+  if (path === undefined || platform !== 'win32' || PIPE_NAME.test(path)) return path;
+  throw refuse(name, path, String.raw`on Windows the name of a pipe, such as \\.\pipe\orders`);
 }
 
 export function choice<Options extends object, Value extends string>(

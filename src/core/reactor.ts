@@ -1,34 +1,24 @@
-import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
 import type { Engine } from '../engine/engine.js';
-import type { NativeAddress } from '../engine/native/binding.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
 import { Operation, READ_ON } from '../engine/native/layout.js';
-import { MAX_SHARED_PAYLOAD } from '../engine/native/outbound.js';
 import { formatAddress, type GevAddress } from './address.js';
-import { type CloseReason, closeReasonCode } from './close-reason.js';
-import { type GevConnection, type GevReceivers, nameOf } from './connection.js';
-import { assertData, type GevData } from './data.js';
-import { debug } from './debug.js';
-import {
-  GevAlreadyListeningError,
-  type GevError,
-  GevHandlerError,
-  GevListenError,
-  GevNativeError,
-  GevNotListeningError,
-  describe,
-} from './errors.js';
+import { broadcast } from './broadcast.js';
+import { closeReasonCode } from './close-reason.js';
+import type { GevConnection, GevReceivers } from './connection.js';
 import { createEngine } from './create-engine.js';
-import { frameTooLong, longestFrame } from './frame-limits.js';
+import type { GevData } from './data.js';
+import { debug } from './debug.js';
+import { GevAlreadyListeningError, GevListenError, GevNativeError, GevNotListeningError } from './errors.js';
+import { listenError, resolveHost, toAddress } from './listen-address.js';
 import type { ReactorOptions, ResolvedReactorOptions } from './options.js';
-import { assertInterval } from './timer.js';
-import { assertDialable, connectError, type DialTarget, ReactorDials } from './reactor-dials.js';
 import type { ReactorConnection } from './reactor-connection.js';
+import { assertDialable, connectError, type DialTarget } from './reactor-dials.js';
 import type { ReactorHandler } from './reactor-handler.js';
 import { ReactorLoop } from './reactor-loop.js';
 import { resolveReactorOptions } from './reactor-options.js';
+import { ReactorState } from './reactor-state.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
+import { assertInterval } from './timer.js';
 
 export type { DialTarget } from './reactor-dials.js';
 export type { ReactorHandler, ReactorTurns } from './reactor-handler.js';
@@ -60,37 +50,25 @@ const ABORT_GRACE_MS = 1000;
  * @publicApi
  */
 export class Reactor {
-  /** @internal */
-  readonly handler: ReactorHandler;
-  /** @internal */
-  readonly open = new Map<number, ReactorConnection>();
-  /** @internal */
-  closing = false;
-  private readonly loops: ReactorLoop[] = [];
   private readonly options: ResolvedReactorOptions;
-  private readonly dials = new ReactorDials();
+  private readonly state: ReactorState;
   private nextDialLoop = 0;
   private moving: Engine | undefined;
   private binding = false;
-  private timers: ReactorTimers | undefined;
   private bound: GevAddress | null = null;
   private stopped = false;
-  private refusedSends = 0;
-  private overPartialBytes = 0;
-  private overTotalSendBuffer = 0;
   private referenced = true;
   private quiescing: Promise<void> | undefined;
-  private readonly whenEmptied = new Set<() => void>();
 
   /** @throws GevOptionsError for a value an option cannot have, and for unknown options */
   constructor(options: ReactorOptions, handler: ReactorHandler) {
     this.options = resolveReactorOptions(options);
-    this.handler = handler;
+    this.state = new ReactorState(handler);
   }
 
   /** Open connections by id. */
   get connections(): ReadonlyMap<number, GevConnection> {
-    return this.open;
+    return this.state.open;
   }
 
   /**
@@ -100,7 +78,7 @@ export class Reactor {
    */
   async listen(): Promise<GevAddress> {
     const { path, port } = this.options;
-    const host = path ?? (await this.resolveHost());
+    const host = path ?? (await resolveHost(this.options));
     this.assertUnused();
     if (this.stopped) throw new GevListenError('ECANCELED', { address: host, port, path });
     const engine = this.createEngine();
@@ -110,13 +88,8 @@ export class Reactor {
       const listening = inFreshScope(() => engine.listen(host, path === undefined ? port : -1));
       this.bound = toAddress(listening instanceof Promise ? await listening : listening);
     } catch (error) {
-      this.loops.length = 0;
-      const { code, errno, syscall } = error as NodeJS.ErrnoException;
-      throw new GevListenError(
-        code ?? 'EUNKNOWN',
-        { address: path === undefined ? this.options.host : undefined, port, path },
-        { cause: error, errno: errno === undefined ? undefined : -errno, syscall },
-      );
+      this.state.loops.length = 0;
+      throw listenError(this.options, error);
     } finally {
       this.binding = false;
     }
@@ -153,11 +126,11 @@ export class Reactor {
   /** @internal As {@link Reactor.dial}, for the layer above. */
   async connect(target: DialTarget, timeout: number, signal?: AbortSignal): Promise<ReactorConnection> {
     assertDialable(target, timeout);
-    if (this.moving === undefined || this.closing || signal?.aborted === true) {
+    if (this.moving === undefined || this.state.closing || signal?.aborted === true) {
       throw connectError('ECANCELED', target, { cause: signal?.reason as unknown });
     }
-    const { outbound } = this.loops[this.nextDialLoop++ % this.loops.length]!;
-    return this.dials.dial(outbound, target, timeout, signal);
+    const { outbound } = this.state.loops[this.nextDialLoop++ % this.state.loops.length]!;
+    return this.state.dials.dial(outbound, target, timeout, signal);
   }
 
   /** Who moves its bytes; undefined before it starts and when it has stopped. */
@@ -182,7 +155,7 @@ export class Reactor {
 
   /** Opens the gate of a connection: it becomes `open` and is read from. */
   admit(connection: GevConnection): void {
-    this.open.get(connection.id)?.admit();
+    this.state.open.get(connection.id)?.admit();
   }
 
   /** Closes a connection that was not admitted. */
@@ -192,17 +165,17 @@ export class Reactor {
 
   /** After `onEnd`: no reply is pending any more. Flushes and closes, reason `peer`, `protocol` or why it was to leave. */
   finish(connection: GevConnection): void {
-    this.open.get(connection.id)?.finish();
+    this.state.open.get(connection.id)?.finish();
   }
 
   /** Stops reading from a connection; what the kernel holds makes its peer wait. */
   pause(connection: GevConnection): void {
-    this.open.get(connection.id)?.pause();
+    this.state.open.get(connection.id)?.pause();
   }
 
   /** Goes on reading from a connection. */
   resume(connection: GevConnection): void {
-    this.open.get(connection.id)?.resume();
+    this.state.open.get(connection.id)?.resume();
   }
 
   /**
@@ -216,14 +189,7 @@ export class Reactor {
     data: GevData,
     receivers?: GevReceivers<Data>,
   ): number {
-    assertData(data);
-    const bytes = this.encode(data);
-    const picked = [...this.chosen(receivers as GevReceivers | undefined)];
-    // Only now: a filter and an iterator may do anything, stopping the reactor included.
-    const reached = picked.filter((connection) => connection.takesBroadcast(bytes.length));
-    if (bytes.length > 0 && reached.length > 0) this.sendToAll(bytes, reached);
-    for (const connection of reached) connection.countBroadcast(bytes.length);
-    return reached.length;
+    return broadcast(this.state, this.options, data, receivers as GevReceivers | undefined);
   }
 
   /**
@@ -247,13 +213,13 @@ export class Reactor {
   /** Closes every connection, reason `shutdown`, and gives up every dial; what is not closed after `timeout` ms is cut. */
   async closeAll(timeout: number): Promise<void> {
     if (this.moving === undefined) return;
-    this.closing = true;
-    debug('closing %d connections, within %d ms', this.open.size, Math.round(timeout));
-    this.dials.cancelAll();
-    for (const connection of this.open.values()) connection.closeFor('shutdown');
+    this.state.closing = true;
+    debug('closing %d connections, within %d ms', this.state.open.size, Math.round(timeout));
+    this.state.dials.cancelAll();
+    for (const connection of this.state.open.values()) connection.closeFor('shutdown');
     if (await this.whenEmpty(timeout)) return;
-    debug('cutting %d connections that are left', this.open.size);
-    for (const loop of this.loops) {
+    debug('cutting %d connections that are left', this.state.open.size);
+    for (const loop of this.state.loops) {
       if (!loop.abandoned) loop.outbound.command(Operation.AbortAll, 0, 0, closeReasonCode('shutdown'));
     }
     await this.whenEmpty(ABORT_GRACE_MS);
@@ -265,16 +231,16 @@ export class Reactor {
    */
   stop(): Promise<void> {
     this.stopped = true;
-    this.timers?.stop();
-    this.timers = undefined;
+    this.state.timers?.stop();
+    this.state.timers = undefined;
     const engine = this.moving;
     if (engine === undefined) return Promise.resolve();
-    this.dials.cancelAll();
+    this.state.dials.cancelAll();
     this.moving = undefined;
     this.bound = null;
     engine.stop();
     debug('stopped');
-    for (const loop of this.loops) loop.abandon();
+    for (const loop of this.state.loops) loop.abandon();
     return Promise.resolve();
   }
 
@@ -301,120 +267,22 @@ export class Reactor {
 
   /** Counters since listen. */
   stats(): ReactorStats {
+    const { state } = this;
     const stats = this.moving?.stats() ?? { accepted: 0, refused: 0, connections: [] };
     return {
       accepted: stats.accepted,
       refused: stats.refused,
-      refusedSends: this.refusedSends,
-      overPartialBytes: this.overPartialBytes,
-      overTotalSendBuffer: this.overTotalSendBuffer,
-      open: this.open.size,
+      refusedSends: state.refusedSends,
+      overPartialBytes: state.overPartialBytes,
+      overTotalSendBuffer: state.overTotalSendBuffer,
+      open: state.open.size,
       loops: stats.connections.map((connections) => ({ connections })),
     };
   }
 
-  /** @internal */
-  onDialled(token: number, connection: ReactorConnection): boolean {
-    return this.dials.onDialled(token, connection);
-  }
-
-  /** @internal */
-  onDialFailed(token: number, errno: number): void {
-    this.dials.onFailed(token, errno);
-  }
-
-  /** @internal */
-  onTimer(id: number, skipped: number): void {
-    this.timers?.onTick(id, skipped);
-  }
-
-  /** @internal */
-  onConnectionClosed(): void {
-    if (this.open.size > 0) return;
-    for (const emptied of [...this.whenEmptied]) emptied();
-  }
-
-  /** @internal */
-  onShed(reason: CloseReason): void {
-    if (reason === 'protocol') this.overPartialBytes++;
-    else if (reason === 'backpressure') this.overTotalSendBuffer++;
-  }
-
-  /** @internal */
-  onRefusedSend(): void {
-    this.refusedSends++;
-  }
-
-  /** @internal Whoever is told must not bring down the one who tells. */
-  reportError(error: GevError): void {
-    try {
-      this.handler.onError(error);
-    } catch (thrown) {
-      process.emitWarning(
-        `onError of a reactor's handler failed: ${describe(thrown)}; it was told: ${error.message}`,
-      );
-    }
-  }
-
-  /** @internal */
-  reportFailure(culprit: string, cause: unknown, connection?: GevConnection<object>): void {
-    this.reportError(
-      new GevHandlerError(
-        connection === undefined ? `${culprit} failed` : `${culprit} failed on ${nameOf(connection)}`,
-        {
-          cause,
-          culprit,
-        },
-      ),
-    );
-  }
-
-  private chosen(receivers: GevReceivers | undefined): Iterable<ReactorConnection> {
-    if (receivers === undefined) return this.open.values();
-    if (typeof receivers === 'function') {
-      return [...this.open.values()].filter((connection) => this.picks(connection, receivers));
-    }
-    assertIterable(receivers);
-    const own: ReactorConnection[] = [];
-    for (const given of new Set(receivers)) {
-      const connection = this.open.get(given.id);
-      if (connection === given) own.push(connection);
-    }
-    return own;
-  }
-
-  private picks(connection: GevConnection, filter: (connection: GevConnection) => boolean): boolean {
-    if (connection.state !== 'open') return false;
-    try {
-      return filter(connection);
-    } catch (error) {
-      this.reportFailure('The filter of broadcast()', error, connection);
-      return false;
-    }
-  }
-
-  /** The bytes of a broadcast, framed where the codec frames. */
-  private encode(data: GevData): Uint8Array {
-    if (this.options.codec.framing === 'raw') return typeof data === 'string' ? Buffer.from(data) : data;
-    const text = typeof data === 'string' ? data : Buffer.from(data).toString();
-    const length = Buffer.byteLength(text);
-    if (length > longestFrame(this.options)) throw frameTooLong(length, this.options);
-    return Buffer.from(`${text.length}#${text}`);
-  }
-
-  private async resolveHost(): Promise<string> {
-    const { host, port } = this.options;
-    if (isIP(host.split('%', 1)[0]!) !== 0) return host;
-    try {
-      return (await lookup(host)).address;
-    } catch (error) {
-      const { code, errno, syscall } = error as NodeJS.ErrnoException;
-      throw new GevListenError(
-        code ?? 'ENOTFOUND',
-        { address: host, port },
-        { cause: error, errno, syscall },
-      );
-    }
+  /** @internal Whether the last connection closed in time, in ms. */
+  whenEmpty(timeout: number): Promise<boolean> {
+    return this.state.whenEmpty(timeout);
   }
 
   private startLoops(): void {
@@ -424,7 +292,7 @@ export class Reactor {
     try {
       inFreshScope(() => engine.start());
     } catch (error) {
-      this.loops.length = 0;
+      this.state.loops.length = 0;
       const { errno, syscall, message } = error as NodeJS.ErrnoException;
       throw new GevNativeError(`The loops do not start: ${message}`, {
         cause: error,
@@ -450,7 +318,9 @@ export class Reactor {
   private begin(engine: Engine): void {
     this.moving = engine;
     if (!this.referenced) engine.hold(false);
-    this.timers = new ReactorTimers(this.loops[0]!.outbound, (error) => this.reportFailure('A timer', error));
+    this.state.timers = new ReactorTimers(this.state.loops[0]!.outbound, (error) =>
+      this.state.reportFailure('A timer', error),
+    );
   }
 
   private assertUnused(): void {
@@ -458,26 +328,16 @@ export class Reactor {
   }
 
   private createEngine(): Engine {
-    const engine = createEngine(this.options, () => this.handler.turns);
+    const engine = createEngine(this.options, () => this.state.handler.turns);
     for (let index = 0; index < engine.loopCount; index++) {
-      this.loops.push(new ReactorLoop(index, this, engine, this.options));
+      this.state.loops.push(new ReactorLoop(index, this.state, engine, this.options));
     }
     return engine;
   }
 
-  private sendToAll(bytes: Uint8Array, connections: readonly ReactorConnection[]): void {
-    const receivers: number[][] = this.loops.map(() => []);
-    for (const { loop, slot, generation } of connections) receivers[loop]!.push(slot, generation);
-    for (const { index, outbound } of this.loops) {
-      const each = receivers[index]!;
-      if (bytes.length <= MAX_SHARED_PAYLOAD) outbound.multicast(bytes, each);
-      else for (let i = 0; i < each.length; i += 2) outbound.send(each[i]!, each[i + 1]!, bytes, 0);
-    }
-  }
-
   private async quiesceLoops(argument = 0): Promise<void> {
     debug('accepting no more%s', argument === READ_ON ? '' : ', reading what the kernel holds and no more');
-    const [accepting, ...others] = this.loops;
+    const [accepting, ...others] = this.state.loops;
     // First the loop that accepts: it may still hand connections to the others.
     await this.quiesceLoop(accepting!, argument);
     await Promise.all(others.map((loop) => this.quiesceLoop(loop, argument)));
@@ -490,36 +350,9 @@ export class Reactor {
     return quiesced;
   }
 
-  /** @internal Whether the last connection closed in time, in ms. */
-  whenEmpty(timeout: number): Promise<boolean> {
-    if (this.open.size === 0) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      const settle = (empty: boolean): void => {
-        clearTimeout(timer);
-        this.whenEmptied.delete(emptied);
-        resolve(empty);
-      };
-      const emptied = (): void => settle(true);
-      const timer = setTimeout(() => settle(false), timeout);
-      this.whenEmptied.add(emptied);
-    });
-  }
-
   private requireTimers(): ReactorTimers {
-    if (this.timers === undefined)
+    if (this.state.timers === undefined)
       throw new GevNotListeningError('Timers of a reactor run from its start to its stop');
-    return this.timers;
+    return this.state.timers;
   }
-}
-
-function assertIterable(receivers: object): void {
-  if (Symbol.iterator in receivers) return;
-  throw new GevHandlerError(
-    'broadcast() takes what connections to send to, an array or another iterable of them, or a function that picks them; ' +
-      'use send() for a single one',
-  );
-}
-
-function toAddress({ address, port, family }: NativeAddress): GevAddress {
-  return family === 1 ? { path: address } : { address, port, family: family === 4 ? 'IPv4' : 'IPv6' };
 }

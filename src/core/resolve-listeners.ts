@@ -1,7 +1,7 @@
 import type { GevCodec } from '../protocol/codec.js';
 import { DEFAULT_HOST, DEFAULT_PORT } from './constants.js';
 import { GevOptionsError } from './errors.js';
-import { integer, MAX_INT32, nested, port, refuse, text } from './option-checks.js';
+import { integer, MAX_INT32, nested, port, refuse, socketPath, text } from './option-checks.js';
 import type { GevListenerOptions, GevServerOptions, ResolvedListener } from './options.js';
 import { resolveCodec } from './resolve-codec.js';
 
@@ -54,7 +54,7 @@ function resolveListener(
   prefix: string,
   defaults: Pick<GevServerOptions, 'host' | 'codec' | 'concurrency'>,
 ): ResolvedListener {
-  const path = text(own, `${prefix}path`);
+  const path = socketPath(own, `${prefix}path`);
   if (path !== undefined && (own[`${prefix}host`] !== undefined || own[`${prefix}port`] !== undefined)) {
     throw new GevOptionsError(
       `${prefix}path`,

@@ -35,6 +35,7 @@ import {
   refuse,
   refuseUnknown,
   show,
+  socketPath,
   text,
   withMethod,
 } from './option-checks.js';

@@ -1,5 +1,6 @@
 import { createConnection, type Socket } from 'node:net';
 import { constants } from 'node:os';
+import { errnoOf } from './errno.js';
 import type { OutboxRecord } from './outbox.js';
 
 const { ECANCELED, ECONNREFUSED, ETIMEDOUT } = constants.errno;
@@ -28,7 +29,7 @@ export class Dialer {
     socket.unref();
     this.sockets.set(token, socket);
     const timer = timeout > 0 ? setTimeout(() => this.fail(token, ETIMEDOUT), timeout).unref() : undefined;
-    const onError = ({ errno }: NodeJS.ErrnoException): void => this.fail(token, Math.abs(errno ?? 0));
+    const onError = (error: Error): void => this.fail(token, errnoOf(error));
     socket.on('error', onError);
     socket.once('close', () => clearTimeout(timer));
     socket.once('connect', () => {

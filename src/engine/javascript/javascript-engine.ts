@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
+import type { EngineFraming } from '../framing.js';
 import type { NativeAddress, NativeReactorOptions, NativeStats } from '../native/binding.js';
 import { inFreshScope } from '../fresh-scope.js';
 import type { InboundListener, Opening } from '../inbound-listener.js';
@@ -26,7 +27,6 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   readonly kind = 'javascript';
   readonly loopCount = 1;
   readonly options: NativeReactorOptions;
-  readonly framesText: boolean;
   readonly partialFrames: PartialFrames;
   readonly outputBudget = { waiting: 0 };
   /** Nobody else bounds the time that messages take. */
@@ -41,7 +41,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   /** Those that read nothing until no event waits. */
   private readonly heldUp = new Set<ReadSide>();
   private listener!: InboundListener;
-  private server: SocketListener | undefined;
+  private readonly servers: SocketListener[] = [];
   private holder: NodeJS.Timeout | undefined;
   private accepted = 0;
   private refused = 0;
@@ -52,7 +52,6 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   constructor(private readonly setup: EngineSetup) {
     const { options } = setup;
     this.options = options;
-    this.framesText = setup.delivery === 'text';
     this.partialFrames = new PartialFrames(options.maxPartialBytes);
     this.pacesMessages = setup.turns() === undefined;
     this.outbox = new Outbox(setup.longestFrame, () => this.scheduleFlush());
@@ -68,16 +67,16 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     return this.outbox;
   }
 
-  async listen(host: string, port: number): Promise<NativeAddress> {
-    this.server = new SocketListener(
+  async listen(host: string, port: number, framing: EngineFraming): Promise<NativeAddress> {
+    const index = this.servers.length;
+    const server: SocketListener = new SocketListener(
       this.options,
-      (socket) => this.accept(socket),
+      (socket) => this.accept(socket, { index, framing, path: server.path }),
       (errno) => this.tell(() => this.listener.onFailure(0, errno)),
     );
+    this.servers.push(server);
     try {
-      const address = await this.server.listen(host, port);
-      this.start();
-      return address;
+      return await server.listen(host, port);
     } catch (error) {
       this.stop();
       throw error;
@@ -111,7 +110,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     clearInterval(this.holder);
     this.events.stop();
     this.timers.clear();
-    this.server?.close();
+    for (const server of this.servers) server.close();
     this.dialer.stop();
     for (const connection of this.connections.all()) connection.drop();
   }
@@ -157,7 +156,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   }
 
   onConnected(socket: Socket, token: number, path: '' | undefined): void {
-    this.adopt(socket, token, path);
+    this.adopt(socket, token, { index: 0, framing: this.options.framing, path });
   }
 
   /** Told later: whoever gives up a dial does not expect to be called back at once. */
@@ -289,7 +288,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
 
   // --- connections ---
 
-  private accept(socket: Socket): void {
+  private accept(socket: Socket, origin: Origin): void {
     const { maxConnections } = this.options;
     if (this.stopped || (maxConnections > 0 && this.connections.size >= maxConnections)) {
       this.refused++;
@@ -298,19 +297,18 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
       return;
     }
     this.accepted++;
-    this.adopt(socket, 0, this.server?.path);
+    this.adopt(socket, 0, origin);
   }
 
-  /** @param path undefined for TCP */
-  private adopt(socket: Socket, dial: number, path: string | undefined): void {
+  private adopt(socket: Socket, dial: number, { index, framing, path }: Origin): void {
     const { keepAliveDelay } = this.options;
     if (keepAliveDelay > 0) socket.setKeepAlive(true, keepAliveDelay * 1000);
     const connection = this.connections.add(
-      (slot, generation) => new SocketConnection(this, socket, slot, generation, dial),
+      (slot, generation) => new SocketConnection(this, socket, slot, generation, dial, framing),
     );
     const { slot, generation } = connection;
     const addresses = path === undefined ? addressesOf(socket) : unixAddresses(path);
-    this.tell(() => this.listener.onOpen({ slot, generation, ...addresses, dial, listener: 0 }));
+    this.tell(() => this.listener.onOpen({ slot, generation, ...addresses, dial, listener: index }));
     if (!this.stopped) connection.begin();
   }
 
@@ -321,7 +319,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     if (this.quiescing) return;
     this.quiescing = true;
     await turn();
-    this.server?.close();
+    for (const server of this.servers) server.close();
     if (!readsOn) for (const each of this.connections.all()) each.input.beginFinalRead();
     for (let quiet = 0; quiet < 2 && !this.stopped;) {
       await turn();
@@ -342,6 +340,15 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     this.heldUp.clear();
     for (const reader of waiting) reader.goOn();
   }
+}
+
+/** Where a connection comes from. */
+interface Origin {
+  /** Of its listener. */
+  readonly index: number;
+  readonly framing: EngineFraming;
+  /** Undefined for TCP. */
+  readonly path: string | undefined;
 }
 
 type Addresses = Pick<Opening, 'remoteHost' | 'remotePort' | 'localHost' | 'localPort' | 'family'>;

@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { NativeReactorOptions } from '../native/binding.js';
-import { TextFramer } from './text-framer.js';
+import type { EngineFraming } from '../framing.js';
+import { createFramer } from './create-framer.js';
+import type { Framer } from './framer.js';
 
 const { EBADMSG, EMSGSIZE } = constants.errno;
 /** Bytes read at most of a peer when the engine stops reading. */
@@ -9,8 +11,6 @@ const FINAL_READ_BUDGET = 1024 * 1024;
 
 /** Where messages go. */
 export interface MessageSink {
-  /** Frames are text. */
-  readonly framesText: boolean;
   /** Whether messages may be read. If not, {@link ReadSide.goOn} is called when they may. */
   takesMessages(reader: ReadSide): boolean;
   onMessage(slot: number, generation: number, data: Buffer): void;
@@ -51,7 +51,7 @@ export class ReadSide {
   /** Of an incomplete frame, in the code units that came. */
   kept = 0;
   private state: State = 'open';
-  private readonly framer: TextFramer | undefined;
+  private readonly framer: Framer | undefined;
   private held: Buffer[] = []; // read while nobody wanted it
   private paused: boolean; // by the application
   private throttled = false; // until the peer has taken what waits for it
@@ -61,9 +61,10 @@ export class ReadSide {
     private readonly owner: ReadSideOwner,
     private readonly sink: MessageSink,
     private readonly socket: Socket,
-    { framing, startPaused }: NativeReactorOptions,
+    framing: EngineFraming,
+    { startPaused }: NativeReactorOptions,
   ) {
-    this.framer = sink.framesText ? new TextFramer(framing.maxFrameLength) : undefined;
+    this.framer = createFramer(framing);
     this.paused = startPaused;
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
     socket.on('end', () => this.onEndOfInput());
@@ -179,7 +180,7 @@ export class ReadSide {
     this.takeFrames(this.framer, hadBegun);
   }
 
-  private takeFrames(framer: TextFramer, hadBegun: boolean): void {
+  private takeFrames(framer: Framer, hadBegun: boolean): void {
     const { slot, generation } = this.owner;
     let begun = !hadBegun;
     for (;;) {
@@ -194,7 +195,8 @@ export class ReadSide {
         return;
       }
       begun = true;
-      this.sink.onText(slot, generation, frame.text, frame.bytes);
+      if ('data' in frame) this.sink.onMessage(slot, generation, frame.data);
+      else this.sink.onText(slot, generation, frame.text, frame.bytes);
       if (this.state !== 'open') return;
     }
     this.keep(framer.kept, begun);

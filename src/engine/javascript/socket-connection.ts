@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
+import type { EngineFraming } from '../framing.js';
 import type { NativeReactorOptions } from '../native/binding.js';
 import { CloseCode } from '../native/layout.js';
 import { Deadline } from './deadline.js';
 import { FramePace } from '../frame-pace.js';
+import { errnoOf } from './errno.js';
 import { IdleClock } from './idle-clock.js';
 import type { FrameKeeper, PartialFrames } from './partial-frames.js';
 import { type MessageSink, ReadSide, type ReadSideOwner } from './read-side.js';
@@ -68,13 +70,14 @@ export class SocketConnection implements ReadSideOwner, WriteSideOwner, FrameKee
     readonly generation: number,
     /** The token of its dial; 0: it was accepted. */
     private readonly dial: number,
+    framing: EngineFraming,
   ) {
     const { options, outputBudget } = owner;
     const { startPaused, handshakeTimeout, idleTimeout } = options;
     this.idle = new IdleClock(idleTimeout);
     if (startPaused && handshakeTimeout > 0) this.admitBy = performance.now() + handshakeTimeout;
     socket.unref(); // the engine holds the process, or nobody does
-    this.input = new ReadSide(this, owner, socket, options);
+    this.input = new ReadSide(this, owner, socket, framing, options);
     this.output = new WriteSide(this, socket, options, outputBudget);
     socket.on('error', (error) => this.onError(error));
     socket.on('close', () => this.onSocketClosed());
@@ -247,7 +250,7 @@ export class SocketConnection implements ReadSideOwner, WriteSideOwner, FrameKee
     if (this.state === 'fin-sent') this.finish(this.reason, 0);
     else {
       const isPeers = PEER_FAILURES.has(error.code ?? '');
-      this.finish(isPeers ? CloseCode.reset : CloseCode.error, Math.abs(error.errno ?? 0));
+      this.finish(isPeers ? CloseCode.reset : CloseCode.error, errnoOf(error));
     }
   }
 

@@ -3,20 +3,22 @@ import { createServer, type ListenOptions, type Server, type Socket } from 'node
 import { constants } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { NativeAddress, NativeReactorOptions } from '../native/binding.js';
+import { errnoOf } from './errno.js';
 import { LONGEST_PATH, SocketFile } from './socket-file.js';
 
-/** Where an engine listens: an address and port, or a Unix socket with its file. */
+/** Where an engine listens: an address and port, or a Unix socket with its file, or what Windows has instead, a named pipe. */
 export class SocketListener {
-  /** Of a Unix socket; undefined for TCP. */
+  /** Of a Unix socket or pipe; undefined for TCP. */
   path: string | undefined;
   private readonly server: Server;
   private file: SocketFile | undefined;
 
   constructor(
-    private readonly options: NativeReactorOptions,
+    private readonly options: Pick<NativeReactorOptions, 'backlog' | 'ipv6Only' | 'noDelay' | 'reusePort'>,
     onSocket: (socket: Socket) => void,
     /** Told what made accepting fail; it goes on. */
     private readonly onFailure: (errno: number) => void,
+    private readonly platform = process.platform,
   ) {
     this.server = createServer({ allowHalfOpen: true, noDelay: options.noDelay }, onSocket).unref();
   }
@@ -27,10 +29,12 @@ export class SocketListener {
       if (port === -1) await this.bindPath(host);
       else await this.bind(this.addressOptions(host, port));
     } catch (error) {
-      (error as NodeJS.ErrnoException).syscall = 'bind';
-      throw error;
+      throw Object.assign(error as NodeJS.ErrnoException, {
+        errno: -errnoOf(error as NodeJS.ErrnoException),
+        syscall: 'bind',
+      });
     }
-    this.server.on('error', ({ errno }: NodeJS.ErrnoException) => this.onFailure(Math.abs(errno ?? 0)));
+    this.server.on('error', (error) => this.onFailure(errnoOf(error)));
     const address = this.server.address();
     if (address === null || typeof address === 'string') return { address: host, port: 0, family: 1 };
     return { address: address.address, port: address.port, family: address.family === 'IPv6' ? 6 : 4 };
@@ -58,7 +62,7 @@ export class SocketListener {
   private async bindPath(path: string): Promise<void> {
     this.path = path;
     const { backlog } = this.options;
-    if (process.platform === 'win32') return this.bind({ path, backlog });
+    if (this.platform === 'win32') return this.bind({ path, backlog }); // its name goes with whoever listens
     if (Buffer.byteLength(path) > LONGEST_PATH) throw bindError('ENAMETOOLONG', path);
     // libuv would say EACCES.
     if (!existsSync(dirname(resolve(path)))) throw bindError('ENOENT', path);

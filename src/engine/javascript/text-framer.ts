@@ -1,4 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
+import type { Framer } from './framer.js';
 
 /** One frame's text, or why there is none: more is to come, what came is no frame, or it is longer than may be. */
 export type TextFrame =
@@ -16,7 +17,7 @@ const ZERO = 0x30;
 const WHITE_SPACE = new Set([0x20, 0x0a, 0x0d, 0x09]);
 
 /** Cuts `<length>#<text>` as native/protocol/nest_tcp_framer.h does; the length is in UTF-16 code units. */
-export class TextFramer {
+export class TextFramer implements Framer {
   private readonly decoder = new StringDecoder('utf8');
   private text = '';
   private pieces = 0; // that it was put together of since it was last made flat

@@ -1,4 +1,5 @@
 import type { NativeAddress, NativeBinding, NativeReactor, NativeStats } from './binding.js';
+import type { EngineFraming } from '../framing.js';
 import type { InboundListener } from '../inbound-listener.js';
 import { Inbound } from './inbound.js';
 import { CONTROL_OPEN_SLAB, SLAB_SIZE } from './layout.js';
@@ -61,10 +62,8 @@ export class NativeEngine implements Engine {
     return new Outbound(native, loop, outbound, control, () => this.scheduleFlush(), longestFrame);
   }
 
-  listen(host: string, port: number): NativeAddress {
-    const address = this.native.listen(host, port);
-    this.native.start();
-    return address;
+  listen(host: string, port: number, framing: EngineFraming): NativeAddress {
+    return this.native.listen(host, port, framing);
   }
 
   start(): void {

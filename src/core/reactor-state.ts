@@ -1,0 +1,82 @@
+import type { CloseReason } from './close-reason.js';
+import { type GevConnection, nameOf } from './connection.js';
+import { describe, type GevError, GevHandlerError } from './errors.js';
+import type { ReactorConnection } from './reactor-connection.js';
+import { ReactorDials } from './reactor-dials.js';
+import type { ReactorHandler } from './reactor-handler.js';
+import type { ReactorLoop, ReactorLoopOwner } from './reactor-loop.js';
+import type { ReactorTimers } from './reactor-timers.js';
+
+/** The loops of one reactor and what they share: its connections, dials and timers, and whom they tell what. */
+export class ReactorState implements ReactorLoopOwner {
+  readonly loops: ReactorLoop[] = [];
+  readonly open = new Map<number, ReactorConnection>();
+  readonly dials = new ReactorDials();
+  /** From its start to its stop. */
+  timers: ReactorTimers | undefined;
+  closing = false;
+  refusedSends = 0;
+  overPartialBytes = 0;
+  overTotalSendBuffer = 0;
+  private readonly whenEmptied = new Set<() => void>();
+
+  constructor(readonly handler: ReactorHandler) {}
+
+  onDialled(token: number, connection: ReactorConnection): boolean {
+    return this.dials.onDialled(token, connection);
+  }
+
+  onDialFailed(token: number, errno: number): void {
+    this.dials.onFailed(token, errno);
+  }
+
+  onTimer(id: number, skipped: number): void {
+    this.timers?.onTick(id, skipped);
+  }
+
+  onConnectionClosed(): void {
+    if (this.open.size > 0) return;
+    for (const emptied of [...this.whenEmptied]) emptied();
+  }
+
+  onShed(reason: CloseReason): void {
+    if (reason === 'protocol') this.overPartialBytes++;
+    else if (reason === 'backpressure') this.overTotalSendBuffer++;
+  }
+
+  onRefusedSend(): void {
+    this.refusedSends++;
+  }
+
+  /** Whoever is told must not bring down the one who tells. */
+  reportError(error: GevError): void {
+    try {
+      this.handler.onError(error);
+    } catch (thrown) {
+      process.emitWarning(
+        `onError of a reactor's handler failed: ${describe(thrown)}; it was told: ${error.message}`,
+      );
+    }
+  }
+
+  reportFailure(culprit: string, cause: unknown, connection?: GevConnection<object>): void {
+    const message =
+      connection === undefined ? `${culprit} failed` : `${culprit} failed on ${nameOf(connection)}`;
+    this.reportError(new GevHandlerError(message, { cause, culprit }));
+  }
+
+  /** Whether the last connection closed in time, in ms. */
+  whenEmpty(timeout: number): Promise<boolean> {
+    if (this.open.size === 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const settle = (empty: boolean): void => {
+        clearTimeout(timer);
+        this.whenEmptied.delete(emptied);
+        resolve(empty);
+      };
+      const emptied = (): void => settle(true);
+      const timer = setTimeout(() => settle(false), timeout);
+      this.whenEmptied.add(emptied);
+    });
+  }
+}
