@@ -1,5 +1,5 @@
 import type { GevCodec } from '../protocol/codec.js';
-import type { CustomFraming, GevFramer, GevFraming } from '../protocol/framing.js';
+import type { CustomFraming, GevFraming } from '../protocol/framing.js';
 import type { GevConnection } from './connection.js';
 import { CustomFrames } from './custom-frames.js';
 import { DelimitedEncoder, type FrameEncoder, lengthFieldEncoder } from './frame-encoders.js';
@@ -51,8 +51,7 @@ export function framingOf({ framing }: GevCodec, limits: FrameLimits): Connectio
       return {
         ...common,
         longest: limits.maxSendBuffer,
-        open: (connection) =>
-          new CustomFrames(makeFramer(connection) as GevFramer<unknown>, limits.maxFrameLength),
+        open: (connection) => new CustomFrames(makeFramer(connection), limits.maxFrameLength),
       };
     }
   }

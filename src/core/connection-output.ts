@@ -115,7 +115,7 @@ export abstract class ConnectionOutput extends GevConnection {
   /** As {@link transmit}, of what may be no data. Throws GevHandlerError then. */
   transmitChecked(data: unknown): boolean {
     if (!this.takes(data)) assertData(data);
-    return this.transmit(data as GevData);
+    return this.transmit(data);
   }
 
   /** What may be sent: bytes or text, or whatever the framing of the application takes. */

@@ -5,7 +5,6 @@ import { Operation } from '../engine/native/layout.js';
 import { inCommon } from './both-builds.js';
 import { closeErrorOf } from './close-error.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
-import type { ConnectionFraming } from './connection-framing.js';
 import type { ConnectionLoop } from './connection-loop.js';
 import type { CustomFrames } from './custom-frames.js';
 import { ConnectionStreams } from './connection-streams.js';
@@ -13,6 +12,8 @@ import { MAX_DELAY } from './constants.js';
 import type { EventSource } from './contained-observable.js';
 import { GevConnectionClosedError, type GevError, GevProtocolError } from './errors.js';
 import { isIntegerIn, refuse } from './option-checks.js';
+import type { GevListener } from './address.js';
+import type { ReactorListener } from './reactor-listener.js';
 import { ConnectionOutput } from './connection-output.js';
 
 const ids = inCommon('connection-ids', () => ({ next: 1 }));
@@ -30,6 +31,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   readonly localAddress: string | undefined;
   readonly localPort: number | undefined;
   readonly loop: number;
+  readonly listener: GevListener | undefined;
   readonly openedAt = Date.now();
   bytesReceived = 0;
   messagesReceived = 0;
@@ -52,10 +54,11 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
 
   constructor(
     owner: ConnectionLoop,
-    framing: ConnectionFraming,
-    { slot, generation, remoteHost, remotePort, localHost, localPort, family }: Opening,
+    listener: ReactorListener,
+    { slot, generation, remoteHost, remotePort, localHost, localPort, family, dial }: Opening,
   ) {
-    super(owner, framing, slot, generation);
+    super(owner, listener.framing, slot, generation);
+    this.listener = dial === 0 ? listener : undefined;
     const unix = family === 1;
     this.loop = owner.index;
     this.remoteFamily = unix ? 'Unix' : family === 6 ? 'IPv6' : 'IPv4';

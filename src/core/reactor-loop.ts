@@ -3,7 +3,6 @@ import type { Engine, LoopPort } from '../engine/engine.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
 import type { InboundListener, Opening } from '../engine/inbound-listener.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
-import { type ConnectionFraming, framingOf } from './connection-framing.js';
 import type { ConnectionLoop, ReactorLimits } from './connection-loop.js';
 import type { GevConnection } from './connection.js';
 import { debug } from './debug.js';
@@ -11,6 +10,7 @@ import { GevError } from './errors.js';
 import type { ResolvedReactorOptions } from './options.js';
 import { ReactorConnection } from './reactor-connection.js';
 import type { ReactorHandler } from './reactor-handler.js';
+import type { ReactorListener } from './reactor-listener.js';
 import { systemErrorName } from './system-error.js';
 import { TracedHandler, TracedPort, traceOpen } from './trace.js';
 
@@ -28,6 +28,8 @@ const ACCEPT_REMEDIES: Readonly<Record<string, string | undefined>> = {
 export interface ReactorLoopOwner {
   readonly handler: ReactorHandler;
   readonly open: Map<number, ReactorConnection>;
+  /** Where connections come in; what is dialled is framed as at the first. */
+  readonly listeners: readonly ReactorListener[];
   /** All connections are being closed; one that only comes to light now is, too. */
   readonly closing: boolean;
   /** A dial has connected. False: nobody waits for it any more. */
@@ -53,7 +55,6 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
   readonly limits: ReactorLimits;
   abandoned = false;
   private readonly slots: (ReactorConnection | undefined)[] = [];
-  private readonly framing: ConnectionFraming;
   private readonly handler: ReactorHandler;
   private readonly traced = debug.enabled;
   private quiesced: (() => void) | undefined;
@@ -69,7 +70,6 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
     this.limits = options;
-    this.framing = framingOf(options.codec, options);
     const port = engine.attach(index, this);
     this.outbound = this.traced ? new TracedPort(port, (slot) => this.slots[slot]) : port;
   }
@@ -96,8 +96,8 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
   }
 
   onOpen(opening: Opening): void {
-    const { slot, dial } = opening;
-    const connection = new ReactorConnection(this, this.framing, opening);
+    const { slot, dial, listener } = opening;
+    const connection = new ReactorConnection(this, this.owner.listeners[listener]!, opening);
     if (dial !== 0 && !this.owner.onDialled(dial, connection)) {
       connection.destroy(); // without a place in `slots` it is heard of no more
       return;

@@ -53,7 +53,9 @@ export function reactorOptionsOf(options: ResolvedGevServerOptions): ReactorOpti
   const others: ReactorOptions = Object.fromEntries(
     Object.entries(options).filter(([name]) => !isHandlerOption(name) && !SHORT_FORM.includes(name)),
   );
-  const listeners = options.listeners.map(({ concurrency: _, ...listener }) => listener);
+  const listeners = options.listeners.map(({ name, host, port, path, codec }) =>
+    path === undefined ? { name, host, port, codec } : { name, path, codec },
+  );
   return { ...others, listeners };
 }
 

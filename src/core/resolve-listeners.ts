@@ -1,4 +1,3 @@
-import type { GevCodec } from '../protocol/codec.js';
 import { DEFAULT_HOST, DEFAULT_PORT } from './constants.js';
 import { GevOptionsError } from './errors.js';
 import { integer, MAX_INT32, nested, port, refuse, socketPath, text } from './option-checks.js';
@@ -61,7 +60,7 @@ function resolveListener(
       `Option "${prefix}path" excludes "host" and "port": give one or the other`,
     );
   }
-  const codec = resolveCodec((own[`${prefix}codec`] ?? defaults.codec) as GevCodec | undefined);
+  const codec = resolveCodec(own[`${prefix}codec`] ?? defaults.codec);
   return {
     name: text(own, `${prefix}name`),
     host: text(own, `${prefix}host`) ?? text(defaults, 'host') ?? DEFAULT_HOST,

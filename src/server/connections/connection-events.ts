@@ -83,7 +83,7 @@ export class ConnectionEvents implements ReactorHandler, ConnectionHost {
   }
 
   protocolOf(connection: ReactorConnection): ConnectionProtocol {
-    return this.protocols[connection.listener]!;
+    return this.protocols[connection.listener!.index]!;
   }
 
   onOpen(connection: ReactorConnection<ConnectionScope>): void {

@@ -38,7 +38,5 @@ export function protocolOf(
 
 /** What the application reads packets with; undefined where frames are none, or the reactor knows them. */
 export function formatOf({ packets }: GevCodec): GevPacketFormat<unknown> | undefined {
-  return packets === undefined || packets === NEST_JSON_PACKETS
-    ? undefined
-    : (packets as unknown as GevPacketFormat<unknown>);
+  return packets === undefined || packets === NEST_JSON_PACKETS ? undefined : packets;
 }

@@ -1,4 +1,3 @@
-import type { GevData } from '../../core/data.js';
 import type { ReplyKind } from '../../protocol/nest-json/reply-writer.js';
 import type { GevPacket, GevPacketFormat, GevReply } from '../../protocol/packet-format.js';
 import type { Replies, ReplyTarget } from './replies.js';
@@ -28,7 +27,7 @@ export class FormatReplies implements Replies {
 
   private write({ connection }: ReplyTarget, packet: GevPacket, reply: GevReply): void {
     const frame = this.format.write(reply, packet, connection);
-    if (frame !== undefined) connection.transmitChecked(frame as GevData);
+    if (frame !== undefined) connection.transmitChecked(frame);
   }
 
   /** A caller who is not told would wait, or take the next reply for his. */
