@@ -5,6 +5,7 @@ import type { Delivery } from '../engine/inbound-listener.js';
 import { JavaScriptEngine } from '../engine/javascript/javascript-engine.js';
 import {
   BindingError,
+  FramingKind,
   loadBinding,
   type NativeBinding,
   type NativeReactorOptions,

@@ -289,6 +289,7 @@ export class GevServer
       registrations.takesPattern(this.normalizePattern(pattern as MsPattern), isEventHandler, extras)
     ) {
       super.addHandler(pattern, callback, isEventHandler, extras);
+      this.running?.events.rpc?.forgetRoutes();
     }
   }
 

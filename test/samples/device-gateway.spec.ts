@@ -4,10 +4,11 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { Child } from '../kit/child.js';
 import { Peer } from '../kit/peer.js';
+import { errorsOf, SAMPLES } from '../kit/samples.js';
 import { sanitized } from '../kit/server-process.js';
 import { until } from '../kit/until.js';
 
-const MAIN = 'sample/dist/device-gateway/main.js'; // run-jest.mjs has built it
+const MAIN = `${SAMPLES}/device-gateway/main.js`; // run-jest.mjs has built it
 const SECRET = 'of the test';
 const tokenOf = (name: string): string => createHmac('sha256', SECRET).update(name).digest('hex');
 
@@ -157,7 +158,7 @@ async function device(gateway: Gateway, name: string): Promise<Peer> {
   it('its client is a device, and comes back when the gateway does', async () => {
     const gateway = await start();
     const env = { PORT: `${gateway.port}`, DEVICE_SECRET: SECRET };
-    const client = Child.start(['sample/dist/device-gateway/client.js', 'lamp'], { env });
+    const client = Child.start([`${SAMPLES}/device-gateway/client.js`, 'lamp'], { env });
     const here = async (): Promise<boolean> => (await gateway.ask('/devices/lamp')).status === 200;
     while (!(await here()));
     await gateway.ask('/devices/lamp/commands', { command: 'on' });
@@ -175,7 +176,7 @@ async function device(gateway: Gateway, name: string): Promise<Peer> {
   ])('%j: says what is wrong and exits with 1', async (env, message) => {
     const child = Child.start([MAIN], { env: { API_KEY: 'key', ...env } });
     expect(await child.exit()).toEqual({ code: 1, signal: null });
-    expect(child.errors).toEqual([message]);
+    expect(errorsOf(child)).toEqual([message]);
   });
 
   it('a port that is taken is told in a line', async () => {
@@ -184,7 +185,7 @@ async function device(gateway: Gateway, name: string): Promise<Peer> {
     const { port } = taken.address() as AddressInfo;
     const child = Child.start([MAIN], { env: { PORT: `${port}`, HTTP_PORT: '0' } });
     expect(await child.exit()).toEqual({ code: 1, signal: null });
-    expect(child.errors).toEqual([expect.stringContaining(`127.0.0.1:${port}: EADDRINUSE`)]);
+    expect(errorsOf(child)).toEqual([expect.stringContaining(`127.0.0.1:${port}: EADDRINUSE`)]);
     taken.close();
   });
 });

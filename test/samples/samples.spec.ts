@@ -6,14 +6,19 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { Child, root } from '../kit/child.js';
 import { Peer } from '../kit/peer.js';
+import { errorsOf, hasBinaries, SAMPLES, warningsOf } from '../kit/samples.js';
 import { sanitized } from '../kit/server-process.js';
 import { eventually, pause, until } from '../kit/until.js';
 
 const MiB = 1024 * 1024;
 
 /** Starts a sample on a free port. */
-function start(name: string, env: NodeJS.ProcessEnv = {}) {
-  return listening([`sample/dist/${name}/main.js`], env); // run-jest.mjs has built it
+async function start(name: string, env: NodeJS.ProcessEnv = {}) {
+  const service = await listening([`${SAMPLES}/${name}/main.js`], env); // run-jest.mjs has built it
+  const warnings = hasBinaries || env.TRANSPORT === 'tcp' ? 0 : 1;
+  await until(() => warningsOf(service.child) >= warnings, 'it warns');
+  expect(warningsOf(service.child)).toBe(warnings);
+  return service;
 }
 
 /** The port and what else a sample says when it listens. */
@@ -28,11 +33,11 @@ async function listening(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
 
 /** Runs a sample's client to its end, and returns what it printed. */
 async function runClient(name: string, port: number, env: NodeJS.ProcessEnv = {}): Promise<string[]> {
-  const client = Child.start([`sample/dist/${name}/client.js`], {
+  const client = Child.start([`${SAMPLES}/${name}/client.js`], {
     env: { NO_COLOR: '1', PORT: String(port), ...env },
   });
   const exit = await client.exit();
-  expect({ ...exit, errors: client.errors }).toEqual({ code: 0, signal: null, errors: [] });
+  expect({ ...exit, errors: errorsOf(client) }).toEqual({ code: 0, signal: null, errors: [] });
   return client.lines;
 }
 
@@ -194,20 +199,20 @@ function netcat(port: number, input: Buffer): Buffer {
       const taken = createServer().listen(0, '127.0.0.1');
       await once(taken, 'listening');
       const { port } = taken.address() as AddressInfo;
-      const service = Child.start([`sample/dist/${name}/main.js`], {
+      const service = Child.start([`${SAMPLES}/${name}/main.js`], {
         env: { PORT: `${port}`, HTTP_PORT: '0' },
       });
       expect(await service.exit()).toEqual({ code: 1, signal: null });
-      expect(service.errors).toEqual([
+      expect(errorsOf(service)).toEqual([
         expect.stringContaining(`127.0.0.1:${port}: EADDRINUSE`),
         expect.stringContaining('PORT'),
       ]);
 
       taken.close();
       await once(taken, 'close');
-      const client = Child.start([`sample/dist/${name}/client.js`], { env: { PORT: `${port}` } });
+      const client = Child.start([`${SAMPLES}/${name}/client.js`], { env: { PORT: `${port}` } });
       expect(await client.exit()).toEqual({ code: 1, signal: null });
-      expect(client.errors).toEqual([
+      expect(errorsOf(client)).toEqual([
         expect.stringMatching(new RegExp(`ECONNREFUSED.*:${port}|:${port}.*ECONNREFUSED`)),
         expect.stringContaining('Start the service first'),
       ]);
@@ -218,9 +223,9 @@ function netcat(port: number, input: Buffer): Buffer {
     const taken = createServer().listen(0);
     await once(taken, 'listening');
     const { port } = taken.address() as AddressInfo;
-    const service = Child.start(['sample/dist/hybrid/main.js'], { env: { PORT: '0', HTTP_PORT: `${port}` } });
+    const service = Child.start([`${SAMPLES}/hybrid/main.js`], { env: { PORT: '0', HTTP_PORT: `${port}` } });
     expect(await service.exit()).toEqual({ code: 1, signal: null });
-    expect(service.errors.slice(-2)).toEqual([
+    expect(errorsOf(service).slice(-2)).toEqual([
       expect.stringContaining('EADDRINUSE'),
       expect.stringContaining('HTTP_PORT'),
     ]);

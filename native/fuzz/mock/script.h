@@ -202,7 +202,8 @@ class Script {
       case EventKind::kLarge: {
         const bridge::LargeFrame frame = bridge_.TakeLarge(event.a);
         Require(frame.size == event.length, "a large frame is what was announced");
-        return OnMessage(seen, event, {reinterpret_cast<const char*>(frame.bytes().data()), frame.size});
+        return OnMessage(seen, event,
+                         {reinterpret_cast<const char*>(frame.bytes().data()), frame.size});
       }
       case EventKind::kEnd:
         Require(!std::exchange(seen.ended, true), "one end");

@@ -18,8 +18,8 @@ const RESERVED = `"${RESERVED_PREFIX}`;
 /**
  * The pattern of a request whose parts the reactor has found, see `ReactorHandler.onText`. Throws what JSON.parse throws.
  */
-export function scannedPattern(text: string, dataStart: number): string {
-  return patternText(JSON.parse(text.substring(PATTERN_START, dataStart - DATA_KEY)));
+export function scannedPattern(text: string, dataStart: number): unknown {
+  return JSON.parse(text.substring(PATTERN_START, dataStart - DATA_KEY));
 }
 
 /** Its data. Throws where there is more between the two keys than one JSON value: then the whole text must be parsed. */

@@ -8,6 +8,7 @@ import { namesOfHandler } from './handler-extras.js';
 import type { HandlerExtras } from './handler-extras.js';
 import type { PatternClaims } from './pattern-claims.js';
 import { serverNames } from '../server-names.js';
+import { hasMisplacedRest } from './wildcards.js';
 
 const RESERVED_PATTERNS: readonly string[] = [CANCEL_PATTERN, GO_AWAY_PATTERN, HELLO_PATTERN];
 
@@ -39,6 +40,7 @@ export function findMisuse(facts: ServerFacts): string[] {
     ...unreachablePatterns(facts),
     ...mixedPatterns(facts),
     ...reservedPatterns(facts),
+    ...misplacedWildcards(facts),
     ...droppedDecorators(facts),
     ...unknownServers(facts),
     ...namesakes(facts),
@@ -74,6 +76,16 @@ function reservedPatterns({ patterns }: ServerFacts): string[] {
   return taken.map(
     ({ pattern }) =>
       `The pattern ${quote(pattern)} is one of the protocol itself, and clients rely on its answer: give the handler another`,
+  );
+}
+
+function misplacedWildcards({ carriesPackets, patterns }: ServerFacts): string[] {
+  if (!carriesPackets) return [];
+  const misplaced = new Set([...patterns].map(({ pattern }) => pattern).filter(hasMisplacedRest));
+  return [...misplaced].map(
+    (pattern) =>
+      `The pattern ${quote(pattern)} is matched to the letter where it has a ">": only as the last segment does it stand for ` +
+      'those that follow. Use "*" for one segment',
   );
 }
 

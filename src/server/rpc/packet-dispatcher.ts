@@ -130,9 +130,10 @@ export class PacketDispatcher {
   private learn(text: string, number: number, dataStart: number): Route | null {
     let route: Route | null = null;
     try {
-      const pattern = scannedPattern(text, dataStart);
-      const handler = this.setup.routes.find(pattern);
-      if (handler !== undefined) route = { pattern, handler: handler as NestHandler };
+      const written = scannedPattern(text, dataStart);
+      const pattern = patternText(written);
+      const handler = this.requestHandler(written, pattern);
+      if (handler !== undefined) route = { pattern, handler };
     } catch {
       // No JSON: what is wrong shows when the packet is taken as a whole.
     }
@@ -189,10 +190,10 @@ export class PacketDispatcher {
   }
 
   private request(peer: RpcPeer, pattern: string, packet: IncomingPacket, id: unknown): void {
-    const handler = this.setup.routes.find(pattern);
+    const handler = this.requestHandler(packet.pattern, pattern);
     if (handler !== undefined) {
       const context = new MessageContext([peer.connection, pattern, packet.metadata]);
-      peer.call(handler as NestHandler, id, packet.data, context);
+      peer.call(handler, id, packet.data, context);
     } else if (pattern === HELLO_PATTERN) {
       peer.hello(id);
     } else {
@@ -200,9 +201,24 @@ export class PacketDispatcher {
     }
   }
 
+  /** @param written the pattern as it came: of what is not a string, only the text counts */
+  private requestHandler(written: unknown, pattern: string): NestHandler | undefined {
+    const { routes } = this.setup;
+    const handler =
+      routes.find(pattern) ??
+      (typeof written === 'string' ? routes.match(pattern, false)?.handler : undefined);
+    return handler as NestHandler | undefined;
+  }
+
   private event(peer: RpcPeer, pattern: string, packet: IncomingPacket): void {
     const { routes, reports, work, handleEvent } = this.setup;
-    const handler = routes.find(pattern);
+    let handler = routes.find(pattern);
+    let registered = pattern;
+    if (handler === undefined && typeof packet.pattern === 'string') {
+      const match = routes.match(pattern, true);
+      handler = match?.handler;
+      registered = match?.pattern ?? pattern;
+    }
     if (handler === undefined && (pattern === CANCEL_PATTERN || handleEvent === undefined)) {
       if (pattern === CANCEL_PATTERN) peer.cancel(packet.data);
       else reports.unhandledEvent(pattern);
@@ -214,7 +230,7 @@ export class PacketDispatcher {
     const run: NestHandler =
       handleEvent === undefined
         ? (handler as NestHandler)
-        : () => handleEvent(pattern, packet as ReadPacket, context);
-    runEvent(run, packet.data, context, work, (error) => reports.failure(connection, pattern, error));
+        : () => handleEvent(registered, packet as ReadPacket, context);
+    runEvent(run, packet.data, context, work, (error) => reports.failure(connection, pattern, error, true));
   }
 }

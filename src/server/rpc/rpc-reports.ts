@@ -12,8 +12,8 @@ export class RpcReports {
   ) {}
 
   /** A handler has failed. */
-  failure(connection: GevConnection, pattern: string, error: unknown): void {
-    const registered = this.routes.registered(pattern);
+  failure(connection: GevConnection, pattern: string, error: unknown, isEvent = false): void {
+    const registered = this.routes.registered(pattern, isEvent);
     const kind = registered === undefined ? 'rpc handler' : `rpc handler ${registered}`;
     const name = quote(registered ?? pattern);
     this.log.report(kind, 'error', `The handler of ${name} failed on ${nameOf(connection)}`, error);
@@ -26,7 +26,7 @@ export class RpcReports {
   /** A reply could not be sent as it was; the caller has been told, if he can be. */
   unsendable(connection: GevConnection, pattern: string | undefined, error: unknown): void {
     if (this.countLate(error)) return;
-    const registered = pattern === undefined ? undefined : this.routes.registered(pattern);
+    const registered = pattern === undefined ? undefined : this.routes.registered(pattern, false);
     const what = registered === undefined ? 'A reply' : `A reply of the handler of ${quote(registered)}`;
     const kind = `unsendable reply ${registered ?? ''}`;
     this.log.report(kind, 'error', `${what} to ${nameOf(connection)} could not be sent`, error);
