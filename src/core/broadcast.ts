@@ -3,7 +3,7 @@ import type { GevConnection, GevReceivers } from './connection.js';
 import { asText, assertData, type GevData } from './data.js';
 import { GevHandlerError } from './errors.js';
 import type { ConnectionFraming } from './connection-framing.js';
-import { frameTooLong } from './frame-limits.js';
+import { cannotEnclose, frameTooLong } from './frame-limits.js';
 import type { ReactorConnection } from './reactor-connection.js';
 import type { ReactorLoop } from './reactor-loop.js';
 import type { ReactorState } from './reactor-state.js';
@@ -68,19 +68,26 @@ function encodeAll({ listeners }: ReactorState, data: GevData): Map<ConnectionFr
 }
 
 /** The bytes of a broadcast, framed where the codec frames. */
-function encode(data: GevData, { isNestTcp, encoder, longest, limits }: ConnectionFraming): Uint8Array {
-  if (encoder !== undefined) {
-    const content = encoder.content(data);
-    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-    if (bytes.length > longest) throw frameTooLong(bytes.length, limits);
-    const { head, tail } = encoder.envelope(bytes.length);
-    return Buffer.concat([head, bytes, tail]);
+function encode(data: GevData, framing: ConnectionFraming): Uint8Array {
+  const { isNestTcp, envelope, encoder, encoding, longest, limits } = framing;
+  if (encoder !== undefined) return bytesOf(encoder.encode(data));
+  if (envelope !== undefined) {
+    const content = bytesOf(data, encoding);
+    const { length } = content;
+    const { minContent, maxContent } = envelope;
+    if (length > longest || length < minContent || length > maxContent)
+      throw cannotEnclose(length, envelope, framing);
+    return envelope.wrap(content);
   }
-  if (!isNestTcp) return typeof data === 'string' ? Buffer.from(data) : data;
+  if (!isNestTcp) return bytesOf(data);
   const text = asText(data);
   const length = Buffer.byteLength(text);
   if (length > longest) throw frameTooLong(length, limits);
   return Buffer.from(`${text.length}#${text}`);
+}
+
+function bytesOf(data: GevData, encoding?: BufferEncoding): Uint8Array {
+  return typeof data === 'string' ? Buffer.from(data, encoding) : data;
 }
 
 function choose(state: ReactorState, receivers: GevReceivers | undefined): Iterable<ReactorConnection> {

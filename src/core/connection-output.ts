@@ -1,15 +1,15 @@
 import { Operation, SendFlag } from '../engine/native/layout.js';
 import { type FramePiece, MAX_FRAME_HEADER } from '../engine/native/outbound.js';
+import type { FrameEnvelope } from '../engine/frame-envelope.js';
 import { bindOnce, type FailureReport } from './callback.js';
 import { type Congestion, overflowError } from './close-error.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
-import type { ConnectionFraming } from './connection-framing.js';
+import type { ConnectionFraming, FrameEncoder } from './connection-framing.js';
 import type { ConnectionLoop } from './connection-loop.js';
 import { GevConnection, type GevConnectionState, type SendCallback } from './connection.js';
 import { asText, assertData, type GevData } from './data.js';
 import { GevBackpressureError, GevConnectionClosedError, type GevError, GevHandlerError } from './errors.js';
-import type { FrameEncoder } from './frame-encoders.js';
-import { frameTooLong } from './frame-limits.js';
+import { cannotEnclose, frameTooLong } from './frame-limits.js';
 import { show } from './option-checks.js';
 import { PendingFlushes } from './pending-flushes.js';
 import { isData } from './values.js';
@@ -97,9 +97,14 @@ export abstract class ConnectionOutput extends GevConnection {
    * @param settle as the callback of `send()`; must not throw
    */
   transmit(data: GevData, settle?: SendCallback): boolean {
-    const { encoder } = this;
-    if (encoder !== undefined) return this.transmitFrame(encoder, data, settle);
-    if (this.framing.isNestTcp) return this.sendFrame([asText(data)], settle);
+    const { framing, encoder } = this;
+    if (framing.isNestTcp) return this.sendFrame([asText(data)], settle);
+    if (framing.envelope !== undefined) return this.sendEnclosed(framing.envelope, data, settle);
+    if (encoder !== undefined) return this.sendBytes(encoder.encode(data), settle);
+    return this.sendBytes(data, settle);
+  }
+
+  private sendBytes(data: GevData, settle: SendCallback | undefined): boolean {
     if (!this.canSend) return this.refuse(settle);
     const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
     const flags = this.account(length, settle);
@@ -135,23 +140,31 @@ export abstract class ConnectionOutput extends GevConnection {
     const flags = settle === undefined ? 0 : SendFlag.NotifyFlushed;
     const sent = owner.outbound.sendFrame(slot, generation, pieces, flags);
     if (sent < 0) throw frameTooLong(-sent, owner.limits);
-    this.bytesSent += sent;
-    this.messagesSent++;
-    const below = this.bytesSent - this.written <= owner.highWaterMark || this.checkOutput(settle);
-    if (settle !== undefined && !this.aborted) this.awaitFlush(settle);
-    return below;
+    return this.count(sent, settle);
   }
 
-  private transmitFrame(encoder: FrameEncoder, data: GevData, settle: SendCallback | undefined): boolean {
+  private sendEnclosed(envelope: FrameEnvelope, data: GevData, settle: SendCallback | undefined): boolean {
     if (!this.canSend) return this.refuse(settle);
-    const content = encoder.content(data);
-    const length = typeof content === 'string' ? Buffer.byteLength(content) : content.length;
-    if (length > this.framing.longest) throw frameTooLong(length, this.framing.limits);
-    const { head, tail } = encoder.envelope(length);
-    const flags = this.account(head.length + length + tail.length, settle);
-    if (flags < 0) return false;
-    this.owner.outbound.sendFramed(this.slot, this.generation, head, content, length, tail, flags);
-    return this.isBelowHighWater;
+    const { slot, generation, owner, framing } = this;
+    const { encoding, longest, limits } = framing;
+    const content = typeof data === 'string' && encoding !== undefined ? Buffer.from(data, encoding) : data;
+    if (3 * content.length > longest) {
+      const length = Buffer.byteLength(content);
+      if (length > longest) throw frameTooLong(length, limits);
+    }
+    const flags = settle === undefined ? 0 : SendFlag.NotifyFlushed;
+    const sent = owner.outbound.sendEnclosed(slot, generation, envelope, content, flags);
+    if (sent <= 0) throw cannotEnclose(-sent || Buffer.byteLength(content), envelope, framing);
+    return this.count(sent, settle);
+  }
+
+  /** Counts what has been sent. False above the high-water mark. */
+  private count(sent: number, settle: SendCallback | undefined): boolean {
+    this.bytesSent += sent;
+    this.messagesSent++;
+    const below = this.isBelowHighWater || this.checkOutput(settle);
+    if (settle !== undefined && !this.aborted) this.awaitFlush(settle);
+    return below;
   }
 
   /** Whether a broadcast reaches it; one that had too much output already is closed. */

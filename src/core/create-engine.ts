@@ -1,6 +1,5 @@
 import { NativeEngine } from '../engine/native/native-engine.js';
 import type { Engine, EventTurns } from '../engine/engine.js';
-import { type EngineFraming, FramingKind } from '../engine/framing.js';
 import type { Delivery } from '../engine/inbound-listener.js';
 import { JavaScriptEngine } from '../engine/javascript/javascript-engine.js';
 import {
@@ -11,11 +10,9 @@ import {
   type NativeReactorOptions,
 } from '../engine/native/binding.js';
 import { isNode, runtime } from '../engine/runtime.js';
-import type { GevCodec } from '../protocol/codec.js';
-import type { GevFraming } from '../protocol/framing.js';
-import { isUtf8 } from './connection-framing.js';
+import { engineFraming, isText } from './engine-framing.js';
 import { GevNativeError } from './errors.js';
-import { type FrameLimits, longestFrame } from './frame-limits.js';
+import { longestFrame } from './frame-limits.js';
 import { warnOfMissing } from './missing-options.js';
 import type { ResolvedReactorOptions, GevEngine, GevLoadBalance } from './options.js';
 
@@ -50,40 +47,6 @@ function deliveryOf({ listeners }: ResolvedReactorOptions): Delivery {
   if (isText(codec.framing)) return 'text';
   const borrowed = listeners.every(({ codec: { framing } }) => framing.kind === 'raw' && !framing.copy);
   return borrowed ? 'borrowed' : 'copied';
-}
-
-function isText(framing: GevFraming): boolean {
-  return framing.kind === 'nest-tcp' || ('encoding' in framing && isUtf8(framing.encoding));
-}
-
-/** What an engine has to know of a framing. */
-export function engineFraming({ framing }: GevCodec, { maxFrameLength }: FrameLimits): EngineFraming {
-  const text = isText(framing);
-  switch (framing.kind) {
-    case 'nest-tcp':
-      return { kind: FramingKind['nest-tcp'], maxFrameLength };
-    case 'delimited':
-      return {
-        ...{ kind: FramingKind.delimited, text },
-        maxFrameLength: Math.min(framing.maxLength ?? maxFrameLength, maxFrameLength),
-        delimiter: Buffer.from(framing.delimiter as string),
-        stripCarriageReturn: framing.stripCarriageReturn,
-      };
-    case 'length-field': {
-      const { length, endian, offset, adjustment, includesHeader, strip, maxLength } = framing;
-      return {
-        ...{ kind: FramingKind['length-field'], text },
-        maxFrameLength: Math.min(maxLength ?? maxFrameLength, maxFrameLength),
-        lengthField: {
-          size: length === 'varint' ? 0 : length,
-          littleEndian: endian === 'little',
-          ...{ offset, adjustment, includesHeader, strip: strip === 'header' ? -1 : strip },
-        },
-      };
-    }
-    default:
-      return { kind: FramingKind.raw, maxFrameLength };
-  }
 }
 
 /** The addon; undefined where JavaScript is to serve. */
@@ -144,7 +107,7 @@ function toNative(options: ResolvedReactorOptions): NativeReactorOptions {
     closeTimeout: options.closeTimeout,
     halfCloseTimeout: options.halfCloseTimeout,
     incompleteFrameTimeout: options.incompleteFrameTimeout,
-    framing: engineFraming(options.codec, options),
+    framing: engineFraming(options.codec.framing, options.maxFrameLength),
     maxPartialBytes: options.maxPartialBytes,
     maxTotalSendBuffer: options.maxTotalSendBuffer,
     startPaused: options.gateConnections,

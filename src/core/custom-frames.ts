@@ -4,15 +4,10 @@ import { inFreshScope } from '../engine/fresh-scope.js';
 import type { GevFramer } from '../protocol/framing.js';
 import type { GevData } from './data.js';
 import { GevHandlerError, GevProtocolError } from './errors.js';
-import type { Envelope, FrameEncoder } from './frame-encoders.js';
 import { isData, typeName } from './values.js';
 
-const NOTHING = new Uint8Array(0);
-const NO_ENVELOPE: Envelope = { head: NOTHING, tail: NOTHING };
-
 /** The frames of one connection, cut and made by a framer of the application's. */
-export class CustomFrames implements FrameEncoder {
-  readonly overhead = 0;
+export class CustomFrames {
   private received = 0;
   /** Bytes since the last frame ended, at most. */
   private unframed = 0;
@@ -86,15 +81,11 @@ export class CustomFrames implements FrameEncoder {
     return inFreshScope(() => setTimeout(look, Math.max(delay, 1)).unref());
   }
 
-  content(frame: unknown): GevData {
+  encode(frame: unknown): GevData {
     const bytes: unknown = this.framer.encode(frame);
     if (isData(bytes)) return bytes;
     throw new GevHandlerError(
       `encode() must return the bytes of a frame, or text; it returned a ${typeName(bytes)}`,
     );
-  }
-
-  envelope(): Envelope {
-    return NO_ENVELOPE;
   }
 }

@@ -6,7 +6,7 @@ import { formatAddress, type GevAddress } from './address.js';
 import { broadcast } from './broadcast.js';
 import { closeReasonCode } from './close-reason.js';
 import type { GevConnection, GevReceivers } from './connection.js';
-import { createEngine, engineFraming } from './create-engine.js';
+import { createEngine } from './create-engine.js';
 import type { GevData } from './data.js';
 import { debug } from './debug.js';
 import { GevAlreadyListeningError, GevListenError, GevNativeError, GevNotListeningError } from './errors.js';
@@ -153,6 +153,11 @@ export class Reactor {
     return this.state.listeners[0]!.address;
   }
 
+  /** Where each of its listeners listens; empty before and after. */
+  addresses(): readonly GevAddress[] {
+    return this.state.listeners.flatMap(({ address }) => address ?? []);
+  }
+
   /** Has it keep the process alive while it runs, as it does unless {@link Reactor.unref} was called. */
   ref(): void {
     this.hold(true);
@@ -297,15 +302,15 @@ export class Reactor {
 
   private bind(
     engine: Engine,
-    { options }: ReactorListener,
+    { options, framing }: ReactorListener,
     host: string,
   ): NativeAddress | Promise<NativeAddress> {
-    const { path, port, codec } = options;
+    const { path, port } = options;
     const failed = (error: unknown): never => {
       throw listenError(options, error);
     };
     try {
-      const bound = engine.listen(host, path === undefined ? port : -1, engineFraming(codec, this.options));
+      const bound = engine.listen(host, path === undefined ? port : -1, framing.engine);
       return bound instanceof Promise ? bound.catch(failed) : bound;
     } catch (error) {
       return failed(error);

@@ -1,8 +1,10 @@
+import { FrameEnvelope } from '../engine/frame-envelope.js';
 import type { GevCodec } from '../protocol/codec.js';
 import type { DelimitedFraming, GevFraming, LengthFieldFraming } from '../protocol/framing.js';
 import { nestJson } from '../protocol/nest-json/nest-json.js';
 import { NEST_JSON_PACKETS } from '../protocol/packet-format.js';
 import { MAX_FRAME_LENGTH } from './constants.js';
+import { engineFraming } from './engine-framing.js';
 import { GevOptionsError } from './errors.js';
 import { isIntegerIn, MAX_INT32, refuse, show } from './option-checks.js';
 
@@ -86,21 +88,12 @@ function checkLengthField(name: string, framing: LengthFieldFraming): void {
   const strips = strip === 'header' || isIntegerIn(strip, 0, MAX_HEADER);
   check('strip', strip, strips, `'header' or an integer from 0 to ${MAX_HEADER}`);
   check('encode', encode, encode === undefined || typeof encode === 'function', 'a function');
-  if (encode !== undefined || prefixesLength(framing) || patchesLength(framing)) return;
+  if (encode !== undefined || FrameEnvelope.of(engineFraming(framing, MAX_FRAME_LENGTH)) !== undefined)
+    return;
   throw new GevOptionsError(
     `${name}.encode`,
     `With offset ${offset}, length ${show(length)} and strip ${show(strip)} nothing tells how a frame is sent: give an ` +
       '"encode", a function that makes a whole frame of what is sent; or strip the header of a field at offset 0; or strip ' +
       'nothing, and send whole frames',
   );
-}
-
-/** The header is the length field alone, and handlers do not see it: it is put in front of what they send. */
-export function prefixesLength({ length, offset, strip }: LengthFieldFraming): boolean {
-  return offset === 0 && (strip === 'header' || (strip === length && strip > 0));
-}
-
-/** Handlers see whole frames, and send such: the length is filled in. */
-export function patchesLength({ length, strip }: LengthFieldFraming): boolean {
-  return strip === 0 && length !== 'varint';
 }

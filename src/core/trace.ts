@@ -1,4 +1,5 @@
 import type { LoopPort } from '../engine/engine.js';
+import type { FrameEnvelope } from '../engine/frame-envelope.js';
 import { Operation } from '../engine/native/layout.js';
 import type { FramePiece } from '../engine/native/outbound.js';
 import { formatAddress } from './address.js';
@@ -85,23 +86,25 @@ export class TracedPort implements LoopPort {
     this.port.sendText(slot, generation, text, length, flags);
   }
 
-  sendFramed(
-    slot: number,
-    generation: number,
-    head: Uint8Array,
-    data: Uint8Array | string,
-    length: number,
-    tail: Uint8Array,
-    flags: number,
-  ): void {
-    this.say(slot, `-> a frame of ${length} bytes`);
-    this.port.sendFramed(slot, generation, head, data, length, tail, flags);
-  }
-
   sendFrame(slot: number, generation: number, pieces: readonly FramePiece[], flags: number): number {
     const sent = this.port.sendFrame(slot, generation, pieces, flags);
     const what = describeFrame(pieces.join(''));
     this.say(slot, sent < 0 ? `is not sent, for it is too long: ${what}` : `-> ${what}`);
+    return sent;
+  }
+
+  sendEnclosed(
+    slot: number,
+    generation: number,
+    envelope: FrameEnvelope,
+    data: Uint8Array | string,
+    flags: number,
+  ): number {
+    const sent = this.port.sendEnclosed(slot, generation, envelope, data, flags);
+    this.say(
+      slot,
+      sent > 0 ? `-> a frame of ${sent} bytes` : `is not sent a frame of ${-sent} bytes: no such length`,
+    );
     return sent;
   }
 

@@ -1,6 +1,7 @@
 import type { EngineFraming } from './framing.js';
 import type { NativeAddress, NativeReactorOptions, NativeStats } from './native/binding.js';
 import type { Delivery, InboundListener } from './inbound-listener.js';
+import type { FrameEnvelope } from './frame-envelope.js';
 import type { FramePiece } from './native/outbound.js';
 
 /** What one loop can be told. Nothing of it happens before the promise jobs of the current turn are done; all in order. */
@@ -10,25 +11,24 @@ export interface LoopPort {
   /** As send(), of a string whose UTF-8 length is known. */
   sendText(slot: number, generation: number, text: string, length: number, flags: number): void;
   /**
-   * As send(), of a string whose UTF-8 length is known, or of bytes, with `head` in front and `tail` behind.
-   *
-   * @param length bytes of the data
-   */
-  sendFramed(
-    slot: number,
-    generation: number,
-    head: Uint8Array,
-    data: Uint8Array | string,
-    length: number,
-    tail: Uint8Array,
-    flags: number,
-  ): void;
-  /**
    * Sends `<length>#<text>`, the text in pieces; the length is in UTF-16 code units.
    *
    * @returns the bytes of it all; those of the text alone, negative, when it is too long, and then nothing was sent
    */
   sendFrame(slot: number, generation: number, pieces: readonly FramePiece[], flags: number): number;
+  /**
+   * Sends the frame that `envelope` makes of `data`.
+   *
+   * @returns the bytes of it all; those of the data alone, negative, when it is too long, and 0 when it is too short, and
+   * then nothing was sent
+   */
+  sendEnclosed(
+    slot: number,
+    generation: number,
+    envelope: FrameEnvelope,
+    data: Uint8Array | string,
+    flags: number,
+  ): number;
   /** The same payload (MAX_SHARED_PAYLOAD at most) for several connections: slot and generation of each in turn. */
   multicast(data: Uint8Array, receivers: readonly number[]): void;
   /** One of `Operation` that has no payload. */

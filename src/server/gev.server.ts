@@ -210,6 +210,11 @@ export class GevServer
     return this.running?.reactor.address() ?? null;
   }
 
+  /** Where each of the `listeners` listens, in their order; empty while they do not. */
+  addresses(): readonly GevAddress[] {
+    return this.running?.reactor.addresses() ?? [];
+  }
+
   /**
    * Sends the same data to every open connection, or to some: those that the filter picks, or those given, each once, as far
    * as they are this server's and open. The data is shared, not copied for each. With `nestJson()` it is the content of one
@@ -289,7 +294,7 @@ export class GevServer
       registrations.takesPattern(this.normalizePattern(pattern as MsPattern), isEventHandler, extras)
     ) {
       super.addHandler(pattern, callback, isEventHandler, extras);
-      this.running?.events.rpc?.forgetRoutes();
+      this.running?.events.forgetRoutes();
     }
   }
 

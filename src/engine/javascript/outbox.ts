@@ -1,6 +1,7 @@
 import { Operation } from '../native/layout.js';
 import type { FramePiece } from '../native/outbound.js';
 import type { LoopPort } from '../engine.js';
+import type { FrameEnvelope } from '../frame-envelope.js';
 
 /** One thing to be done, in the words of {@link LoopPort}. */
 export type OutboxRecord =
@@ -51,27 +52,6 @@ export class Outbox implements LoopPort {
     this.add({ kind: 'send', slot, generation, data, bytes: length, flags });
   }
 
-  sendFramed(
-    slot: number,
-    generation: number,
-    head: Uint8Array,
-    data: Uint8Array | string,
-    length: number,
-    tail: Uint8Array,
-    flags: number,
-  ): void {
-    const content = typeof data === 'string' ? Buffer.from(data) : data;
-    const bytes = head.length + length + tail.length;
-    this.add({
-      kind: 'send',
-      slot,
-      generation,
-      data: Buffer.concat([head, content, tail], bytes),
-      bytes,
-      flags,
-    });
-  }
-
   sendFrame(slot: number, generation: number, pieces: readonly FramePiece[], flags: number): number {
     const text = pieces.join('');
     const header = `${text.length}#`;
@@ -79,6 +59,21 @@ export class Outbox implements LoopPort {
     if (bytes > this.longestFrame) return -bytes;
     this.add({ kind: 'send', slot, generation, data: header + text, bytes: header.length + bytes, flags });
     return header.length + bytes;
+  }
+
+  sendEnclosed(
+    slot: number,
+    generation: number,
+    envelope: FrameEnvelope,
+    data: Uint8Array | string,
+    flags: number,
+  ): number {
+    const content = Buffer.byteLength(data);
+    if (content > this.longestFrame || content > envelope.maxContent) return -content;
+    if (content < envelope.minContent) return 0;
+    const frame = envelope.wrap(data);
+    this.add({ kind: 'send', slot, generation, data: frame, bytes: frame.length, flags });
+    return frame.length;
   }
 
   multicast(data: Uint8Array, receivers: readonly number[]): void {

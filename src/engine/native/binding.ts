@@ -18,11 +18,11 @@ export interface NativeFraming {
   /** Of `delimited`: nor is a CR in front of them. */
   readonly stripCarriageReturn?: boolean;
   /** Of `length-field`. */
-  readonly lengthField?: NativeLengthField;
+  readonly lengthField?: EngineLengthField;
 }
 
 /** Where the length of a frame stands in it: native/protocol/length_field_framer.h. */
-export interface NativeLengthField {
+export interface EngineLengthField {
   /** Bytes: 1, 2, 3, 4 or 8, unsigned; 0: a varint. */
   readonly size: 0 | 1 | 2 | 3 | 4 | 8;
   readonly littleEndian: boolean;

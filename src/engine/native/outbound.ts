@@ -1,4 +1,5 @@
 import type { NativeReactor } from './binding.js';
+import type { FrameEnvelope } from '../frame-envelope.js';
 import { FIXED_TEXT_EXCESS, type FixedText } from '../fixed-text.js';
 import {
   CONTROL_IN_BATCH,
@@ -91,30 +92,6 @@ export class Outbound {
     this.commitSend(slot, generation, at, length, flags);
   }
 
-  /** As send(), of a string whose UTF-8 length is known, or of bytes, with `head` in front and `tail` behind. */
-  sendFramed(
-    slot: number,
-    generation: number,
-    head: Uint8Array,
-    data: Uint8Array | string,
-    length: number,
-    tail: Uint8Array,
-    flags: number,
-  ): void {
-    const total = head.length + length + tail.length;
-    if (total > MAX_PIECE) {
-      const content = typeof data === 'string' ? Buffer.from(data) : data;
-      this.send(slot, generation, Buffer.concat([head, content, tail], total), flags);
-      return;
-    }
-    const start = this.reserveSend(slot, generation, total);
-    const at = this.copyShort(head, start);
-    if (typeof data === 'string') this.openBytes.write(data, at, length, 'utf8');
-    else this.openBytes.set(data, at);
-    this.copyShort(tail, at + length);
-    this.commitSend(slot, generation, start, total, flags);
-  }
-
   /**
    * Sends `<length>#<text>`, the text in pieces so that nobody has to join them; the length is in UTF-16 code units. A
    * surrogate pair must lie in one piece, as in the pieces of JSON it does.
@@ -143,6 +120,43 @@ export class Outbound {
     if (at - text > this.longestFrame) return text - at;
     this.commitSend(slot, generation, start, at - start, flags);
     return at - start;
+  }
+
+  /**
+   * Sends the frame that `envelope` makes of `data`, written side by side into one record.
+   *
+   * @returns the bytes of it all; those of the data alone, negative, when it is too long, and 0 when it is too short, and
+   * then nothing was sent
+   */
+  sendEnclosed(
+    slot: number,
+    generation: number,
+    envelope: FrameEnvelope,
+    data: Uint8Array | string,
+    flags: number,
+  ): number {
+    const { trailer } = envelope;
+    const isText = typeof data === 'string';
+    const most = MAX_FRAME_HEADER + data.length * (isText ? 3 : 1) + trailer.length;
+    if (most > MAX_PIECE) return this.sendWrapped(slot, generation, envelope, data, flags);
+    const start = this.reserveSend(slot, generation, most);
+    const header =
+      envelope.header >= 0
+        ? envelope.header
+        : envelope.headerOf(isText ? Buffer.byteLength(data) : data.length);
+    let end = start + header;
+    if (isText) end = this.writePiece(data, end);
+    else {
+      this.openBytes.set(data, end);
+      end += data.length;
+    }
+    const content = end - start - header;
+    if (content > this.longestFrame || content > envelope.maxContent) return -content;
+    if (content < envelope.minContent) return 0;
+    envelope.writeLength(this.openView, start, header, content);
+    for (let i = 0; i < trailer.length; i++) this.openBytes[end++] = trailer[i]!;
+    this.commitSend(slot, generation, start, end - start, flags);
+    return end - start;
   }
 
   /** The same payload (MAX_SHARED_PAYLOAD at most) for several connections: slot and generation of each in turn. */
@@ -196,11 +210,19 @@ export class Outbound {
     this.openBytes.write(address, at + 12, length, 'utf8');
   }
 
-  /** A handful of bytes: a loop costs less than a call. Returns where they end. */
-  private copyShort(bytes: Uint8Array, at: number): number {
-    const { openBytes } = this;
-    for (let index = 0; index < bytes.length; index++) openBytes[at + index] = bytes[index]!;
-    return at + bytes.length;
+  private sendWrapped(
+    slot: number,
+    generation: number,
+    envelope: FrameEnvelope,
+    data: Uint8Array | string,
+    flags: number,
+  ): number {
+    const content = Buffer.byteLength(data);
+    if (content > this.longestFrame || content > envelope.maxContent) return -content;
+    if (content < envelope.minContent) return 0;
+    const frame = envelope.wrap(data);
+    this.send(slot, generation, frame, flags);
+    return frame.length;
   }
 
   private writeFrameHeader(units: number, at: number): number {

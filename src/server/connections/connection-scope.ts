@@ -282,7 +282,7 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
     try {
       packet = format.read(message, this.connection);
     } catch (error) {
-      this.connection.refuseInput(error);
+      this.rpc!.receiveUnreadable(error, sizeOf(message));
       return;
     }
     if (packet === undefined) this.receive(message);

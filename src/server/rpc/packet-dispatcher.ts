@@ -88,16 +88,18 @@ export class PacketDispatcher {
     const { routes, reports } = this.setup;
     const pattern = patternText(packet.pattern);
     try {
-      const handler = routes.find(pattern);
-      if (handler === undefined) {
-        if (packet.id === undefined) reports.unhandledEvent(pattern);
-        peer.reply(packet, 'unhandled', NO_MESSAGE_HANDLER);
-      } else if (routes.leadsToEvent(pattern)) {
+      if (routes.leadsToEvent(pattern)) {
         this.event(peer, pattern, packet);
-      } else {
-        const context = new MessageContext([peer.connection, pattern, packet.metadata]);
-        peer.call(handler as NestHandler, packet, packet.data, context);
+        return;
       }
+      const handler = this.requestHandler(packet.pattern, pattern);
+      if (handler !== undefined) {
+        const context = new MessageContext([peer.connection, pattern, packet.metadata]);
+        peer.call(handler, packet, packet.data, context);
+        return;
+      }
+      if (packet.id === undefined) reports.unhandledEvent(pattern);
+      peer.reply(packet, 'unhandled', NO_MESSAGE_HANDLER);
     } catch (error) {
       reports.failure(peer.connection, pattern, error);
       peer.reply(packet, 'error', INTERNAL_ERROR);

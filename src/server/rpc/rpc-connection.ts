@@ -7,6 +7,7 @@ import {
   PacketLine,
   type PacketLineOwner,
   TextPacket,
+  UnreadablePacket,
   type WaitingPacket,
 } from './packet-line.js';
 import { RpcPeer, type RpcScope } from './rpc-peer.js';
@@ -57,6 +58,16 @@ export class RpcConnection implements PacketLineOwner {
     } else {
       this.scope.begin();
       this.line.push(new ForeignPacket(packet, size));
+    }
+  }
+
+  /** What has come cannot be read: the packets before it are answered, and no more. */
+  receiveUnreadable(cause: unknown, size: number): void {
+    if (this.line.length === 0 && this.hasRoom()) {
+      this.connection.refuseInput(cause);
+    } else {
+      this.scope.begin();
+      this.line.push(new UnreadablePacket(cause, size));
     }
   }
 
