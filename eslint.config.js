@@ -21,24 +21,33 @@ const outsideSource = {
   message: 'src/ imports neither the package by name nor sample/, test/, bench/ or dist/.',
 };
 
+/** Who chooses an engine knows them all. Nobody else knows slabs. */
+const engineChoice = 'src/core/create-engine.ts';
+const insideNative = {
+  regex: '^(\\.\\./)+(engine/)?native/',
+  message: 'What both engines have in common is in src/engine.',
+};
+
+const layerPatterns = (folder, depth) => [
+  outsideSource,
+  { regex: '/index(\\.js)?$', message: 'An index is what users import: import the file itself.' },
+  depth < layers.length - 1 && {
+    regex: `^(\\.\\./)+(${layers
+      .slice(depth + 1)
+      .flat()
+      .join('|')})/`,
+    message: `src/${folder} is a lower layer: it must not know this one.`,
+  },
+  nestFree.has(folder) && {
+    regex: '^@nestjs/',
+    message: `src/${folder} is usable without Nest.`,
+  },
+];
+
 const layerRules = layers.flatMap((folders, depth) =>
   folders.map((folder) => ({
     files: [`src/${folder}/**/*.ts`],
-    rules: restrictImports(
-      outsideSource,
-      { regex: '/index(\\.js)?$', message: 'An index is what users import: import the file itself.' },
-      depth < layers.length - 1 && {
-        regex: `^(\\.\\./)+(${layers
-          .slice(depth + 1)
-          .flat()
-          .join('|')})/`,
-        message: `src/${folder} is a lower layer: it must not know this one.`,
-      },
-      nestFree.has(folder) && {
-        regex: '^@nestjs/',
-        message: `src/${folder} is usable without Nest.`,
-      },
-    ),
+    rules: restrictImports(...layerPatterns(folder, depth), insideNative),
   })),
 );
 
@@ -107,6 +116,15 @@ export default tseslint.config(
   },
   { files: ['src/index.ts'], rules: restrictImports(outsideSource) },
   ...layerRules,
+  {
+    files: [engineChoice],
+    rules: restrictImports(
+      ...layerPatterns(
+        'core',
+        layers.findIndex((folders) => folders.includes('core')),
+      ),
+    ),
+  },
   { files: ['{sample,test,bench}/**/*.{ts,js,mjs}'], ignores: ['test/unit/**'], rules: throughTheEntry },
   {
     files: ['test/**/*.ts'],

@@ -6,13 +6,13 @@ export type {
   GevEndpointStats,
 } from './client/gev.client.events.js';
 export type {
-  GevClientBalance,
   GevClientOptions,
   GevEjectionOptions,
   GevEndpoint,
   GevNetworkEndpoint,
   GevPathEndpoint,
   GevReconnectOptions,
+  GevRequestBalance,
   GevResolvedEndpoint,
 } from './client/gev.client.options.js';
 export { gevClient, type GevClientProvider } from './client/gev-client.provider.js';
@@ -73,11 +73,11 @@ export {
   type GevErrors,
 } from './core/error-codec.js';
 export type {
+  GevConnectionBalance,
   GevDeserializer,
   GevEngine,
   GevIdleOn,
   GevKeepAliveOptions,
-  GevLoadBalance,
   GevLogger,
   GevOverflow,
   GevSerializer,

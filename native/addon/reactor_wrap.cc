@@ -66,7 +66,7 @@ protocol::LengthFieldOptions LengthFieldOf(const Napi::Object& options) {
           .strip_header = strip < 0};
 }
 
-/// `options`: NativeFraming of src/engine/native/binding.ts.
+/// `options`: EngineFraming of src/engine/engine-options.ts.
 protocol::FramingOptions FramingOf(const Napi::Object& options) {
   protocol::FramingOptions framing;
   framing.kind = static_cast<protocol::FramingKind>(IntOf(options, "kind"));

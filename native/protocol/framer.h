@@ -19,7 +19,7 @@ struct FrameResult {
   /// kSkipped: bytes that belong to no frame; the caller drops them and keeps the FrameState.
   enum class Status : std::uint8_t { kFrame, kSkipped, kIncomplete, kInvalid, kTooLong };
 
-  /// `wanted`: bytes in all, without which the frame is not complete; 0: nothing is known.
+  /// `wanted`: with fewer bytes in all the result would still be this; 0: nothing is known.
   [[nodiscard]] static constexpr FrameResult Incomplete(std::size_t wanted = 0) noexcept {
     return {.status = Status::kIncomplete, .wanted = wanted};
   }

@@ -1,5 +1,7 @@
 #include "protocol/nest_tcp_framer.h"
 
+#include <algorithm>
+
 #include "protocol/utf8.h"
 
 namespace protocol {
@@ -43,14 +45,15 @@ FrameResult NestTcpFramer::Next(std::span<const std::byte> input,
   // A code unit takes a byte at least.
   if (text.size() < length) return FrameResult::Incomplete(header + length);
   const TextMeasure measure = MeasureUtf8(text, length, {state.scanned, state.count, state.ascii});
-  if (measure.units > length) {
-    return measure.bytes > max_frame_length_ ? FrameResult::TooLong(measure.bytes)
-                                             : FrameResult::Invalid();
-  }
-  const std::size_t bytes = measure.bytes + (length - measure.units);
-  if (bytes > max_frame_length_) return FrameResult::TooLong(bytes);
+  if (measure.bytes > max_frame_length_) return FrameResult::TooLong(measure.bytes);
+  if (measure.units > length) return FrameResult::Invalid();
   state = {measure.bytes, measure.units, measure.ascii, state.skipped};
-  if (measure.units < length) return FrameResult::Incomplete(header + bytes);
+  if (measure.units < length) {
+    // With one byte above the limit there is something to be said, too. Not before, even if it is
+    // clear that it will come to that: what is said does not depend on how the stream is split.
+    const std::size_t bytes = measure.bytes + (length - measure.units);
+    return FrameResult::Incomplete(header + std::min(bytes, max_frame_length_ + 1));
+  }
   return {.status = FrameResult::Status::kFrame,
           .consumed = header + measure.bytes,
           .payload_offset = header,

@@ -10,16 +10,20 @@
 #include "reactor/close_reason.h"
 #include "reactor/connection_list.h"
 #include "reactor/endpoint.h"
+#include "reactor/frame_pace.h"
 #include "reactor/loop_handler.h"
 #include "reactor/partial_frames.h"
 #include "reactor/poller/ready.h"
-#include "reactor/ring_buffer.h"
+#include "reactor/read_side.h"
 #include "reactor/socket.h"
 #include "reactor/timer_wheel.h"
+#include "reactor/write_side.h"
 
 namespace reactor {
 
 class EventLoop;
+
+inline constexpr std::size_t kCacheLine = 64;  // bytes, on most processors
 
 /// Limits and timeouts of one connection; shared by all connections of a loop.
 struct ConnectionOptions {
@@ -46,11 +50,28 @@ struct ConnectionOptions {
 ///
 /// RefuseInput() leaves it open for output alone, until Close() or the close timeout.
 ///
+/// Its two directions, ReadSide and WriteSide, have states of their own. What belongs together:
+///
+///   connection │ read side                           │ write side
+///   ───────────┼─────────────────────────────────────┼─────────────────────────────────────
+///   open       │ any                                 │ open, fin-wanted, fin-sent
+///   flushing   │ dropping, ended                     │ fin-wanted
+///   fin-sent   │ dropping                            │ fin-sent
+///   closed     │ stopped                             │ closed
+///
 /// Owned by its loop's ConnectionTable; every method belongs to the loop's thread, except
-/// bytes_written(). Events wait as bits in `pending_` until the handler has room for them.
-class Connection final : public TimerTarget {
+/// bytes_written() and bytes_received(). Events wait as bits in `pending_` until the handler has
+/// room for them.
+class alignas(kCacheLine) Connection final : public TimerTarget {
  public:
   enum class State : std::uint8_t { kFree, kOpen, kFlushing, kFinSent, kClosed };
+
+  /// What Serve() leaves.
+  enum class Served : std::uint8_t {
+    kAll,       // nothing more to do now
+    kMore,      // it is to be served again
+    kReleased,  // its last event was delivered: the slot may be freed
+  };
 
   Connection() noexcept { timer_.target = this; }
   Connection(const Connection&) = delete;
@@ -70,15 +91,11 @@ class Connection final : public TimerTarget {
   /// Which of its group's listeners accepted it; 0 when it was dialled.
   [[nodiscard]] std::uint16_t listener() const noexcept { return listener_; }
   /// Bytes that wait in this process.
-  [[nodiscard]] std::size_t buffered() const noexcept { return output_.size(); }
+  [[nodiscard]] std::size_t buffered() const noexcept { return write_.waiting(); }
   /// Bytes the kernel took so far. Safe from any thread.
-  [[nodiscard]] std::uint64_t bytes_written() const noexcept {
-    return bytes_written_.load(std::memory_order_relaxed);
-  }
+  [[nodiscard]] std::uint64_t bytes_written() const noexcept { return write_.bytes_written(); }
   /// Whole frames or not. Safe from any thread.
-  [[nodiscard]] std::uint64_t bytes_received() const noexcept {
-    return bytes_received_.load(std::memory_order_relaxed);
-  }
+  [[nodiscard]] std::uint64_t bytes_received() const noexcept { return read_.bytes_received(); }
 
   /// Sends `parts` in order: straight to the kernel while it takes them, the rest is copied.
   /// Ignored after ShutdownWrite(), Close() or Abort().
@@ -125,9 +142,8 @@ class Connection final : public TimerTarget {
             DialToken dial, std::uint16_t listener) noexcept;
   /// Takes what the poller reported.
   void OnReady(Ready ready) noexcept;
-  /// Delivers what is due: open, received bytes, signals, close. Returns true while it has more to
-  /// do; `released` tells that the slot may be freed.
-  bool Serve(bool& released);
+  /// Delivers what is due: open, received bytes, signals, close.
+  Served Serve();
   /// Reads what the kernel holds now, once, and then no more; the loop hears when that is done.
   void BeginFinalRead() noexcept;
   void OnDeadline() override;
@@ -151,22 +167,24 @@ class Connection final : public TimerTarget {
   };
 
   void Enter(State next) noexcept;
-  [[nodiscard]] bool MayRead() const noexcept;
+  /// Likewise for what is received.
+  void Enter(ReadSide::State next) noexcept;
+  [[nodiscard]] bool MayRead() const noexcept { return read_.IsDue(write_.is_full()); }
   bool Read();  // false: the handler had no room
   void Discard() noexcept;
   /// Nothing of what the handler keeps will be delivered.
   void DropInput() noexcept;
+  /// Nor is anything that comes.
+  void IgnoreInput() noexcept;
   void LookForEnd() noexcept;
   void AwaitEnd() noexcept;
   std::size_t Receive(std::span<std::byte> room) noexcept;
-  bool EmitPending(bool& released);
+  bool EmitPending();  // false: the handler had no room
   void OnEndOfInput() noexcept;
   void OnReceiveError(int error) noexcept;
-  std::size_t WriteDirect(std::span<const std::span<const std::byte>> parts,
-                          std::size_t total) noexcept;
   void FlushOutput() noexcept;
+  void OnProgress(WriteSide::Progress progress) noexcept;
   void OnSendFailure(int error) noexcept;
-  void CountWritten(std::size_t count) noexcept;
   void CountOutput() noexcept;
   void AfterOutput() noexcept;
   void OnOutputEmpty() noexcept;
@@ -176,77 +194,50 @@ class Connection final : public TimerTarget {
   void EndIdle() noexcept;
   void SendFin() noexcept;
   void Finish(CloseReason reason, int error) noexcept;
-  void FinishFinalRead() noexcept;
   void Raise(Pending event) noexcept;
+  void Withdraw(std::uint8_t events) noexcept { pending_ &= static_cast<std::uint8_t>(~events); }
   void Touch() noexcept;
   void ArmTimer() noexcept;
   [[nodiscard]] bool IsIdle(Nanoseconds now) const noexcept;
-  void StartPace(Nanoseconds now, std::size_t received) noexcept;
-  [[nodiscard]] bool IsFrameTooSlow(Nanoseconds now) noexcept;
   /// Output waits that is to be written before the connection may leave.
-  [[nodiscard]] bool OwesOutput() const noexcept { return leaving_ && !output_.empty(); }
+  [[nodiscard]] bool OwesOutput() const noexcept { return leaving_ && !write_.empty(); }
   /// The peer has ended its side, or the connection is broken, and nobody reads to find out which.
   [[nodiscard]] bool HasUnseenEnd() const noexcept {
-    return hangup_ && state_ != State::kClosed && !MayRead();
+    return read_.hung_up() && state_ != State::kClosed && !MayRead();
   }
   void RetrySoon() noexcept;
   void Retry() noexcept;
+  static void CheckLayout() noexcept;
 
-  // Hot fields first: one message touches the first two cache lines.
+  // Hot fields first: a message that is read and answered at once touches the first two cache
+  // lines, which end within the write side.
   EventLoop* loop_ = nullptr;
   FileDescriptor socket_;
   std::uint32_t slot_ = 0;
   std::atomic<std::uint32_t> generation_{0};
   State state_ = State::kFree;
   std::uint8_t pending_ = 0;
+  bool scheduled_ = false;  // on the loop's ready list
   CloseReason reason_ = CloseReason::kLocal;
-  bool scheduled_ = false;        // on the loop's ready list
-  bool readable_ = false;         // an edge was seen and EAGAIN was not
-  bool writable_ = true;          // the last write was taken whole
-  bool fresh_edge_ = false;       // an edge, and nothing received since
-  bool hangup_ = false;           // the poller saw FIN or a failure: read to the end
-  bool stops_short_ = false;      // a receive call may leave bytes behind: read until EAGAIN
-  bool paused_ = false;           // by the application
-  bool admitted_ = true;          // has been resumed, where it began paused
-  bool over_high_water_ = false;  // reading pauses until low water
-  bool unparsed_ = false;         // the handler keeps bytes it had no room for
-  bool end_seen_ = false;         // recv returned 0
-  bool fin_wanted_ = false;
-  bool fin_sent_ = false;
-  bool wants_drain_ = false;
-  bool final_read_ = false;
-  bool reading_ended_ = false;  // after the final read
-  bool refused_ = false;        // RefuseInput(): what comes is dropped
-  bool frame_incomplete_ = false;
-  bool leaving_ = false;      // Leave()
-  bool hastened_ = false;     // its loop stops: the peer's FIN is not waited for
-  bool idle_asked_ = false;   // OnIdle() has not been answered
-  bool end_awaited_ = false;  // FIN lies behind bytes that nobody reads yet
+  bool refused_ = false;     // RefuseInput(): `error_` stays, and the reason is kProtocol
+  bool leaving_ = false;     // Leave()
+  bool hastened_ = false;    // its loop stops: the peer's FIN is not waited for
+  bool idle_asked_ = false;  // OnIdle() has not been answered
   int error_ = 0;
-  std::atomic<std::uint64_t> bytes_written_{0};
-  std::uint64_t bytes_queued_ = 0;
-  std::uint64_t flush_target_ = 0;
-  std::atomic<std::uint64_t> bytes_received_{0};
-  std::uint64_t final_read_left_ = 0;
-  Nanoseconds last_activity_ = 0;   // kept up while there is an idle timeout
-  Nanoseconds idle_timeout_ = 0;    // 0: never
+  Nanoseconds last_activity_ = 0;  // kept up while there is an idle timeout
+  Nanoseconds idle_timeout_ = 0;   // 0: never
+  ReadSide read_;
+  WriteSide write_;
+  FramePace pace_;
+  ConnectionLink partial_link_;
   Nanoseconds admit_by_ = 0;        // 0: no limit, or admitted
-  std::size_t kept_input_ = 0;      // bytes the handler keeps
-  Nanoseconds frame_progress_ = 0;  // when an incomplete frame's last bytes came
-  Nanoseconds pace_since_ = 0;      // how fast it comes is judged from here on …
-  std::uint64_t pace_from_ = 0;     // … and this count of received bytes
   Nanoseconds close_deadline_ = 0;  // 0: none
   Nanoseconds retry_at_ = 0;        // 0: none
   Nanoseconds acknowledge_by_ = 0;  // when to look for the peer's acknowledgement; 0: not
   TimerNode timer_;
-  ConnectionLink partial_link_;
-  RingBuffer output_;
-  std::size_t counted_output_ = 0;  // bytes of it, as its loop knows
-  ConnectionLink output_link_;
-  std::uint8_t output_rank_ = 0;
-  std::uint16_t listener_ = 0;
   DialToken dial_ = 0;
   Endpoint remote_;
+  std::uint16_t listener_ = 0;
 };
 
 }  // namespace reactor

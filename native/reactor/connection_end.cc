@@ -13,7 +13,6 @@ namespace reactor {
 namespace {
 
 constexpr Nanoseconds kRetryDelay = FromMilliseconds(10);
-constexpr std::uint64_t kMinimumPace = 1024;  // bytes a second of a frame that takes long
 // Between FIN and the first look whether it is acknowledged, and between two looks. A peer that
 // answers with its own FIN does so within the first.
 constexpr Nanoseconds kAcknowledgeDelay = FromMilliseconds(50);
@@ -21,9 +20,9 @@ constexpr Nanoseconds kAcknowledgeDelay = FromMilliseconds(50);
 }  // namespace
 
 void Connection::ShutdownWrite() noexcept {
-  if (state_ != State::kOpen || fin_wanted_) return;
-  fin_wanted_ = true;
-  if (output_.empty()) OnOutputEmpty();
+  if (!write_.is_open()) return;
+  write_.WantFin();
+  if (write_.empty()) OnOutputEmpty();
 }
 
 void Connection::Close(CloseReason reason) noexcept {
@@ -31,49 +30,18 @@ void Connection::Close(CloseReason reason) noexcept {
   if (state_ != State::kOpen) return;
   Enter(State::kFlushing);
   reason_ = reason;
-  DropInput();
-  pending_ &= static_cast<std::uint8_t>(~(kEndEvent | kIdleEvent));
+  IgnoreInput();
+  write_.WantFin();
+  Withdraw(kEndEvent | kIdleEvent);
   // The peer that sends no frames has its time from the first of them on.
   if (!refused_) close_deadline_ = MonotonicNow() + loop_->options().connection.close_timeout;
-  if (final_read_) FinishFinalRead();
   ArmTimer();
-  if (output_.empty()) OnOutputEmpty();
-  if (state_ != State::kClosed && (readable_ || hangup_)) {
-    readable_ = true;
-    loop_->Schedule(*this);
+  if (write_.empty()) OnOutputEmpty();
+  if (state_ != State::kClosed) {
+    if (read_.hung_up()) read_.Suspect();
+    if (MayRead()) loop_->Schedule(*this);
   }
   assert(IsConsistent());
-}
-
-void Connection::RefuseInput(int error) noexcept {
-  if (state_ != State::kOpen || refused_) return;
-  if (dial_ != 0) {
-    Abort(CloseReason::kProtocol, error);
-    return;
-  }
-  refused_ = true;
-  error_ = error;
-  DropInput();
-  const Nanoseconds deadline = MonotonicNow() + loop_->options().connection.close_timeout;
-  close_deadline_ = close_deadline_ == 0 ? deadline : std::min(close_deadline_, deadline);
-  ArmTimer();
-  Raise(kEndEvent);
-  assert(IsConsistent());
-}
-
-void Connection::OnOutputEmpty() noexcept {
-  if (state_ == State::kFlushing) {
-    SendFin();
-    if (state_ == State::kClosed) return;
-    Enter(State::kFinSent);
-    if (end_seen_) {
-      Finish(reason_, 0);
-    } else if (hastened_) {
-      AwaitAcknowledgement();
-    }
-  } else if (state_ == State::kOpen && fin_wanted_) {
-    SendFin();
-  }
 }
 
 // Whatever it closes for, or has begun to: a server that stops does not wait for its peer's FIN.
@@ -92,22 +60,10 @@ void Connection::AwaitAcknowledgement() noexcept {
 // yet: as long as some come, it is looked again.
 void Connection::LookForAcknowledgement() noexcept {
   const int rest = SocketOps::Unacknowledged(fd());
-  if (rest == 0 && !readable_) {
+  if (rest == 0 && !read_.readable()) {
     Finish(reason_, 0);
   } else {
     acknowledge_by_ = rest < 0 ? 0 : loop_->now() + kAcknowledgeDelay;
-  }
-}
-
-void Connection::SendFin() noexcept {
-  if (fin_sent_) return;
-  fin_sent_ = true;
-  const int result = SocketOps::Shutdown(fd(), SHUT_WR);
-  if (result >= 0) return;
-  if (!end_seen_) {
-    Abort(CloseReason::kReset, -result);
-  } else {
-    Abort(state_ == State::kOpen ? CloseReason::kPeer : reason_);
   }
 }
 
@@ -122,15 +78,11 @@ void Connection::Finish(CloseReason reason, int error) noexcept {
   reason_ = refused_ ? CloseReason::kProtocol : reason;
   if (!refused_) error_ = error;
   DropInput();
-  readable_ = false;
+  if (read_.Close()) loop_->OnFinalReadDone();
   loop_->wheel().Cancel(timer_);
-  if (!output_.empty()) {
-    output_.Clear();
-    CountOutput();
-  }
+  if (write_.Close()) CountOutput();
   socket_.Reset();  // leaves the poller by itself
-  pending_ &= kOpenEvent | kFlushedEvent;
-  if (final_read_) FinishFinalRead();
+  Withdraw(kEndEvent | kDrainEvent | kIdleEvent);
   Raise(kCloseEvent);
   loop_->OnConnectionClosed();
 }
@@ -150,9 +102,8 @@ void Connection::ArmTimer() noexcept {
       deadline = std::min(deadline, last_activity_ + idle_timeout_);
     }
     if (admit_by_ != 0) deadline = std::min(deadline, admit_by_);
-    if (frame_incomplete_ && limits.incomplete_frame_timeout != 0) {
-      deadline = std::min(deadline,
-                          std::min(frame_progress_, pace_since_) + limits.incomplete_frame_timeout);
+    if (pace_.running()) {
+      deadline = std::min(deadline, pace_.Deadline(limits.incomplete_frame_timeout));
     }
   }
   if (retry_at_ != 0) deadline = std::min(deadline, retry_at_);
@@ -172,17 +123,15 @@ void Connection::OnDeadline() {
     // it is the peer who does not read.
     // Nor is what the application does not read a stalled frame; but whoever sends nothing more
     // meanwhile is idle.
-    const bool unread = (readable_ || unparsed_) && !over_high_water_;
-    if (unread) {
-      frame_progress_ = now;
-      StartPace(now, 0);
-    }
-    if ((unread && !paused_) || OwesOutput()) last_activity_ = now;
+    const bool unread = read_.has_unread() && !write_.is_full();
+    if (unread) pace_.Restart(now, bytes_received());
+    if ((unread && !read_.paused()) || OwesOutput()) last_activity_ = now;
     if (admit_by_ != 0 && now >= admit_by_) {
       Finish(CloseReason::kHandshake, 0);
       return;
     }
-    if (frame_incomplete_ && IsFrameTooSlow(now)) {
+    const Nanoseconds timeout = loop_->options().connection.incomplete_frame_timeout;
+    if (pace_.running() && pace_.IsTooSlow(now, timeout, bytes_received())) {
       Finish(CloseReason::kProtocol, ETIMEDOUT);
       return;
     }
@@ -208,24 +157,6 @@ void Connection::OnDeadline() {
 
 bool Connection::IsIdle(Nanoseconds now) const noexcept {
   return idle_timeout_ != 0 && now >= last_activity_ + idle_timeout_ && !OwesOutput();
-}
-
-/// How fast a frame comes is judged anew; `received` bytes of it count already.
-void Connection::StartPace(Nanoseconds now, std::size_t received) noexcept {
-  pace_since_ = now;
-  pace_from_ = bytes_received() - std::min<std::uint64_t>(received, bytes_received());
-}
-
-// Silence for a time-out is the end of it, and so is less than the minimum pace over one.
-bool Connection::IsFrameTooSlow(Nanoseconds now) noexcept {
-  const Nanoseconds timeout = loop_->options().connection.incomplete_frame_timeout;
-  if (timeout == 0) return false;
-  if (now >= frame_progress_ + timeout) return true;
-  if (now < pace_since_ + timeout) return false;
-  const std::uint64_t milliseconds = (now - pace_since_) / kNanosecondsPerMillisecond;
-  if ((bytes_received() - pace_from_) * 1000 < kMinimumPace * milliseconds) return true;
-  StartPace(now, 0);
-  return false;
 }
 
 void Connection::SetIdleTimeout(Nanoseconds timeout) noexcept {
@@ -263,7 +194,7 @@ void Connection::ExpireIdle() noexcept {
 void Connection::RestartIdle() noexcept {
   if (state_ != State::kOpen) return;
   idle_asked_ = false;
-  pending_ &= static_cast<std::uint8_t>(~kIdleEvent);
+  Withdraw(kIdleEvent);
   Touch();
   ArmTimer();
 }
@@ -276,8 +207,9 @@ void Connection::RetrySoon() noexcept {
 
 void Connection::Retry() noexcept {
   retry_at_ = 0;
-  readable_ = writable_ = true;
-  if (!output_.empty()) FlushOutput();
+  read_.Suspect();
+  write_.OnWritable();
+  if (!write_.empty()) FlushOutput();
   if (MayRead()) loop_->Schedule(*this);
 }
 

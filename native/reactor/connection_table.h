@@ -89,8 +89,8 @@ class ConnectionTable {
     // MarkFree() moves the generation on before it clears the counts: read them the other way
     // round.
     const Connection& connection = (*pages_[slot / kPageSize].connections)[slot % kPageSize];
-    const ByteCounts counts{connection.bytes_written_.load(std::memory_order_acquire),
-                            connection.bytes_received_.load(std::memory_order_acquire)};
+    const ByteCounts counts{connection.write_.bytes_written(std::memory_order_acquire),
+                            connection.read_.bytes_received(std::memory_order_acquire)};
     if (connection.generation() != generation) return std::nullopt;
     return counts;
   }

@@ -2,9 +2,8 @@
 
 #include <arpa/inet.h>
 #include <net/if.h>
-#include <netinet/in.h>
-#include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -17,13 +16,6 @@
 
 namespace reactor {
 namespace {
-
-template <typename Address>
-Address As(const sockaddr* address) noexcept {
-  Address out{};
-  std::memcpy(&out, address, sizeof out);
-  return out;
-}
 
 template <typename Address>
 Endpoint From(const Address& address, socklen_t length = sizeof(Address)) noexcept {
@@ -57,6 +49,12 @@ std::uint64_t Fnv1a(std::span<const std::uint8_t> bytes) noexcept {
 }
 
 }  // namespace
+
+// The kernel may count the NUL behind a path that fills its field.
+Endpoint::Endpoint(const sockaddr_storage& address, socklen_t length) noexcept
+    : length_(std::min<socklen_t>(length, sizeof address_)) {
+  std::memcpy(&address_, &address, sizeof address_);
+}
 
 Endpoint Endpoint::FromAddress(const std::string& host, std::uint16_t port) {
   Endpoint out;
@@ -105,51 +103,44 @@ int Endpoint::ParsePath(std::string_view path, Endpoint& out) noexcept {
 }
 
 Endpoint Endpoint::LocalOf(int fd) noexcept {
-  Endpoint out;
-  out.length_ = sizeof out.address_;
-  if (SocketOps::LocalAddress(fd, reinterpret_cast<sockaddr*>(&out.address_), &out.length_) < 0) {
-    return {};
-  }
-  return out;
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  const int result = SocketOps::LocalAddress(fd, reinterpret_cast<sockaddr*>(&address), &length);
+  return result < 0 ? Endpoint() : Endpoint(address, length);
 }
 
 Endpoint Endpoint::RemoteOf(int fd) noexcept {
-  Endpoint out;
-  out.length_ = sizeof out.address_;
-  if (SocketOps::RemoteAddress(fd, reinterpret_cast<sockaddr*>(&out.address_), &out.length_) < 0) {
-    return {};
-  }
-  return out;
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  const int result = SocketOps::RemoteAddress(fd, reinterpret_cast<sockaddr*>(&address), &length);
+  return result < 0 ? Endpoint() : Endpoint(address, length);
 }
 
 bool Endpoint::is_mapped_ipv4() const noexcept {
   if (family() != AF_INET6) return false;
-  const auto address = As<sockaddr_in6>(data()).sin6_addr;
-  return IN6_IS_ADDR_V4MAPPED(&address);
+  return IN6_IS_ADDR_V4MAPPED(&address_.v6.sin6_addr);
 }
 
 std::uint16_t Endpoint::port() const noexcept {
-  if (family() == AF_INET) return ntohs(As<sockaddr_in>(data()).sin_port);
-  if (family() == AF_INET6) return ntohs(As<sockaddr_in6>(data()).sin6_port);
+  if (family() == AF_INET) return ntohs(address_.v4.sin_port);
+  if (family() == AF_INET6) return ntohs(address_.v6.sin6_port);
   return 0;
 }
 
 std::string Endpoint::host() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (family() == AF_INET) {
-    const auto address = As<sockaddr_in>(data()).sin_addr;
-    return ::inet_ntop(AF_INET, &address, text.data(), text.size());
+    return ::inet_ntop(AF_INET, &address_.v4.sin_addr, text.data(), text.size());
   }
   if (family() == AF_INET6) {
-    const auto address = As<sockaddr_in6>(data()).sin6_addr;
+    const in6_addr& address = address_.v6.sin6_addr;
     if (is_mapped_ipv4()) {
       return ::inet_ntop(AF_INET, &address.s6_addr[kMappedPrefix], text.data(), text.size());
     }
     return ::inet_ntop(AF_INET6, &address, text.data(), text.size()) + Scope();
   }
   if (is_unix() && length_ > offsetof(sockaddr_un, sun_path)) {
-    const auto address = As<sockaddr_un>(data());
-    const auto* path = static_cast<const char*>(address.sun_path);
+    const auto* path = static_cast<const char*>(address_.path.sun_path);
     return {path, ::strnlen(path, length_ - offsetof(sockaddr_un, sun_path))};
   }
   return {};
@@ -157,7 +148,7 @@ std::string Endpoint::host() const {
 
 // A link-local address means nothing without the interface it is on.
 std::string Endpoint::Scope() const {
-  const std::uint32_t index = As<sockaddr_in6>(data()).sin6_scope_id;
+  const std::uint32_t index = address_.v6.sin6_scope_id;
   if (index == 0) return {};
   std::array<char, IF_NAMESIZE> name{};
   return ::if_indextoname(index, name.data()) != nullptr ? "%" + std::string(name.data())
@@ -166,13 +157,13 @@ std::string Endpoint::Scope() const {
 
 std::uint64_t Endpoint::HostHash() const noexcept {
   if (family() == AF_INET) {
-    const auto address = As<sockaddr_in>(data()).sin_addr.s_addr;
+    const auto address = address_.v4.sin_addr.s_addr;
     std::array<std::uint8_t, sizeof address> bytes{};
     std::memcpy(bytes.data(), &address, sizeof address);
     return Fnv1a(bytes);
   }
   if (family() == AF_INET6) {
-    const auto address = As<sockaddr_in6>(data()).sin6_addr;
+    const in6_addr& address = address_.v6.sin6_addr;
     const std::span<const std::uint8_t> bytes(&address.s6_addr[0], sizeof address.s6_addr);
     return Fnv1a(is_mapped_ipv4() ? bytes.subspan(kMappedPrefix) : bytes);
   }

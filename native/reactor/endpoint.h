@@ -1,6 +1,8 @@
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cstdint>
 #include <string>
@@ -12,8 +14,7 @@ namespace reactor {
 class Endpoint {
  public:
   Endpoint() noexcept = default;
-  Endpoint(const sockaddr_storage& address, socklen_t length) noexcept
-      : address_(address), length_(length) {}
+  Endpoint(const sockaddr_storage& address, socklen_t length) noexcept;
 
   /// `host` is a numeric IPv4 or IPv6 address (a scope such as %eth0 or %2
   /// allowed). Throws std::system_error (EINVAL) when it is neither, or the scope is unknown.
@@ -28,11 +29,9 @@ class Endpoint {
   /// The address of a connected descriptor's peer.
   static Endpoint RemoteOf(int fd) noexcept;
 
-  [[nodiscard]] sa_family_t family() const noexcept { return address_.ss_family; }
+  [[nodiscard]] sa_family_t family() const noexcept { return address_.any.sa_family; }
   [[nodiscard]] bool is_unix() const noexcept { return family() == AF_UNIX; }
-  [[nodiscard]] const sockaddr* data() const noexcept {
-    return reinterpret_cast<const sockaddr*>(&address_);
-  }
+  [[nodiscard]] const sockaddr* data() const noexcept { return &address_.any; }
   [[nodiscard]] socklen_t length() const noexcept { return length_; }
   /// Host byte order; 0 for Unix sockets.
   [[nodiscard]] std::uint16_t port() const noexcept;
@@ -46,7 +45,15 @@ class Endpoint {
   [[nodiscard]] bool is_mapped_ipv4() const noexcept;
   [[nodiscard]] std::string Scope() const;  // of an IPv6 address: "%eth0", or empty
 
-  sockaddr_storage address_{};
+  /// What fits the largest of the three: sockaddr_storage takes more.
+  union Address {
+    sockaddr_un path;  // first: the largest, so that all of it is zero at the beginning
+    sockaddr_in6 v6;
+    sockaddr_in v4;
+    sockaddr any;
+  };
+
+  Address address_{};
   socklen_t length_ = 0;
 };
 

@@ -136,14 +136,13 @@ void EventLoop::ServeReady() {
   bool spans_less = false;
   for (; served < serving_.size() && received_ < kReceivedATurn; ++served) {
     Connection* const connection = serving_[served];
-    bool released = false;
-    const bool more = connection->Serve(released);  // `scheduled_` stays set: no second entry
+    const auto left = connection->Serve();  // `scheduled_` stays set: no second entry
     connection->scheduled_ = false;
-    if (released) {
+    if (left == Connection::Served::kReleased) {
       spans_less |= table_.Free(*connection);
       continue;
     }
-    if (more || connection->pending_ != 0) Schedule(*connection);
+    if (left == Connection::Served::kMore || connection->pending_ != 0) Schedule(*connection);
     assert(connection->IsConsistent());
   }
   // Whoever was left out comes before those who have had their share.
@@ -253,10 +252,10 @@ void EventLoop::BeginFinalRead(Connection& connection) {
   connection.BeginFinalRead();
 }
 
-// Whoever has not been announced is on the ready list for it.
+// Whose open or end event waits for room is on the ready list for it.
 bool EventLoop::AllAnnounced() const noexcept {
   return std::ranges::none_of(ready_, [](const Connection* connection) {
-    return (connection->pending_ & Connection::kOpenEvent) != 0;
+    return (connection->pending_ & (Connection::kOpenEvent | Connection::kEndEvent)) != 0;
   });
 }
 

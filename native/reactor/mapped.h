@@ -17,7 +17,7 @@ struct MappedDeleter {
 #ifdef __linux__
     ::munmap(object, sizeof(T));
 #else
-    ::operator delete(object);
+    ::operator delete(object, std::align_val_t(alignof(T)));
 #endif
   }
 };
@@ -34,7 +34,7 @@ Mapped<T> MakeMapped() {
       ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
 #else
-  void* const memory = ::operator new(sizeof(T));
+  void* const memory = ::operator new(sizeof(T), std::align_val_t(alignof(T)));
 #endif
   return Mapped<T>(::new (memory) T());
 }

@@ -40,11 +40,11 @@ class RingBuffer {
   void Reallocate(std::size_t capacity);
   void Release() noexcept;
 
-  RingMemory* memory_ = nullptr;
-  RingMemory::Block data_;
-  std::size_t capacity_ = 0;  // a power of two, or 0
+  std::size_t size_ = 0;      // first: all that is looked at while it is empty
   std::size_t head_ = 0;      // index of the first byte
-  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;  // a power of two, or 0
+  RingMemory::Block data_;
+  RingMemory* memory_ = nullptr;
 };
 
 }  // namespace reactor

@@ -15,19 +15,19 @@ constexpr std::size_t kCandidates = 1024;
 }  // namespace
 
 ConnectionLink& WaitingOutput::LinkOf(Connection& connection) noexcept {
-  return connection.output_link_;
+  return connection.write_.link_;
 }
 
 WaitingOutput::WaitingOutput(OutputBudget* budget, std::function<void()> shed) : budget_(budget) {
   if (budget_ != nullptr) index_ = budget_->Join(std::move(shed));
 }
 
-void WaitingOutput::Update(Connection& connection, std::size_t before) noexcept {
+void WaitingOutput::Update(Connection& connection) noexcept {
   if (budget_ == nullptr) return;
-  const RingBuffer& output = connection.output_;
-  const auto rank = static_cast<std::uint8_t>(std::bit_width(output.capacity()));
-  if (rank != connection.output_rank_) {
-    const std::uint8_t old = std::exchange(connection.output_rank_, rank);
+  WriteSide& side = connection.write_;
+  const auto rank = static_cast<std::uint8_t>(std::bit_width(side.output_.capacity()));
+  if (rank != side.rank_) {
+    const std::uint8_t old = std::exchange(side.rank_, rank);
     if (old != 0) {
       ranks_[old].Remove(connection);
       if (ranks_[old].empty()) used_ &= ~(std::uint64_t{1} << old);
@@ -38,7 +38,7 @@ void WaitingOutput::Update(Connection& connection, std::size_t before) noexcept 
     }
     budget_->ReportHighest(index_, static_cast<std::uint8_t>(std::bit_width(used_)));
   }
-  bytes_ = bytes_ - before + output.size();
+  bytes_ = bytes_ - std::exchange(side.counted_, side.waiting()) + side.waiting();
   const std::size_t change = bytes_ > reported_ ? bytes_ - reported_ : reported_ - bytes_;
   if (change >= OutputBudget::kStep || bytes_ == 0) Report();
 }

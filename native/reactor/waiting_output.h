@@ -20,8 +20,8 @@ class WaitingOutput {
   /// Counts towards `budget`, which must outlive it; null: no limit. `shed`: see OutputBudget.
   WaitingOutput(OutputBudget* budget, std::function<void()> shed);
 
-  /// The ring of `connection` holds another number of bytes now than `before`.
-  void Update(Connection& connection, std::size_t before) noexcept;
+  /// Another number of bytes may wait for `connection` now than at the last call.
+  void Update(Connection& connection) noexcept;
   /// Closes the connections with most, reason backpressure, while more waits in all than may and no
   /// other loop has one with more.
   void Shed() noexcept;

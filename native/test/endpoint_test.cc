@@ -91,6 +91,17 @@ TEST(EndpointTest, AnUnnamedUnixPeerHasAnEmptyHost) {
   EXPECT_EQ(Endpoint(storage, offsetof(sockaddr_un, sun_path)).host(), "");
 }
 
+// Linux counts the NUL that it puts behind such a path, though it has no place in the address.
+TEST(EndpointTest, AUnixPathThatFillsItsFieldIsTakenAsItIs) {
+  sockaddr_storage storage{};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path(sizeof address.sun_path, 'x');
+  path.copy(static_cast<char*>(address.sun_path), path.size());
+  std::memcpy(&storage, &address, sizeof address);
+  EXPECT_EQ(Endpoint(storage, sizeof address + 1).host(), path);
+}
+
 TEST(EndpointTest, S6_HashesTheAddressAndNotThePort) {
   const auto hash = [](const char* host, std::uint16_t port) {
     return Endpoint::FromAddress(host, port).HostHash();

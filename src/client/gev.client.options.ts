@@ -23,8 +23,8 @@ export interface GevPathEndpoint {
   readonly path: string;
 }
 
-/** Which connection the next request goes to. */
-export type GevClientBalance = 'round-robin' | 'least-in-flight';
+/** How requests are spread over the connections of a client. */
+export type GevRequestBalance = 'round-robin' | 'least-in-flight';
 
 /** How attempts to connect follow each other: a delay is cut by a random part of its `jitter` share. */
 export interface GevReconnectOptions {
@@ -69,7 +69,7 @@ export interface GevClientOptions {
   /** Several servers, instead of `host`, `port` and `path`. */
   readonly endpoints?: readonly GevEndpoint[];
   /** Which connection the next request goes to. Default: `'round-robin'`. */
-  readonly balance?: GevClientBalance;
+  readonly balance?: GevRequestBalance;
   /** Connections to each endpoint, 1 to 1024. Requests share them. Default: 1. */
   readonly connections?: number;
   /** Who moves the bytes. Default: the environment variable `GEV_ENGINE`, else `'auto'`. */
@@ -138,7 +138,7 @@ export type GevResolvedEndpoint = { readonly host: string; readonly port: number
 /** {@link GevClientOptions} with every default filled in. */
 export interface ResolvedGevClientOptions {
   readonly endpoints: readonly GevResolvedEndpoint[];
-  readonly balance: GevClientBalance;
+  readonly balance: GevRequestBalance;
   readonly connections: number;
   readonly engine: GevEngine;
   readonly loops: number;

@@ -30,7 +30,7 @@ import {
 import { resolveLiveness } from '../core/liveness-options.js';
 import { objectOf, resolveEngine, resolveLogger, resolveLoops } from '../core/validate-options.js';
 import type {
-  GevClientBalance,
+  GevRequestBalance,
   GevClientOptions,
   GevEjectionOptions,
   GevEndpoint,
@@ -41,7 +41,7 @@ import type {
 
 const MAX_CONNECTIONS = 1024;
 const MAX_ENDPOINTS = 1024;
-const BALANCES: readonly GevClientBalance[] = ['round-robin', 'least-in-flight'];
+const BALANCES: readonly GevRequestBalance[] = ['round-robin', 'least-in-flight'];
 
 /** Every option, once: a name forgotten here does not compile. */
 const KNOWN_OPTIONS = {

@@ -1,4 +1,3 @@
-import { MAX_SHARED_PAYLOAD } from '../engine/native/outbound.js';
 import type { GevConnection, GevReceivers } from './connection.js';
 import { asText, assertData, type GevData } from './data.js';
 import { GevHandlerError } from './errors.js';
@@ -7,6 +6,7 @@ import { cannotEnclose, frameTooLong } from './frame-limits.js';
 import type { ReactorConnection } from './reactor-connection.js';
 import type { ReactorLoop } from './reactor-loop.js';
 import type { ReactorState } from './reactor-state.js';
+import { MAX_SHARED_PAYLOAD } from '../engine/loop-port.js';
 
 /**
  * As {@link Reactor.broadcast}.

@@ -1,6 +1,6 @@
-import type { LoopPort } from '../engine/engine.js';
 import type { GevConnection } from './connection.js';
 import type { ResolvedReactorOptions } from './options.js';
+import type { LoopPort } from '../engine/loop-port.js';
 
 /** For messages of errors; in bytes. */
 export type ReactorLimits = Pick<

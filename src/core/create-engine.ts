@@ -2,26 +2,15 @@ import { NativeEngine } from '../engine/native/native-engine.js';
 import type { Engine, EventTurns } from '../engine/engine.js';
 import type { Delivery } from '../engine/inbound-listener.js';
 import { JavaScriptEngine } from '../engine/javascript/javascript-engine.js';
-import {
-  BindingError,
-  FramingKind,
-  loadBinding,
-  type NativeBinding,
-  type NativeReactorOptions,
-} from '../engine/native/binding.js';
+import { BindingError, loadBinding, type NativeBinding } from '../engine/native/binding.js';
+import { type EngineOptions, FramingKind } from '../engine/engine-options.js';
 import { isNode, runtime } from '../engine/runtime.js';
 import { engineFraming, isText } from './engine-framing.js';
 import { GevNativeError } from './errors.js';
 import { longestFrame } from './frame-limits.js';
 import { warnOfMissing } from './missing-options.js';
-import type { ResolvedReactorOptions, GevEngine, GevLoadBalance } from './options.js';
-
-const LOAD_BALANCES: readonly GevLoadBalance[] = [
-  'round-robin',
-  'least-connections',
-  'source-hash',
-  'kernel',
-];
+import type { GevEngine, ResolvedReactorOptions } from './options.js';
+import { LOAD_BALANCES } from './validate-options.js';
 
 /**
  * The loops of a reactor, not running yet.
@@ -30,9 +19,19 @@ const LOAD_BALANCES: readonly GevLoadBalance[] = [
  */
 export function createEngine(options: ResolvedReactorOptions, turns: () => EventTurns | undefined): Engine {
   const setup = {
+<<<<<<< HEAD
     options: toNative(options),
     delivery: deliveryOf(options),
     longestFrame: longestFrame(options),
+=======
+    options: engineOptions(options),
+    delivery: framesText
+      ? ('text' as const)
+      : options.codec.copy === false
+        ? ('borrowed' as const)
+        : ('copied' as const),
+    longestFrame: framesText ? longestFrame(options) : Infinity,
+>>>>>>> main
     turns,
   };
   const binding = findBinding(options.engine ?? 'auto');
@@ -81,7 +80,7 @@ function warnOnce(why: string, detail?: string): void {
   );
 }
 
-function toNative(options: ResolvedReactorOptions): NativeReactorOptions {
+function engineOptions(options: ResolvedReactorOptions): EngineOptions {
   const keepAlive = options.keepAlive || { delay: 0, interval: 0, count: 0 };
   return {
     loops: options.loops,

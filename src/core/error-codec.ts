@@ -38,6 +38,11 @@ export interface GevErrorCodec {
   encode(error: unknown, told: unknown, unexpected: boolean): unknown;
   /** What a subscriber gets of a reply's `err`. */
   decode(err: unknown): unknown;
+  /**
+   * Whether an error is meant for callers, whoever throws it: {@link GevExceptionFilter} hands it over as if an `RpcException`
+   * carried it, and does not log it. Left out: none is.
+   */
+  expects?(error: unknown): boolean;
 }
 
 /**
@@ -122,10 +127,13 @@ class ErrorCodec implements GevErrorCodec {
     return this.read(err, 0);
   }
 
+  expects(error: unknown): boolean {
+    return isError(error) && (this.className(error) !== undefined || isHttpException(error));
+  }
+
   /** Whether an error is told that nobody has handed over to the caller. */
   private tells(error: Error): boolean {
-    if (this.className(error) !== undefined || isHttpException(error)) return true;
-    return this.unexpected && !isRpcException(error);
+    return this.expects(error) || (this.unexpected && !isRpcException(error));
   }
 
   private write(error: Error, depth: number): ErrorPacket {

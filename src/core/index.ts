@@ -44,7 +44,13 @@ export {
   type GevErrorDetails,
   type GevListenTarget,
 } from './errors.js';
-export type { GevEngine, GevIdleOn, GevKeepAliveOptions, GevLoadBalance, ReactorOptions } from './options.js';
+export type {
+  GevConnectionBalance,
+  GevEngine,
+  GevIdleOn,
+  GevKeepAliveOptions,
+  ReactorOptions,
+} from './options.js';
 export {
   Reactor,
   type DialTarget,

@@ -1,9 +1,9 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { NativeAddress } from '../engine/native/binding.js';
 import type { GevAddress } from './address.js';
 import { GevListenError } from './errors.js';
 import type { ResolvedReactorOptions } from './options.js';
+import type { EngineAddress } from '../engine/engine.js';
 
 type ListenOptions = Pick<ResolvedReactorOptions, 'host' | 'port' | 'path'>;
 
@@ -33,6 +33,6 @@ export function listenError({ host, port, path }: ListenOptions, cause: unknown)
 }
 
 /** Where an engine listens, as users are told. */
-export function toAddress({ address, port, family }: NativeAddress): GevAddress {
+export function toAddress({ address, port, family }: EngineAddress): GevAddress {
   return family === 1 ? { path: address } : { address, port, family: family === 4 ? 'IPv4' : 'IPv6' };
 }

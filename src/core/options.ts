@@ -2,7 +2,7 @@ import type { GevCodec } from '../protocol/codec.js';
 import type { GevErrorCodec, GevErrors } from './error-codec.js';
 
 /** How accepted connections are spread over the loops. */
-export type GevLoadBalance = 'round-robin' | 'least-connections' | 'source-hash' | 'kernel';
+export type GevConnectionBalance = 'round-robin' | 'least-connections' | 'source-hash' | 'kernel';
 
 /**
  * What happens to the values of an Observable while its connection's output is above `highWaterMark`.
@@ -132,7 +132,7 @@ export interface GevServerOptions {
    * somebody else listens on is an error all the same, unless `reusePort` is set.
    * Default: `'round-robin'`.
    */
-  readonly loadBalance?: GevLoadBalance;
+  readonly loadBalance?: GevConnectionBalance;
   /** A connection beyond this number is closed at accept and reaches no handler. Default: 0, no limit. */
   readonly maxConnections?: number;
 
@@ -326,7 +326,7 @@ export interface ResolvedGevServerOptions {
   readonly ipv6Only: boolean;
   readonly engine: GevEngine;
   readonly loops: number;
-  readonly loadBalance: GevLoadBalance;
+  readonly loadBalance: GevConnectionBalance;
   readonly maxConnections: number;
   readonly codec: GevCodec;
   readonly concurrency: number;

@@ -1,7 +1,6 @@
 import { constants } from 'node:os';
 import type { Observable } from 'rxjs';
 import type { Opening } from '../engine/inbound-listener.js';
-import { Operation } from '../engine/native/layout.js';
 import { inCommon } from './both-builds.js';
 import { closeErrorOf } from './close-error.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
@@ -15,6 +14,7 @@ import { isIntegerIn, refuse } from './option-checks.js';
 import type { GevListener } from './address.js';
 import type { ReactorListener } from './reactor-listener.js';
 import { ConnectionOutput } from './connection-output.js';
+import { Operation } from '../engine/loop-port.js';
 
 const ids = inCommon('connection-ids', () => ({ next: 1 }));
 

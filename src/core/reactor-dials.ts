@@ -1,7 +1,4 @@
 import { isIP } from 'node:net';
-import { MAX_DIAL_TOKEN, Operation } from '../engine/native/layout.js';
-import type { LoopPort } from '../engine/engine.js';
-import { MAX_ADDRESS_LENGTH } from '../engine/native/outbound.js';
 import { onAbort } from './abort-listeners.js';
 import { MAX_DELAY } from './constants.js';
 import { show } from './option-checks.js';
@@ -9,6 +6,7 @@ import { debug } from './debug.js';
 import { GevConnectError, type GevErrorDetails, GevOptionsError } from './errors.js';
 import type { ReactorConnection } from './reactor-connection.js';
 import { systemErrorName } from './system-error.js';
+import { type LoopPort, MAX_ADDRESS_LENGTH, MAX_DIAL_TOKEN, Operation } from '../engine/loop-port.js';
 
 /** Whom to dial: a numeric address (a scope such as `%eth0` allowed), or the path of a Unix socket. */
 export type DialTarget = { readonly host: string; readonly port: number } | { readonly path: string };

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { Engine, LoopPort } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
 import type { InboundListener, Opening } from '../engine/inbound-listener.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
@@ -13,6 +13,7 @@ import type { ReactorHandler } from './reactor-handler.js';
 import type { ReactorListener } from './reactor-listener.js';
 import { systemErrorName } from './system-error.js';
 import { TracedHandler, TracedPort, traceOpen } from './trace.js';
+import type { LoopPort } from '../engine/loop-port.js';
 
 const NO_DESCRIPTORS =
   'Waiting clients were hung up on; it is tried again. Raise the limit of open files (ulimit -n) or set maxConnections';

@@ -1,8 +1,7 @@
-import { MAX_TIMER_ID, Operation } from '../engine/native/layout.js';
-import type { LoopPort } from '../engine/engine.js';
 import { Registrar } from './callback.js';
 import { debug } from './debug.js';
 import { promiseOf } from './values.js';
+import { type LoopPort, MAX_TIMER_ID, Operation } from '../engine/loop-port.js';
 
 /** A running timer of a {@link Reactor}. */
 export interface ReactorTimerHandle {

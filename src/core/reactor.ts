@@ -1,7 +1,6 @@
 import type { NativeAddress } from '../engine/native/binding.js';
 import type { Engine } from '../engine/engine.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
-import { Operation, READ_ON } from '../engine/native/layout.js';
 import { formatAddress, type GevAddress } from './address.js';
 import { broadcast } from './broadcast.js';
 import { closeReasonCode } from './close-reason.js';
@@ -21,6 +20,7 @@ import { ReactorListener } from './reactor-listener.js';
 import { ReactorState } from './reactor-state.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 import { assertInterval } from './timer.js';
+import { Operation, READ_ON } from '../engine/loop-port.js';
 
 export type { DialTarget } from './reactor-dials.js';
 export type { ReactorHandler, ReactorTurns } from './reactor-handler.js';

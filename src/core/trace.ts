@@ -1,13 +1,11 @@
-import type { LoopPort } from '../engine/engine.js';
-import type { FrameEnvelope } from '../engine/frame-envelope.js';
-import { Operation } from '../engine/native/layout.js';
-import type { FramePiece } from '../engine/native/outbound.js';
 import { formatAddress } from './address.js';
 import { type GevConnection, nameOf } from './connection.js';
 import { debug } from './debug.js';
 import { quote } from './error-log.js';
 import type { GevError } from './errors.js';
 import type { ReactorHandler, ReactorTurns } from './reactor-handler.js';
+import type { FrameEnvelope } from '../engine/frame-envelope.js';
+import { type FramePiece, type LoopPort, Operation } from '../engine/loop-port.js';
 
 /** A connection is open. `dial`: the token of its dial; 0: it was accepted. */
 export function traceOpen(connection: GevConnection, dial: number): void {

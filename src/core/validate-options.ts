@@ -40,7 +40,7 @@ import { resolveListeners } from './resolve-listeners.js';
 import type {
   GevEngine,
   GevIdleOn,
-  GevLoadBalance,
+  GevConnectionBalance,
   GevLogger,
   GevOverflow,
   GevServerOptions,
@@ -48,7 +48,8 @@ import type {
 } from './options.js';
 
 const MAX_LOOPS = 64;
-const LOAD_BALANCES: readonly GevLoadBalance[] = [
+/** In the order of their numbers for an engine. */
+export const LOAD_BALANCES: readonly GevConnectionBalance[] = [
   'round-robin',
   'least-connections',
   'source-hash',

@@ -64,3 +64,18 @@ export interface InboundListener {
  * - `text`: as strings
  */
 export type Delivery = 'copied' | 'borrowed' | 'text';
+
+/** Why a connection ended: the numbers of native/reactor/close_reason.h. */
+export const CloseCode = {
+  peer: 0,
+  reset: 1,
+  idle: 2,
+  backpressure: 3,
+  protocol: 4,
+  limit: 5,
+  local: 6,
+  shutdown: 7,
+  error: 8,
+  handshake: 9,
+  age: 10,
+} as const;

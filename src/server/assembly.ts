@@ -100,6 +100,7 @@ function rpcAssembly(
     return new RpcServer({
       ...shared,
       ...{ routes, reports, concurrency, deserializer, errors: errorReplies },
+      ordered: format !== undefined,
       replies: format === undefined ? nestReplies : new FormatReplies(format),
       handleEvent: steps.handleEvent,
     });

@@ -1,11 +1,13 @@
 import { type ArgumentsHost, Catch, Logger } from '@nestjs/common';
 import { BaseRpcExceptionFilter, RpcException } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
-import { tap, throwError } from 'rxjs';
-import { isContext } from '../context/gev.context.js';
+import { throwError } from 'rxjs';
+import { type GevContext, isContext } from '../context/gev.context.js';
 import { nameOf } from '../core/connection.js';
 import { ErrorLog, quote } from '../core/error-log.js';
 import type { GevLogger } from '../core/options.js';
+import type { ReactorConnection } from '../core/reactor-connection.js';
+import type { ConnectionScope } from './connections/connection-scope.js';
 import { rememberThrown } from './handlers/error-replies.js';
 import { INTERNAL_ERROR } from './handlers/nest-handler.js';
 
@@ -13,6 +15,9 @@ import { INTERNAL_ERROR } from './handlers/nest-handler.js';
  * Answers as Nest's own exception handler does, and logs an unexpected error with the pattern and the connection, at most
  * one line a second for each pattern, with a count of the others. Nest's handler logs every one with its stack, thousands a
  * second where something that handlers depend on is down, and says nothing of an `HttpException`.
+ *
+ * Where the server has option `errors`, it lets that know what was thrown, and errors that are meant for callers, those of
+ * {@link errorCodec}'s classes and `HttpException`s, are handed over to them and not logged.
  *
  * @example
  * ```ts
@@ -32,10 +37,9 @@ export class GevExceptionFilter extends BaseRpcExceptionFilter {
   }
 
   override catch(exception: unknown, host: ArgumentsHost): Observable<unknown> {
-    if (exception instanceof RpcException) {
-      return super.catch(exception, host).pipe(tap({ error: (told) => this.remember(told, exception) }));
-    }
     const context = host.switchToRpc().getContext<unknown>();
+    if (isContext(context) && isExpected(context, exception)) return throwError(() => exception);
+    if (exception instanceof RpcException) return super.catch(exception, host);
     if (isContext(context)) {
       const pattern = context.getPattern();
       const line = `The handler of ${quote(pattern)} failed on ${nameOf(context.getConnection())}`;
@@ -45,9 +49,10 @@ export class GevExceptionFilter extends BaseRpcExceptionFilter {
     rememberThrown(told, exception);
     return throwError(() => told);
   }
+}
 
-  /** An Error that an RpcException carries is itself what callers are to be told of. */
-  private remember(told: unknown, exception: unknown): void {
-    if (!(told instanceof Error)) rememberThrown(told as object, exception);
-  }
+/** Whether the server tells callers of such errors, whoever throws them. */
+function isExpected(context: GevContext, exception: unknown): boolean {
+  const { attachment } = context.getConnection() as ReactorConnection<ConnectionScope>;
+  return attachment?.expects(exception) === true;
 }

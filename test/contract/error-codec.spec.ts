@@ -1,6 +1,6 @@
-import { describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller, HttpException, NotFoundException, UseFilters } from '@nestjs/common';
-import { MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import { EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import {
   errorCodec,
   GevExceptionFilter,
@@ -8,11 +8,14 @@ import {
   GevRemoteError,
   type GevServerOptions,
 } from 'nestjs-gev';
+import fc from 'fast-check';
 import { once } from 'node:events';
+import { inspect } from 'node:util';
 import { createServer, type AddressInfo } from 'node:net';
 import { concat, firstValueFrom, lastValueFrom, of, throwError, type Observable } from 'rxjs';
 import { clientOf } from '../kit/rpc-client.js';
 import { onCleanup } from '../kit/cleanup.js';
+import { until } from '../kit/until.js';
 import { Deframer, nestClient, RpcPeer, serveRpc } from '../kit/rpc.js';
 
 class OrderNotFound extends Error {
@@ -37,10 +40,12 @@ class Rejected extends RpcException {
   }
 }
 
-const silent = { log: () => undefined, warn: () => undefined, error: () => undefined };
+const logged: string[] = [];
+const write = (line: string): void => void logged.push(line);
+beforeEach(() => void logged.splice(0));
 
 @Controller()
-@UseFilters(new GevExceptionFilter(silent))
+@UseFilters(new GevExceptionFilter({ log: write, warn: write, error: write }))
 class Orders {
   @MessagePattern('known')
   known(@Payload() order: number): never {
@@ -64,6 +69,11 @@ class Orders {
   unexpected(): never {
     const cause = Object.assign(new Error('the query'), { code: '42P01', query: 'SELECT' });
     throw Object.assign(new TypeError('no such table', { cause }), { code: 'E_DB', password: 'secret' });
+  }
+
+  @MessagePattern('crash')
+  crash(): never {
+    throw new TypeError('crashed');
   }
 
   @MessagePattern('hidden cause')
@@ -98,6 +108,15 @@ class Orders {
       },
     });
     throw which === 'circular' ? circular : which === 'hostile' ? hostile : which;
+  }
+}
+
+@Controller()
+@UseFilters(new GevExceptionFilter({ log: write, warn: write, error: write }))
+class Listener {
+  @EventPattern('placed')
+  placed(@Payload() order: any): any {
+    throw new OrderNotFound(order);
   }
 }
 
@@ -262,6 +281,25 @@ describe('errors with a codec on both sides', () => {
   });
 });
 
+describe('log lines', () => {
+  it('N6: there is one for each unexpected error, and none for what callers are meant to see', async () => {
+    const { port, lines } = await serveOrders(codec);
+    const client = clientOf({ port, errors: codec });
+    for (const pattern of ['known', 'stream', 'http', 'rejected', 'carried', 'crash']) {
+      await failure(client, pattern);
+    }
+    expect(logged).toEqual([expect.stringMatching(/^The handler of "crash" failed .*: crashed$/)]);
+    expect(lines).toEqual([]);
+  });
+
+  it('N6: there is one where nobody waits for the error', async () => {
+    const { port, lines } = await serveRpc({ loops: 0, errors: codec }, Listener);
+    await lastValueFrom(clientOf({ port }).emit('placed', 3), { defaultValue: 0 });
+    await until(() => lines.length + logged.length > 0);
+    expect([...lines, ...logged]).toEqual([expect.stringMatching(/"placed" failed .*Order 3 is not there/)]);
+  });
+});
+
 describe('errors with a codec on one side', () => {
   it('N10: without GevExceptionFilter those are told that an RpcException carries', async () => {
     const { port } = await serveRpc({ loops: 0, errors: codec }, Unfiltered);
@@ -356,6 +394,39 @@ describe('a server that is not to be trusted', () => {
     expect(typeof error.message).toBe('string');
     expect(typeof error.name).toBe('string');
     expect(String(error)).toContain(error.message);
+  });
+});
+
+describe('whatever comes', () => {
+  const member = fc.oneof(fc.jsonValue(), fc.constantFrom<any>('OrderNotFound', 'HttpException', 1));
+  const keys = ['gev:error', 'message', 'name', 'class', 'code', 'cause', 'data', 'stack', '__proto__'];
+  const packet = fc
+    .dictionary(fc.constantFrom(...keys), member)
+    .map((members) => ({ 'gev:error': 1, ...members }));
+
+  it('N10: under err, decode() makes an Error of it that can be shown', () => {
+    fc.assert(
+      fc.property(fc.oneof(packet, fc.jsonValue()), (err) => {
+        const error = codec.decode(JSON.parse(JSON.stringify(err))) as Error;
+        expect(error).toBeInstanceOf(Error);
+        expect(typeof inspect(error)).toBe('string');
+        expect(String(error)).toContain(error.message);
+      }),
+    );
+  });
+
+  it('N10: is thrown, encode() makes JSON of it, which is read as what it was', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.dictionary(fc.string(), fc.jsonValue()), (message, members) => {
+        const error = Object.assign(new OrderNotFound(1), { message }, { ...members, more: members });
+        const read = codec.decode(JSON.parse(JSON.stringify(codec.encode(error, undefined, true)))) as any;
+        expect(read).toBeInstanceOf(OrderNotFound);
+        expect(read.more).toEqual(JSON.parse(JSON.stringify(members)));
+      }),
+    );
+    for (const odd of [undefined, null, 5, 'text', [], {}, Symbol('s'), () => 1]) {
+      expect(codec.encode(odd, 'told', false)).toBe('told');
+    }
   });
 });
 

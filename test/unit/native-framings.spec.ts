@@ -27,7 +27,7 @@ const LENGTHS: EngineFraming = {
   lengthField: { size: 2, littleEndian: false, offset: 0, adjustment: 0, includesHeader: false, strip: -1 },
 };
 
-const OPTIONS: Omit<NativeReactorOptions, 'loops' | 'framing'> = {
+const OPTIONS: Omit<EngineOptions, 'loops' | 'framing'> = {
   loadBalance: 0,
   maxConnections: 0,
   backlog: 128,

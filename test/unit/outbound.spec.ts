@@ -6,14 +6,13 @@ import type { NativeReactor } from '../../src/engine/native/binding.js';
 import {
   CONTROL_IN_BATCH,
   CONTROL_OPEN_SLAB,
-  Operation,
   RECORD_HEADER,
-  SendFlag,
   SLAB_HEADER,
   SLAB_SIZE,
 } from '../../src/engine/native/layout.js';
 import { FixedText } from '../../src/engine/fixed-text.js';
-import { MAX_SHARED_PAYLOAD, Outbound } from '../../src/engine/native/outbound.js';
+import { Outbound } from '../../src/engine/native/outbound.js';
+import { MAX_SHARED_PAYLOAD, Operation, SendFlag } from '../../src/engine/loop-port.js';
 
 const MAX_PIECE = SLAB_SIZE / 2;
 

@@ -273,7 +273,7 @@ ssize_t MockKernel::Send(int fd, const iovec* parts, std::size_t count) {
   auto* const socket = Get<Stream>(fd);
   if (socket == nullptr) return -EBADF;
   MockStream& stream = **socket;
-  if (error == -EAGAIN) stream.RaiseEdge();  // room appears just after
+  if (error == -EAGAIN) stream.AwaitRoom();
   if (error == -EPIPE || error == -ECONNRESET) stream.Reset();
   if (error != 0) return error;
   std::string bytes;

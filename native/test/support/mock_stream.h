@@ -55,6 +55,11 @@ class MockStream {
 
   /// Something happened that epoll reports as an edge; taken by the kernel's epoll.
   void RaiseEdge() { edge_ = true; }
+  /// A send was told that there is no room: an edge when there is some, or had appeared just after.
+  void AwaitRoom() {
+    wants_room_ = true;
+    TellRoom();
+  }
   bool TakeEdge() { return std::exchange(edge_, false); }
 
   /// Set when epoll reported bytes; taken by the next receive.

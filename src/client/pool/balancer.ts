@@ -1,4 +1,4 @@
-import type { GevClientBalance } from '../gev.client.options.js';
+import type { GevRequestBalance } from '../gev.client.options.js';
 import type { Link } from './link.js';
 
 /** Picks a connection for each request. */
@@ -7,7 +7,7 @@ export class Balancer {
   private turn = 0;
   private readonly leastInFlight: boolean;
 
-  constructor(balance: GevClientBalance) {
+  constructor(balance: GevRequestBalance) {
     this.leastInFlight = balance === 'least-in-flight';
   }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 import { Balancer } from './balancer.js';
-import type { GevClientBalance } from '../gev.client.options.js';
+import type { GevRequestBalance } from '../gev.client.options.js';
 import type { Link } from './link.js';
 
 /** What {@link LastResorts} must know, and whom it asks. */
@@ -28,7 +28,7 @@ export class LastResorts {
 
   constructor(
     private readonly owner: LastResortsOwner,
-    balance: GevClientBalance,
+    balance: GevRequestBalance,
     private readonly clock: Clock,
   ) {
     this.balancer = new Balancer(balance);

@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
+<<<<<<< HEAD
 import type { EngineFraming } from '../framing.js';
 import type { NativeAddress, NativeReactorOptions, NativeStats } from '../native/binding.js';
+=======
+>>>>>>> main
 import { inFreshScope } from '../fresh-scope.js';
 import type { InboundListener, Opening } from '../inbound-listener.js';
-import { Operation, READ_ON } from '../native/layout.js';
-import type { Engine, EngineSetup, LoopPort } from '../engine.js';
 import { ConnectionTable } from './connection-table.js';
 import { Dialer, type DialerOwner } from './dialer.js';
 import { EventQueue } from './event-queue.js';
@@ -16,6 +17,9 @@ import type { ReadSide } from './read-side.js';
 import { SocketConnection, type SocketConnectionOwner } from './socket-connection.js';
 import { SocketListener } from './socket-listener.js';
 import type { WriteSide } from './write-side.js';
+import { type LoopPort, Operation, READ_ON } from '../loop-port.js';
+import type { EngineOptions } from '../engine-options.js';
+import type { Engine, EngineAddress, EngineSetup, EngineStats } from '../engine.js';
 
 /** A timer that keeps the process: the sockets do not. */
 const HOLD_MS = 2 ** 30;
@@ -26,7 +30,12 @@ type Command = Extract<OutboxRecord, { readonly kind: 'command' }>;
 export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOwner {
   readonly kind = 'javascript';
   readonly loopCount = 1;
+<<<<<<< HEAD
   readonly options: NativeReactorOptions;
+=======
+  readonly options: EngineOptions;
+  readonly framesText: boolean;
+>>>>>>> main
   readonly partialFrames: PartialFrames;
   readonly outputBudget = { waiting: 0 };
   /** Nobody else bounds the time that messages take. */
@@ -67,9 +76,14 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     return this.outbox;
   }
 
+<<<<<<< HEAD
   async listen(host: string, port: number, framing: EngineFraming): Promise<NativeAddress> {
     const index = this.servers.length;
     const server: SocketListener = new SocketListener(
+=======
+  async listen(host: string, port: number): Promise<EngineAddress> {
+    this.server = new SocketListener(
+>>>>>>> main
       this.options,
       (socket) => this.accept(socket, { index, framing, path: server.path }),
       (errno) => this.tell(() => this.listener.onFailure(0, errno)),
@@ -95,7 +109,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     return this.connections.find(slot, generation)?.input.received ?? -1;
   }
 
-  stats(): NativeStats {
+  stats(): EngineStats {
     return { accepted: this.accepted, refused: this.refused, connections: [this.connections.size] };
   }
 

@@ -1,7 +1,5 @@
-import { Operation } from '../native/layout.js';
-import type { FramePiece } from '../native/outbound.js';
-import type { LoopPort } from '../engine.js';
 import type { FrameEnvelope } from '../frame-envelope.js';
+import { type FramePiece, type LoopPort, Operation } from '../loop-port.js';
 
 /** One thing to be done, in the words of {@link LoopPort}. */
 export type OutboxRecord =

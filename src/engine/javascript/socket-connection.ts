@@ -1,8 +1,11 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
+<<<<<<< HEAD
 import type { EngineFraming } from '../framing.js';
 import type { NativeReactorOptions } from '../native/binding.js';
 import { CloseCode } from '../native/layout.js';
+=======
+>>>>>>> main
 import { Deadline } from './deadline.js';
 import { FramePace } from '../frame-pace.js';
 import { errnoOf } from './errno.js';
@@ -10,6 +13,8 @@ import { IdleClock } from './idle-clock.js';
 import type { FrameKeeper, PartialFrames } from './partial-frames.js';
 import { type MessageSink, ReadSide, type ReadSideOwner } from './read-side.js';
 import { type OutputBudget, WriteSide, type WriteSideOwner } from './write-side.js';
+import { CloseCode } from '../inbound-listener.js';
+import type { EngineOptions } from '../engine-options.js';
 
 const { ENOBUFS, ETIMEDOUT } = constants.errno;
 /** What a vanished peer causes. */
@@ -28,7 +33,7 @@ const SILENCE_MS = 50;
 
 /** Whom a connection belongs to. It may be told within any of the connection's methods. */
 export interface SocketConnectionOwner extends MessageSink {
-  readonly options: NativeReactorOptions;
+  readonly options: EngineOptions;
   readonly partialFrames: PartialFrames;
   readonly outputBudget: OutputBudget;
   onEnd(connection: SocketConnection): void;

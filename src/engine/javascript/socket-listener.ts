@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import type { NativeAddress, NativeReactorOptions } from '../native/binding.js';
 import { errnoOf } from './errno.js';
 import { LONGEST_PATH, SocketFile } from './socket-file.js';
+import type { EngineOptions } from '../engine-options.js';
+import type { EngineAddress } from '../engine.js';
 
 /** Where an engine listens: an address and port, or a Unix socket with its file, or what Windows has instead, a named pipe. */
 export class SocketListener {
@@ -14,7 +15,7 @@ export class SocketListener {
   private file: SocketFile | undefined;
 
   constructor(
-    private readonly options: Pick<NativeReactorOptions, 'backlog' | 'ipv6Only' | 'noDelay' | 'reusePort'>,
+    private readonly options: Pick<EngineOptions, 'backlog' | 'ipv6Only' | 'noDelay' | 'reusePort'>,
     onSocket: (socket: Socket) => void,
     /** Told what made accepting fail; it goes on. */
     private readonly onFailure: (errno: number) => void,
@@ -24,7 +25,7 @@ export class SocketListener {
   }
 
   /** `port` -1: `host` is a path. Fails as `Engine.listen()` does. */
-  async listen(host: string, port: number): Promise<NativeAddress> {
+  async listen(host: string, port: number): Promise<EngineAddress> {
     try {
       if (port === -1) await this.bindPath(host);
       else await this.bind(this.addressOptions(host, port));

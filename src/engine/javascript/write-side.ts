@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import type { NativeReactorOptions } from '../native/binding.js';
-import { SendFlag } from '../native/layout.js';
+import { SendFlag } from '../loop-port.js';
+import type { EngineOptions } from '../engine-options.js';
 
 /** Bytes given to the socket at a time: how far behind the count of what the kernel took may be. */
 const PORTION = 64 * 1024;
@@ -49,7 +49,7 @@ export class WriteSide {
   constructor(
     private readonly owner: WriteSideOwner,
     private readonly socket: Socket,
-    private readonly options: NativeReactorOptions,
+    private readonly options: EngineOptions,
     private readonly budget: OutputBudget,
   ) {}
 

@@ -1,4 +1,5 @@
 import { loadAddon } from '#native/load.cjs';
+<<<<<<< HEAD
 import type { EngineFraming } from '../framing.js';
 import { VERSION } from './version.js';
 
@@ -93,6 +94,12 @@ export interface NativeStats {
   readonly connections: readonly number[];
 }
 
+=======
+import type { EngineFraming, EngineOptions } from '../engine-options.js';
+import type { EngineAddress, EngineStats } from '../engine.js';
+import { VERSION } from './version.js';
+
+>>>>>>> main
 /**
  * Called for each inbound slab in turn, with a few of its descriptors at a time: those from `from` on and before `to`. The
  * slab goes back to its loop after the last of them. Returns where it stopped, behind one of them at least; as ~n where
@@ -116,7 +123,11 @@ export interface NativeReactor {
    * Binds and listens; before `start()`, once for each listener: the open event of a connection counts them from 0. `port`
    * -1: `host` is the path of a Unix socket. Throws an Error with `code`, `errno`, `syscall`, and closes all of them.
    */
+<<<<<<< HEAD
   listen(host: string, port: number, framing?: EngineFraming): NativeAddress;
+=======
+  listen(host: string, port: number, framing?: EngineFraming): EngineAddress;
+>>>>>>> main
   /** Starts the loops. Throws likewise. */
   start(): void;
   /** Hands over the open outbound slab of a loop, which is full. */
@@ -129,7 +140,7 @@ export interface NativeReactor {
   bytesReceived(loop: number, slot: number, generation: number): number;
   /** A frame that did not fit a slab, once. */
   takeLarge(loop: number, ticket: number): Buffer;
-  stats(): NativeStats;
+  stats(): EngineStats;
   /** Whether it keeps the process alive; from its start on it does. Nothing happens unless it runs. */
   hold(hold: boolean): void;
   /** Joins the loops and closes every descriptor. May be called within a batch; idempotent. */
@@ -146,7 +157,7 @@ export interface NativeBinding {
    * @param control 1 + loops int32 words
    */
   readonly NativeReactor: new (
-    options: NativeReactorOptions,
+    options: EngineOptions,
     inbound: readonly ArrayBuffer[],
     outbound: readonly ArrayBuffer[],
     control: ArrayBuffer,

@@ -1,11 +1,17 @@
+<<<<<<< HEAD
 import type { NativeAddress, NativeBinding, NativeReactor, NativeStats } from './binding.js';
 import type { EngineFraming } from '../framing.js';
+=======
+import type { NativeBinding, NativeReactor } from './binding.js';
+>>>>>>> main
 import type { InboundListener } from '../inbound-listener.js';
 import { Inbound } from './inbound.js';
 import { CONTROL_OPEN_SLAB, SLAB_SIZE } from './layout.js';
 import { Outbound } from './outbound.js';
 import { Pace } from '../pace.js';
-import type { Engine, EngineSetup, LoopPort } from '../engine.js';
+import type { Engine, EngineSetup } from '../engine.js';
+import type { LoopPort } from '../loop-port.js';
+import type { EngineAddress, EngineStats } from '../engine.js';
 
 const INBOUND_SLABS = 4;
 const OUTBOUND_SLABS = 5; // one of them the staging slab
@@ -62,8 +68,15 @@ export class NativeEngine implements Engine {
     return new Outbound(native, loop, outbound, control, () => this.scheduleFlush(), longestFrame);
   }
 
+<<<<<<< HEAD
   listen(host: string, port: number, framing: EngineFraming): NativeAddress {
     return this.native.listen(host, port, framing);
+=======
+  listen(host: string, port: number): EngineAddress {
+    const address = this.native.listen(host, port);
+    this.native.start();
+    return address;
+>>>>>>> main
   }
 
   start(): void {
@@ -78,7 +91,7 @@ export class NativeEngine implements Engine {
     return this.native.bytesReceived(loop, slot, generation);
   }
 
-  stats(): NativeStats {
+  stats(): EngineStats {
     return this.native.stats();
   }
 

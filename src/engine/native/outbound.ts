@@ -1,32 +1,22 @@
 import type { NativeReactor } from './binding.js';
+import { FIXED_TEXT_EXCESS } from '../fixed-text.js';
 import type { FrameEnvelope } from '../frame-envelope.js';
-import { FIXED_TEXT_EXCESS, type FixedText } from '../fixed-text.js';
 import {
   CONTROL_IN_BATCH,
   CONTROL_OPEN_SLAB,
   LITTLE_ENDIAN,
-  Operation,
   RECORD_HEADER,
   SLAB_HEADER,
   SLAB_SIZE,
 } from './layout.js';
+import { type FramePiece, MAX_FRAME_HEADER, MAX_SHARED_PAYLOAD, Operation } from '../loop-port.js';
 
 /** Payloads above this go out in pieces, so that a large one needs no slab of its own. */
 const MAX_PIECE = SLAB_SIZE / 2;
 /** Pieces of text up to this are written by a loop: a native call costs more. */
 const MAX_LOOPED_PIECE = 48;
-/** Digits of a frame's length, and the '#'. */
-export const MAX_FRAME_HEADER = 11;
 const ZERO = 0x30;
 const HASH = 0x23;
-/** A broadcast's payload up to this is shared by many receivers in one record. */
-export const MAX_SHARED_PAYLOAD = 64 * 1024;
-
-/** Bytes of a dial's address or path: more than any system's sockaddr takes. */
-export const MAX_ADDRESS_LENGTH = 1024;
-
-/** What frames are made of. */
-export type FramePiece = string | FixedText;
 
 /** Asks for a flush after all promise jobs and ticks of the current turn have run. */
 export type FlushScheduler = () => void;

@@ -1,7 +1,7 @@
 import { FixedText } from '../../engine/fixed-text.js';
-import type { FramePiece } from '../../engine/native/outbound.js';
 import { REPLY } from './grammar.js';
 import { NOT_BEGUN } from './vocabulary.js';
+import type { FramePiece } from '../../engine/loop-port.js';
 
 /**
  * - `value`: one of several

@@ -92,6 +92,7 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
     return new MessageContext(this.contextArgs);
   }
 
+<<<<<<< HEAD
   /** A message has come that the reactor has not looked into. */
   take(message: unknown): void {
     const { format } = this.protocol;
@@ -111,6 +112,15 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
 
   /** A message has come for `@OnMessage` handlers. */
   private receive(message: unknown): void {
+=======
+  /** Whether an error is meant for callers, whoever throws it. */
+  expects(error: unknown): boolean {
+    return this.host.rpc?.errors.expects(error) === true;
+  }
+
+  /** A message has come. */
+  receive(message: Buffer): void {
+>>>>>>> main
     const count = this.lanes.length;
     if (count === 0 || this.closed) return;
     this.connection.pendingReplies += count;

@@ -37,13 +37,23 @@ export class ErrorReplies {
     return this.encode(error, toldOf(error), true);
   }
 
+  /** Whether an error is meant for callers, whoever throws it. */
+  expects(error: unknown): boolean {
+    try {
+      return this.codec?.expects?.(error) === true;
+    } catch (failure) {
+      this.report(failure);
+      return false;
+    }
+  }
+
   private encode(error: unknown, told: unknown, unexpected: boolean): unknown {
     if (this.codec === undefined) return told;
     try {
       return this.codec.encode(error, told, unexpected);
     } catch (failure) {
       this.report(failure);
-      return told;
+      return told instanceof Error ? INTERNAL_ERROR : told;
     }
   }
 }

@@ -116,6 +116,8 @@ export class RpcConnection implements PacketLineOwner {
   }
 
   onNoRoom(): void {
+    // Where requests are answered in their order, one that takes its time is no sign of a cycle.
+    if (this.server.ordered && !this.server.admission.full) return;
     this.line.seek();
   }
 
