@@ -1,5 +1,5 @@
 import { FrameEnvelope } from '../engine/frame-envelope.js';
-import type { EngineFraming } from '../engine/framing.js';
+import type { EngineFraming } from '../engine/engine-options.js';
 import type { GevCodec } from '../protocol/codec.js';
 import type { CustomFraming, GevFramer, GevFraming } from '../protocol/framing.js';
 import type { GevConnection } from './connection.js';

@@ -1,9 +1,4 @@
-<<<<<<< HEAD
-import { Operation, SendFlag } from '../engine/native/layout.js';
-import { type FramePiece, MAX_FRAME_HEADER } from '../engine/native/outbound.js';
 import type { FrameEnvelope } from '../engine/frame-envelope.js';
-=======
->>>>>>> main
 import { bindOnce, type FailureReport } from './callback.js';
 import { type Congestion, overflowError } from './close-error.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
@@ -15,11 +10,8 @@ import { GevBackpressureError, GevConnectionClosedError, type GevError, GevHandl
 import { cannotEnclose, frameTooLong } from './frame-limits.js';
 import { show } from './option-checks.js';
 import { PendingFlushes } from './pending-flushes.js';
-<<<<<<< HEAD
 import { isData } from './values.js';
-=======
 import { type FramePiece, MAX_FRAME_HEADER, Operation, SendFlag } from '../engine/loop-port.js';
->>>>>>> main
 
 const NOTHING = new Uint8Array(0);
 

@@ -19,19 +19,9 @@ import { LOAD_BALANCES } from './validate-options.js';
  */
 export function createEngine(options: ResolvedReactorOptions, turns: () => EventTurns | undefined): Engine {
   const setup = {
-<<<<<<< HEAD
-    options: toNative(options),
+    options: engineOptions(options),
     delivery: deliveryOf(options),
     longestFrame: longestFrame(options),
-=======
-    options: engineOptions(options),
-    delivery: framesText
-      ? ('text' as const)
-      : options.codec.copy === false
-        ? ('borrowed' as const)
-        : ('copied' as const),
-    longestFrame: framesText ? longestFrame(options) : Infinity,
->>>>>>> main
     turns,
   };
   const binding = findBinding(options.engine ?? 'auto');

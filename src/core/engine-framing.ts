@@ -1,4 +1,4 @@
-import { type EngineFraming, FramingKind } from '../engine/framing.js';
+import { type EngineFraming, FramingKind } from '../engine/engine-options.js';
 import type { GevFraming } from '../protocol/framing.js';
 
 /** Whether the engine makes text of its frames. */

@@ -1,11 +1,6 @@
-<<<<<<< HEAD
-import { MAX_FRAME_HEADER } from '../engine/native/outbound.js';
 import type { FrameEnvelope } from '../engine/frame-envelope.js';
-import { type GevError, GevFrameTooLongError, GevHandlerError } from './errors.js';
-=======
-import { GevFrameTooLongError } from './errors.js';
 import { MAX_FRAME_HEADER } from '../engine/loop-port.js';
->>>>>>> main
+import { type GevError, GevFrameTooLongError, GevHandlerError } from './errors.js';
 
 /** Options that bound one frame on its way out; in bytes. */
 export interface FrameLimits {

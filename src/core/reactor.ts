@@ -1,5 +1,4 @@
-import type { NativeAddress } from '../engine/native/binding.js';
-import type { Engine } from '../engine/engine.js';
+import type { Engine, EngineAddress } from '../engine/engine.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
 import { formatAddress, type GevAddress } from './address.js';
 import { broadcast } from './broadcast.js';
@@ -8,7 +7,13 @@ import type { GevConnection, GevReceivers } from './connection.js';
 import { createEngine } from './create-engine.js';
 import type { GevData } from './data.js';
 import { debug } from './debug.js';
-import { GevAlreadyListeningError, GevListenError, GevNativeError, GevNotListeningError } from './errors.js';
+import {
+  GevAlreadyListeningError,
+  GevError,
+  GevListenError,
+  GevNativeError,
+  GevNotListeningError,
+} from './errors.js';
 import { listenError, resolveHost, toAddress } from './listen-address.js';
 import type { ReactorOptions, ResolvedReactorOptions } from './options.js';
 import type { ReactorConnection } from './reactor-connection.js';
@@ -98,7 +103,8 @@ export class Reactor {
       if (!this.stopped) inFreshScope(() => engine.start());
     } catch (error) {
       this.state.loops.length = 0;
-      throw error;
+      for (const listener of listeners) listener.address = null;
+      throw error instanceof GevError ? error : listenError(this.options, error);
     } finally {
       this.binding = false;
     }
@@ -304,7 +310,7 @@ export class Reactor {
     engine: Engine,
     { options, framing }: ReactorListener,
     host: string,
-  ): NativeAddress | Promise<NativeAddress> {
+  ): EngineAddress | Promise<EngineAddress> {
     const { path, port } = options;
     const failed = (error: unknown): never => {
       throw listenError(options, error);

@@ -1,9 +1,4 @@
-<<<<<<< HEAD
-import type { EngineFraming } from './framing.js';
-import type { NativeAddress, NativeReactorOptions, NativeStats } from './native/binding.js';
-=======
-import type { EngineOptions } from './engine-options.js';
->>>>>>> main
+import type { EngineFraming, EngineOptions } from './engine-options.js';
 import type { Delivery, InboundListener } from './inbound-listener.js';
 import type { LoopPort } from './loop-port.js';
 
@@ -51,13 +46,8 @@ export interface Engine {
    * Binds and listens, before `start()`; once for each listener, whose number connections tell. `port` -1: `host` is the path of
    * a Unix socket. Fails with an Error that has `code`, `errno` (negative) and `syscall`, and the engine is stopped then.
    */
-<<<<<<< HEAD
-  listen(host: string, port: number, framing: EngineFraming): NativeAddress | Promise<NativeAddress>;
+  listen(host: string, port: number, framing: EngineFraming): EngineAddress | Promise<EngineAddress>;
   /** Starts the loops. */
-=======
-  listen(host: string, port: number): EngineAddress | Promise<EngineAddress>;
-  /** Starts the loops without a listener, instead of `listen()`. */
->>>>>>> main
   start(): void;
   /** Bytes the kernel took of a connection; -1 when it is gone. */
   bytesWritten(loop: number, slot: number, generation: number): number;

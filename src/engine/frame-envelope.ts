@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-import { type EngineFraming, type EngineLengthField, FramingKind } from './framing.js';
-=======
 import { type EngineFraming, type EngineLengthField, FramingKind } from './engine-options.js';
->>>>>>> main
 
 const NOTHING = new Uint8Array(0);
 const VARINT = 0;

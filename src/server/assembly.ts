@@ -17,7 +17,7 @@ import type { ConnectionEvent } from './handlers/handler-marker.js';
 import type { NestHandler } from './handlers/nest-handler.js';
 import type { NestSteps } from './handlers/nest-steps.js';
 import { FormatReplies } from './rpc/format-replies.js';
-import { PlainReplies, SerializedReplies } from './rpc/replies.js';
+import { PlainReplies, type Replies, SerializedReplies } from './rpc/replies.js';
 import { RouteTable } from './rpc/route-table.js';
 import { RpcReports } from './rpc/rpc-reports.js';
 import { RpcServer } from './rpc/rpc-server.js';
@@ -53,7 +53,7 @@ export function assemble(parts: ServerParts): ConnectionEvents {
     overflow: { overflow, overflowLimit, onDropped },
     admission: new Admission(maxInFlight, turns),
   };
-  const rpc = rpcAssembly(parts, shared, reports);
+  const rpc = new RpcAssembly(parts, shared, reports);
   return new ConnectionEvents({
     ...shared,
     connectHandlers: connectionHandlersOf(parts, 'connect'),
@@ -63,8 +63,9 @@ export function assemble(parts: ServerParts): ConnectionEvents {
     closeTimeout,
     ages: maxConnectionAge === 0 ? undefined : new ConnectionAges(maxConnectionAge, drainTimeout),
     protocols: listeners.map((listener) =>
-      protocolOf(listener, carriesPackets(listener.codec) ? rpc(listener) : undefined),
+      protocolOf(listener, carriesPackets(listener.codec) ? rpc.serverOf(listener) : undefined),
     ),
+    errors: rpc.errors,
     reports,
     onConnection,
     onError,
@@ -80,31 +81,42 @@ interface SharedParts {
 }
 
 /** Makes the RPC side of listeners. */
-function rpcAssembly(
-  { options, patternHandlers, steps, log }: ServerParts,
-  shared: SharedParts,
-  connections: ConnectionReports,
-): (listener: ResolvedListener) => RpcServer {
-  const { serializer, deserializer, errors } = options;
-  const routes = new RouteTable(
-    patternHandlers,
-    (pattern) => steps.findHandler(pattern),
-    (handler) => steps.aroundPattern(handler),
-    steps.findsHandlers,
-  );
-  const reports = new RpcReports(log, routes, (error) => connections.countLate(error));
-  const errorReplies = new ErrorReplies(errors, (error) => reports.unencodable(error));
-  const nestReplies = serializer === undefined ? new PlainReplies() : new SerializedReplies(serializer);
-  return ({ codec, concurrency }) => {
+class RpcAssembly {
+  readonly errors: ErrorReplies;
+  private readonly routes: RouteTable;
+  private readonly reports: RpcReports;
+  private readonly nestReplies: Replies;
+
+  constructor(
+    private readonly parts: ServerParts,
+    private readonly shared: SharedParts,
+    connections: ConnectionReports,
+  ) {
+    const { options, patternHandlers, steps, log } = parts;
+    const { serializer, errors } = options;
+    this.routes = new RouteTable(
+      patternHandlers,
+      (pattern) => steps.findHandler(pattern),
+      (handler) => steps.aroundPattern(handler),
+      steps.findsHandlers,
+    );
+    this.reports = new RpcReports(log, this.routes, (error) => connections.countLate(error));
+    this.errors = new ErrorReplies(errors, (error) => this.reports.unencodable(error));
+    this.nestReplies = serializer === undefined ? new PlainReplies() : new SerializedReplies(serializer);
+  }
+
+  serverOf({ codec, concurrency }: ResolvedListener): RpcServer {
+    const { routes, reports, errors, parts, shared, nestReplies } = this;
     const format = formatOf(codec);
     return new RpcServer({
       ...shared,
-      ...{ routes, reports, concurrency, deserializer, errors: errorReplies },
+      ...{ routes, reports, errors, concurrency },
+      deserializer: parts.options.deserializer,
       ordered: format !== undefined,
       replies: format === undefined ? nestReplies : new FormatReplies(format),
-      handleEvent: steps.handleEvent,
+      handleEvent: parts.steps.handleEvent,
     });
-  };
+  }
 }
 
 function connectionHandlersOf(

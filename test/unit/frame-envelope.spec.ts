@@ -1,11 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { FrameEnvelope } from '../../src/engine/frame-envelope.js';
-<<<<<<< HEAD
-import { FramingKind, type EngineFraming, type EngineLengthField } from '../../src/engine/framing.js';
-=======
 import { FramingKind, type EngineFraming, type EngineLengthField } from '../../src/engine/engine-options.js';
->>>>>>> main
 
 const MAX = 1_000_000;
 

@@ -1,4 +1,4 @@
-import { type EngineFraming, FramingKind } from '../framing.js';
+import { type EngineFraming, FramingKind } from '../engine-options.js';
 import type { Framer } from './framer.js';
 import { TextFramer } from './text-framer.js';
 

@@ -1,10 +1,6 @@
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-<<<<<<< HEAD
-import type { EngineFraming } from '../framing.js';
-import type { NativeAddress, NativeReactorOptions, NativeStats } from '../native/binding.js';
-=======
->>>>>>> main
+import type { EngineFraming } from '../engine-options.js';
 import { inFreshScope } from '../fresh-scope.js';
 import type { InboundListener, Opening } from '../inbound-listener.js';
 import { ConnectionTable } from './connection-table.js';
@@ -30,12 +26,7 @@ type Command = Extract<OutboxRecord, { readonly kind: 'command' }>;
 export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOwner {
   readonly kind = 'javascript';
   readonly loopCount = 1;
-<<<<<<< HEAD
-  readonly options: NativeReactorOptions;
-=======
   readonly options: EngineOptions;
-  readonly framesText: boolean;
->>>>>>> main
   readonly partialFrames: PartialFrames;
   readonly outputBudget = { waiting: 0 };
   /** Nobody else bounds the time that messages take. */
@@ -76,14 +67,9 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     return this.outbox;
   }
 
-<<<<<<< HEAD
-  async listen(host: string, port: number, framing: EngineFraming): Promise<NativeAddress> {
+  async listen(host: string, port: number, framing: EngineFraming): Promise<EngineAddress> {
     const index = this.servers.length;
     const server: SocketListener = new SocketListener(
-=======
-  async listen(host: string, port: number): Promise<EngineAddress> {
-    this.server = new SocketListener(
->>>>>>> main
       this.options,
       (socket) => this.accept(socket, { index, framing, path: server.path }),
       (errno) => this.tell(() => this.listener.onFailure(0, errno)),

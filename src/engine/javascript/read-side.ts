@@ -1,14 +1,8 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-<<<<<<< HEAD
-import type { NativeReactorOptions } from '../native/binding.js';
-import type { EngineFraming } from '../framing.js';
+import type { EngineFraming, EngineOptions } from '../engine-options.js';
 import { createFramer } from './create-framer.js';
 import type { Framer } from './framer.js';
-=======
-import { TextFramer } from './text-framer.js';
-import type { EngineOptions } from '../engine-options.js';
->>>>>>> main
 
 const { EBADMSG, EMSGSIZE } = constants.errno;
 /** Bytes read at most of a peer when the engine stops reading. */
@@ -66,12 +60,8 @@ export class ReadSide {
     private readonly owner: ReadSideOwner,
     private readonly sink: MessageSink,
     private readonly socket: Socket,
-<<<<<<< HEAD
     framing: EngineFraming,
-    { startPaused }: NativeReactorOptions,
-=======
-    { framing, startPaused }: EngineOptions,
->>>>>>> main
+    { startPaused }: EngineOptions,
   ) {
     this.framer = createFramer(framing);
     this.paused = startPaused;

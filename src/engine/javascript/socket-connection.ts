@@ -1,11 +1,6 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-<<<<<<< HEAD
-import type { EngineFraming } from '../framing.js';
-import type { NativeReactorOptions } from '../native/binding.js';
-import { CloseCode } from '../native/layout.js';
-=======
->>>>>>> main
+import type { EngineFraming } from '../engine-options.js';
 import { Deadline } from './deadline.js';
 import { FramePace } from '../frame-pace.js';
 import { errnoOf } from './errno.js';

@@ -1,105 +1,8 @@
 import { loadAddon } from '#native/load.cjs';
-<<<<<<< HEAD
-import type { EngineFraming } from '../framing.js';
-import { VERSION } from './version.js';
-
-/** Kinds of framing: the numbers of native/protocol/framer_factory.h. */
-export const FramingKind = { raw: 0, 'nest-json': 1, delimited: 2, 'length-field': 3 } as const;
-
-/** How connections are cut into frames; all checked before. Sizes in bytes. */
-export interface NativeFraming {
-  /** One of {@link FramingKind}. */
-  readonly kind: number;
-  /** Of a frame's content: what is delivered. */
-  readonly maxFrameLength: number;
-  /** Whether frames are UTF-8 and reach `onText`; of the last two kinds. `nest-json` always is text, `raw` never. */
-  readonly text?: boolean;
-  /** Of `delimited`: 1 to 16 bytes behind each frame, not delivered. */
-  readonly delimiter?: Uint8Array;
-  /** Of `delimited`: nor is a CR in front of them. */
-  readonly stripCarriageReturn?: boolean;
-  /** Of `length-field`. */
-  readonly lengthField?: EngineLengthField;
-}
-
-/** Where the length of a frame stands in it: native/protocol/length_field_framer.h. */
-export interface EngineLengthField {
-  /** Bytes: 1, 2, 3, 4 or 8, unsigned; 0: a varint. */
-  readonly size: 0 | 1 | 2 | 3 | 4 | 8;
-  readonly littleEndian: boolean;
-  /** Bytes in front of it, up to 65535. */
-  readonly offset: number;
-  /** Added to what the field says; less than 2 GiB either way. */
-  readonly adjustment: number;
-  /** The field counts what is in front of its own end as well. */
-  readonly includesHeader: boolean;
-  /** Bytes at the front that are not delivered, up to 65535; -1: all up to the end of the field. */
-  readonly strip: number;
-}
-
-/** Numbers and flags the addon is configured with; all required and checked before. Sizes in bytes, times in ms. */
-export interface NativeReactorOptions {
-  /** Threads; 0: one loop on the JavaScript thread. */
-  readonly loops: number;
-  /** Index into `GevLoadBalance`'s order: round-robin, least-connections, source-hash, kernel. */
-  readonly loadBalance: number;
-  readonly maxConnections: number;
-  readonly backlog: number;
-  readonly reusePort: boolean;
-  readonly ipv6Only: boolean;
-  readonly noDelay: boolean;
-  /** Seconds, as the interval; 0: off. */
-  readonly keepAliveDelay: number;
-  readonly keepAliveInterval: number;
-  readonly keepAliveCount: number;
-  /** Milliseconds; 0: the kernel's own. */
-  readonly userTimeout: number;
-  /** 0: the kernel's own, as for the send buffer. */
-  readonly receiveBufferSize: number;
-  readonly sendBufferSize: number;
-  readonly highWaterMark: number;
-  readonly lowWaterMark: number;
-  readonly maxSendBuffer: number;
-  readonly idleTimeout: number;
-  /** What is sent is no activity. */
-  readonly idleOnReceived: boolean;
-  /** 0: never. */
-  readonly handshakeTimeout: number;
-  readonly closeTimeout: number;
-  readonly halfCloseTimeout: number;
-  /** 0: never. */
-  readonly incompleteFrameTimeout: number;
-  /** Of connections that are dialled, and of listeners that have none of their own. */
-  readonly framing: EngineFraming;
-  /** Of each loop. */
-  readonly maxPartialBytes: number;
-  readonly maxTotalSendBuffer: number;
-  /** Read nothing from a connection before it is resumed. */
-  readonly startPaused: boolean;
-  /** JSON texts of patterns that are handled; others are numbered as they come, up to a bound. */
-  readonly patterns: readonly string[];
-}
-
-/** What `listen()` reports; `family` 4, 6 or 1 for a Unix socket. */
-export interface NativeAddress {
-  readonly address: string;
-  readonly port: number;
-  readonly family: 1 | 4 | 6;
-}
-
-export interface NativeStats {
-  readonly accepted: number;
-  readonly refused: number;
-  /** Connections of each loop. */
-  readonly connections: readonly number[];
-}
-
-=======
 import type { EngineFraming, EngineOptions } from '../engine-options.js';
 import type { EngineAddress, EngineStats } from '../engine.js';
 import { VERSION } from './version.js';
 
->>>>>>> main
 /**
  * Called for each inbound slab in turn, with a few of its descriptors at a time: those from `from` on and before `to`. The
  * slab goes back to its loop after the last of them. Returns where it stopped, behind one of them at least; as ~n where
@@ -123,11 +26,7 @@ export interface NativeReactor {
    * Binds and listens; before `start()`, once for each listener: the open event of a connection counts them from 0. `port`
    * -1: `host` is the path of a Unix socket. Throws an Error with `code`, `errno`, `syscall`, and closes all of them.
    */
-<<<<<<< HEAD
-  listen(host: string, port: number, framing?: EngineFraming): NativeAddress;
-=======
   listen(host: string, port: number, framing?: EngineFraming): EngineAddress;
->>>>>>> main
   /** Starts the loops. Throws likewise. */
   start(): void;
   /** Hands over the open outbound slab of a loop, which is full. */

@@ -1,9 +1,5 @@
-<<<<<<< HEAD
-import type { NativeAddress, NativeBinding, NativeReactor, NativeStats } from './binding.js';
-import type { EngineFraming } from '../framing.js';
-=======
+import type { EngineFraming } from '../engine-options.js';
 import type { NativeBinding, NativeReactor } from './binding.js';
->>>>>>> main
 import type { InboundListener } from '../inbound-listener.js';
 import { Inbound } from './inbound.js';
 import { CONTROL_OPEN_SLAB, SLAB_SIZE } from './layout.js';
@@ -68,15 +64,8 @@ export class NativeEngine implements Engine {
     return new Outbound(native, loop, outbound, control, () => this.scheduleFlush(), longestFrame);
   }
 
-<<<<<<< HEAD
-  listen(host: string, port: number, framing: EngineFraming): NativeAddress {
+  listen(host: string, port: number, framing: EngineFraming): EngineAddress {
     return this.native.listen(host, port, framing);
-=======
-  listen(host: string, port: number): EngineAddress {
-    const address = this.native.listen(host, port);
-    this.native.start();
-    return address;
->>>>>>> main
   }
 
   start(): void {

@@ -8,6 +8,7 @@ import type { Admission } from '../admission/admission.js';
 import type { OverflowPolicy } from '../admission/overflow-gate.js';
 import type { Turns } from '../admission/turns.js';
 import type { WaitGroup } from '../admission/wait-group.js';
+import type { ErrorReplies } from '../handlers/error-replies.js';
 import type { StreamLimit } from '../rpc/rpc-stream.js';
 import type { ConnectionAges } from './connection-ages.js';
 import type { ConnectionHandler } from './connection-handlers.js';
@@ -25,11 +26,14 @@ export type ConnectionGate = Pick<Reactor, 'admit' | 'finish' | 'refuse' | 'paus
 
 /** What {@link ConnectionEvents} needs to know. */
 export interface ConnectionEventsSetup
-  extends Omit<ConnectionHost, 'reactor' | 'streamLimit' | 'protocolOf'>, ConnectionLifecycleSetup {
+  extends
+    Omit<ConnectionHost, 'reactor' | 'streamLimit' | 'protocolOf' | 'expects'>,
+    ConnectionLifecycleSetup {
   /** By the number of the listener that a connection came in at. */
   readonly protocols: readonly ConnectionProtocol[];
   /** Requests of all connections. */
   readonly admission: Admission;
+  readonly errors: ErrorReplies;
   /** Undefined: connections last as long as they like. */
   readonly ages: ConnectionAges | undefined;
   readonly onError: (error: GevError) => void;
@@ -80,6 +84,10 @@ export class ConnectionEvents implements ReactorHandler, ConnectionHost {
   /** Handlers are wrapped in another way from now on: has every route looked up anew. */
   forgetRoutes(): void {
     for (const { rpc } of this.protocols) rpc?.forgetRoutes();
+  }
+
+  expects(error: unknown): boolean {
+    return this.setup.errors.expects(error);
   }
 
   protocolOf(connection: ReactorConnection): ConnectionProtocol {

@@ -34,6 +34,8 @@ export interface ConnectionHost {
   readonly overflow: OverflowPolicy;
   /** What streams that begin from now on are allowed; undefined: to go on without end. */
   readonly streamLimit: StreamLimit | undefined;
+  /** Whether an error is meant for callers, whoever throws it. */
+  expects(error: unknown): boolean;
   /** Handlers that are at work, and messages that wait for one. */
   readonly work: WaitGroup;
   /** Who starts handlers, and when. */
@@ -92,7 +94,11 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
     return new MessageContext(this.contextArgs);
   }
 
-<<<<<<< HEAD
+  /** Whether an error is meant for callers, whoever throws it. */
+  expects(error: unknown): boolean {
+    return this.host.expects(error);
+  }
+
   /** A message has come that the reactor has not looked into. */
   take(message: unknown): void {
     const { format } = this.protocol;
@@ -112,15 +118,6 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
 
   /** A message has come for `@OnMessage` handlers. */
   private receive(message: unknown): void {
-=======
-  /** Whether an error is meant for callers, whoever throws it. */
-  expects(error: unknown): boolean {
-    return this.host.rpc?.errors.expects(error) === true;
-  }
-
-  /** A message has come. */
-  receive(message: Buffer): void {
->>>>>>> main
     const count = this.lanes.length;
     if (count === 0 || this.closed) return;
     this.connection.pendingReplies += count;
