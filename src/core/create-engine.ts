@@ -3,7 +3,7 @@ import type { Engine, EventTurns } from '../engine/engine.js';
 import type { Delivery } from '../engine/inbound-listener.js';
 import { JavaScriptEngine } from '../engine/javascript/javascript-engine.js';
 import { BindingError, loadBinding, type NativeBinding } from '../engine/native/binding.js';
-import { type EngineOptions, FramingKind } from '../engine/engine-options.js';
+import type { EngineOptions } from '../engine/engine-options.js';
 import { isNode, runtime } from '../engine/runtime.js';
 import { engineFraming, isText } from './engine-framing.js';
 import { GevNativeError } from './errors.js';

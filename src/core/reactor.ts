@@ -14,7 +14,7 @@ import {
   GevNativeError,
   GevNotListeningError,
 } from './errors.js';
-import { listenError, resolveHost, toAddress } from './listen-address.js';
+import { bind, listenError, resolveHost, toAddress } from './listen-address.js';
 import type { ReactorOptions, ResolvedReactorOptions } from './options.js';
 import type { ReactorConnection } from './reactor-connection.js';
 import { assertDialable, connectError, type DialTarget } from './reactor-dials.js';
@@ -97,7 +97,7 @@ export class Reactor {
     try {
       // An engine keeps the context it is started in: nobody's.
       for (const [index, listener] of listeners.entries()) {
-        const bound = inFreshScope(() => this.bind(engine, listener, hosts[index]!));
+        const bound = inFreshScope(() => bind(engine, listener, hosts[index]!));
         listener.address = toAddress(bound instanceof Promise ? await bound : bound);
       }
       if (!this.stopped) inFreshScope(() => engine.start());
@@ -304,23 +304,6 @@ export class Reactor {
   /** @internal Whether the last connection closed in time, in ms. */
   whenEmpty(timeout: number): Promise<boolean> {
     return this.state.whenEmpty(timeout);
-  }
-
-  private bind(
-    engine: Engine,
-    { options, framing }: ReactorListener,
-    host: string,
-  ): EngineAddress | Promise<EngineAddress> {
-    const { path, port } = options;
-    const failed = (error: unknown): never => {
-      throw listenError(options, error);
-    };
-    try {
-      const bound = engine.listen(host, path === undefined ? port : -1, framing.engine);
-      return bound instanceof Promise ? bound.catch(failed) : bound;
-    } catch (error) {
-      return failed(error);
-    }
   }
 
   private canceled(host: string): GevListenError {

@@ -291,7 +291,7 @@ describe.each([0, 2])('codecs on %i loops', (loops) => {
         return { pattern, data };
       },
       write({ data, error, last }) {
-        if (error !== undefined) return `ERR ${String((error as { message?: unknown }).message ?? error)}`;
+        if (error !== undefined) return `ERR ${(error as Error).message}`;
         return data === undefined && last ? undefined : `OK ${String(data)}`;
       },
     });
@@ -323,12 +323,12 @@ describe.each([0, 2])('codecs on %i loops', (loops) => {
           { name: 'lines', port: 0, codec: line() },
           { name: 'bytes', port: 0, codec: lengthField({ length: 1 }) },
         ],
-      } as never,
+      },
       {
         message: (frame, { listener }) => (seen.push([listener!.name!, frame]), frame),
       },
     );
-    const [lines, bytes] = service.server.addresses() as readonly GevNetworkAddress[];
+    const [lines, bytes] = service.server.addresses() as GevNetworkAddress[];
     expect(service.port).toBe(lines!.port);
     const first = (await Peer.connect(lines!.port)).read();
     const second = (await Peer.connect(bytes!.port)).read();
