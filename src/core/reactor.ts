@@ -1,4 +1,4 @@
-import type { Engine, EngineAddress } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
 import { formatAddress, type GevAddress } from './address.js';
 import { broadcast } from './broadcast.js';

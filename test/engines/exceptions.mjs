@@ -28,19 +28,21 @@ export const exceptions = [
     row: 'W4',
     why: 'asks how much waits in this process, and the kernel takes more of smaller writes',
   },
+  {
+    title: /M3: above maxTotalSendBuffer the connection/,
+    row: 'W7',
+    why: 'has the kernel take little by sendBufferSize, which node:net does not set',
+  },
+  { title: /S9: those connected are served/, row: 'S9', why: 'Node has no spare descriptor, and tells nobody' },
 ];
 
 /** Files about what only the native engine has. */
 export const nativeFiles = [
-  'admission', // descriptors run out
   'balancing', // over loops
-  'budgets', // of each loop, in bytes
   'dead-peers', // TCP_USER_TIMEOUT, probes
   'debug-lines',
-  'exits', // of threads
   'memory', // of the addon
   'rolling-restart', // SO_REUSEPORT before Node 22.12
   'system-calls',
   'threads',
-  'writing', // rests on the kernel's queues; see W5
 ];

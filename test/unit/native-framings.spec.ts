@@ -1,9 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import { FrameEnvelope } from '../../src/engine/frame-envelope.js';
 import type { InboundListener, Opening } from '../../src/engine/inbound-listener.js';
-import { type EngineFraming, type EngineOptions, FramingKind } from '../../src/engine/engine-options.js';
+import type { EngineFraming } from '../../src/engine/engine-options.js';
 import { loadBinding } from '../../src/engine/native/binding.js';
 import { Inbound } from '../../src/engine/native/inbound.js';
 import { CONTROL_OPEN_SLAB, SLAB_SIZE } from '../../src/engine/native/layout.js';
@@ -11,49 +9,7 @@ import { Outbound } from '../../src/engine/native/outbound.js';
 import { Pace } from '../../src/engine/pace.js';
 import { onCleanup } from '../kit/cleanup.js';
 import { until } from '../kit/until.js';
-
-const MAX = 1_000_000;
-const RAW: EngineFraming = { kind: FramingKind.raw, maxFrameLength: MAX };
-const LINES: EngineFraming = {
-  kind: FramingKind.delimited,
-  maxFrameLength: MAX,
-  text: true,
-  delimiter: Buffer.from('\n'),
-  stripCarriageReturn: true,
-};
-const LENGTHS: EngineFraming = {
-  kind: FramingKind['length-field'],
-  maxFrameLength: MAX,
-  lengthField: { size: 2, littleEndian: false, offset: 0, adjustment: 0, includesHeader: false, strip: -1 },
-};
-
-const OPTIONS: Omit<EngineOptions, 'loops' | 'framing'> = {
-  loadBalance: 0,
-  maxConnections: 0,
-  backlog: 128,
-  reusePort: false,
-  ipv6Only: false,
-  noDelay: true,
-  keepAliveDelay: 0,
-  keepAliveInterval: 0,
-  keepAliveCount: 0,
-  userTimeout: 0,
-  receiveBufferSize: 0,
-  sendBufferSize: 0,
-  highWaterMark: MAX,
-  lowWaterMark: MAX / 4,
-  maxSendBuffer: 64 * MAX,
-  idleTimeout: 0,
-  idleOnReceived: false,
-  handshakeTimeout: 0,
-  closeTimeout: 5000,
-  halfCloseTimeout: 5000,
-  incompleteFrameTimeout: 0,
-  maxPartialBytes: 64 * MAX,
-  maxTotalSendBuffer: 64 * MAX,
-  startPaused: false,
-  patterns: [],
-};
+import { dial, ENGINE_OPTIONS, LENGTHS, LINES, MAX, RAW } from './support/framings.js';
 
 /** What came, as `<listener>:<kind>:<content>`, and a reactor with these listeners that answers in their framing. */
 function serve(loops: number, delivery: 'text' | 'copied', framings: readonly EngineFraming[]) {
@@ -66,7 +22,7 @@ function serve(loops: number, delivery: 'text' | 'copied', framings: readonly En
   const inbounds: Inbound[] = [];
   const { NativeReactor } = loadBinding();
   const reactor = new NativeReactor(
-    { ...OPTIONS, loops, framing: framings[0]! },
+    { ...ENGINE_OPTIONS, loops, framing: framings[0]! },
     inbound,
     outbound,
     control.buffer,
@@ -105,15 +61,6 @@ function serve(loops: number, delivery: 'text' | 'copied', framings: readonly En
   const ports = framings.map((framing) => reactor.listen('127.0.0.1', 0, framing).port);
   reactor.start();
   return { ports, received, reactor };
-}
-
-async function dial(port: number): Promise<{ socket: Socket; text: () => string }> {
-  const socket = connect(port, '127.0.0.1');
-  onCleanup(() => socket.destroy());
-  const chunks: Buffer[] = [];
-  socket.on('data', (chunk) => chunks.push(chunk));
-  await once(socket, 'connect');
-  return { socket, text: () => Buffer.concat(chunks).toString('latin1') };
 }
 
 describe.each([0, 2])('framings of the native engine, on %i loops', (loops) => {

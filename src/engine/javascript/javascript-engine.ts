@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { EngineFraming } from '../engine-options.js';
 import { inFreshScope } from '../fresh-scope.js';
 import type { InboundListener, Opening } from '../inbound-listener.js';
 import { ConnectionTable } from './connection-table.js';
@@ -14,11 +13,20 @@ import { SocketConnection, type SocketConnectionOwner } from './socket-connectio
 import { SocketListener } from './socket-listener.js';
 import type { WriteSide } from './write-side.js';
 import { type LoopPort, Operation, READ_ON } from '../loop-port.js';
-import type { EngineOptions } from '../engine-options.js';
+import type { EngineFraming, EngineOptions } from '../engine-options.js';
 import type { Engine, EngineAddress, EngineSetup, EngineStats } from '../engine.js';
 
 /** A timer that keeps the process: the sockets do not. */
 const HOLD_MS = 2 ** 30;
+
+/** Where a connection comes from. */
+interface Origin {
+  /** 0 for what was dialled. */
+  readonly listener: number;
+  /** Undefined for TCP. */
+  readonly path: string | undefined;
+  readonly framing: EngineFraming;
+}
 
 type Command = Extract<OutboxRecord, { readonly kind: 'command' }>;
 
@@ -41,6 +49,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   /** Those that read nothing until no event waits. */
   private readonly heldUp = new Set<ReadSide>();
   private listener!: InboundListener;
+  /** In the order in which they were asked for. */
   private readonly servers: SocketListener[] = [];
   private holder: NodeJS.Timeout | undefined;
   private accepted = 0;
@@ -67,11 +76,16 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     return this.outbox;
   }
 
+  /**
+   * As {@link Engine} has it. May be called for several addresses; when one cannot be had, all are given up.
+   *
+   * @param framing of what is accepted there
+   */
   async listen(host: string, port: number, framing: EngineFraming): Promise<EngineAddress> {
     const index = this.servers.length;
-    const server: SocketListener = new SocketListener(
+    const server = new SocketListener(
       this.options,
-      (socket) => this.accept(socket, { index, framing, path: server.path }),
+      (socket) => this.accept(socket, { listener: index, path: server.path, framing }),
       (errno) => this.tell(() => this.listener.onFailure(0, errno)),
     );
     this.servers.push(server);
@@ -84,7 +98,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   }
 
   start(): void {
-    this.holder = setInterval(() => undefined, HOLD_MS);
+    this.holder ??= setInterval(() => undefined, HOLD_MS);
   }
 
   bytesWritten(_loop: number, slot: number, generation: number): number {
@@ -110,7 +124,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     clearInterval(this.holder);
     this.events.stop();
     this.timers.clear();
-    for (const server of this.servers) server.close();
+    this.closeServers();
     this.dialer.stop();
     for (const connection of this.connections.all()) connection.drop();
   }
@@ -156,7 +170,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   }
 
   onConnected(socket: Socket, token: number, path: '' | undefined): void {
-    this.adopt(socket, token, { index: 0, framing: this.options.framing, path });
+    this.adopt(socket, token, { listener: 0, path, framing: this.options.framing });
   }
 
   /** Told later: whoever gives up a dial does not expect to be called back at once. */
@@ -300,15 +314,15 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     this.adopt(socket, 0, origin);
   }
 
-  private adopt(socket: Socket, dial: number, { index, framing, path }: Origin): void {
+  private adopt(socket: Socket, dial: number, { listener, path, framing }: Origin): void {
     const { keepAliveDelay } = this.options;
     if (keepAliveDelay > 0) socket.setKeepAlive(true, keepAliveDelay * 1000);
     const connection = this.connections.add(
-      (slot, generation) => new SocketConnection(this, socket, slot, generation, dial, framing),
+      (slot, generation) => new SocketConnection(this, socket, framing, slot, generation, dial),
     );
     const { slot, generation } = connection;
     const addresses = path === undefined ? addressesOf(socket) : unixAddresses(path);
-    this.tell(() => this.listener.onOpen({ slot, generation, ...addresses, dial, listener: index }));
+    this.tell(() => this.listener.onOpen({ slot, generation, ...addresses, dial, listener }));
     if (!this.stopped) connection.begin();
   }
 
@@ -319,7 +333,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     if (this.quiescing) return;
     this.quiescing = true;
     await turn();
-    for (const server of this.servers) server.close();
+    this.closeServers();
     if (!readsOn) for (const each of this.connections.all()) each.input.beginFinalRead();
     for (let quiet = 0; quiet < 2 && !this.stopped;) {
       await turn();
@@ -327,6 +341,10 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     }
     if (!readsOn) for (const each of this.connections.all()) each.input.stop();
     this.tell(() => this.listener.onQuiesced());
+  }
+
+  private closeServers(): void {
+    for (const server of this.servers) server.close();
   }
 
   /** Calls the listener when its turn comes. */
@@ -340,15 +358,6 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     this.heldUp.clear();
     for (const reader of waiting) reader.goOn();
   }
-}
-
-/** Where a connection comes from. */
-interface Origin {
-  /** Of its listener. */
-  readonly index: number;
-  readonly framing: EngineFraming;
-  /** Undefined for TCP. */
-  readonly path: string | undefined;
 }
 
 type Addresses = Pick<Opening, 'remoteHost' | 'remotePort' | 'localHost' | 'localPort' | 'family'>;

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import type { EngineFraming, EngineOptions } from '../engine-options.js';
-import { createFramer } from './create-framer.js';
-import type { Framer } from './framer.js';
+import type { EngineFraming } from '../engine-options.js';
+import type { Framer } from './framers/framer.js';
+import { makeFramer } from './framers/make-framer.js';
 
 const { EBADMSG, EMSGSIZE } = constants.errno;
 /** Bytes read at most of a peer when the engine stops reading. */
@@ -47,12 +47,11 @@ type State = 'open' | 'discarding' | 'stopped' | 'closed';
 export class ReadSide {
   /** Whether the peer's FIN has come: `held` behind what nobody has wanted so far. */
   end: 'none' | 'held' | 'seen' = 'none';
-  /** Of an incomplete frame, in the code units that came. */
+  /** Of an incomplete frame, in bytes or the code units that came. */
   kept = 0;
   private state: State = 'open';
   private readonly framer: Framer | undefined;
   private held: Buffer[] = []; // read while nobody wanted it
-  private paused: boolean; // by the application
   private throttled = false; // until the peer has taken what waits for it
   private limit = Infinity; // of `received`
 
@@ -61,10 +60,9 @@ export class ReadSide {
     private readonly sink: MessageSink,
     private readonly socket: Socket,
     framing: EngineFraming,
-    { startPaused }: EngineOptions,
+    private paused: boolean, // by the application
   ) {
-    this.framer = createFramer(framing);
-    this.paused = startPaused;
+    this.framer = makeFramer(framing);
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
     socket.on('end', () => this.onEndOfInput());
   }
@@ -189,13 +187,13 @@ export class ReadSide {
         this.owner.onBadInput(EBADMSG, 0);
         return;
       }
-      if ('tooLong' in frame) {
+      if ('text' in frame) this.sink.onText(slot, generation, frame.text, frame.bytes);
+      else if ('data' in frame) this.sink.onMessage(slot, generation, frame.data);
+      else {
         this.owner.onBadInput(EMSGSIZE, Math.min(frame.tooLong, 0xffff_ffff));
         return;
       }
       begun = true;
-      if ('data' in frame) this.sink.onMessage(slot, generation, frame.data);
-      else this.sink.onText(slot, generation, frame.text, frame.bytes);
       if (this.state !== 'open') return;
     }
     this.keep(framer.kept, begun);

@@ -1,15 +1,14 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import type { EngineFraming } from '../engine-options.js';
 import { Deadline } from './deadline.js';
-import { FramePace } from '../frame-pace.js';
 import { errnoOf } from './errno.js';
+import { FramePace } from '../frame-pace.js';
 import { IdleClock } from './idle-clock.js';
 import type { FrameKeeper, PartialFrames } from './partial-frames.js';
 import { type MessageSink, ReadSide, type ReadSideOwner } from './read-side.js';
 import { type OutputBudget, WriteSide, type WriteSideOwner } from './write-side.js';
 import { CloseCode } from '../inbound-listener.js';
-import type { EngineOptions } from '../engine-options.js';
+import type { EngineFraming, EngineOptions } from '../engine-options.js';
 
 const { ENOBUFS, ETIMEDOUT } = constants.errno;
 /** What a vanished peer causes. */
@@ -66,18 +65,18 @@ export class SocketConnection implements ReadSideOwner, WriteSideOwner, FrameKee
   constructor(
     private readonly owner: SocketConnectionOwner,
     private readonly socket: Socket,
+    framing: EngineFraming,
     readonly slot: number,
     readonly generation: number,
     /** The token of its dial; 0: it was accepted. */
     private readonly dial: number,
-    framing: EngineFraming,
   ) {
     const { options, outputBudget } = owner;
     const { startPaused, handshakeTimeout, idleTimeout } = options;
     this.idle = new IdleClock(idleTimeout);
     if (startPaused && handshakeTimeout > 0) this.admitBy = performance.now() + handshakeTimeout;
     socket.unref(); // the engine holds the process, or nobody does
-    this.input = new ReadSide(this, owner, socket, framing, options);
+    this.input = new ReadSide(this, owner, socket, framing, startPaused);
     this.output = new WriteSide(this, socket, options, outputBudget);
     socket.on('error', (error) => this.onError(error));
     socket.on('close', () => this.onSocketClosed());

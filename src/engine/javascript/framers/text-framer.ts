@@ -1,9 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
-import type { Framer } from './framer.js';
-
-/** One frame's text, or why there is none: more is to come, what came is no frame, or it is longer than may be. */
-export type TextFrame =
-  { readonly text: string; readonly bytes: number } | 'incomplete' | 'invalid' | { readonly tooLong: number };
+import type { Frame, Framer } from './framer.js';
 
 const MAX_DIGITS = 10;
 const MAX_WHITE_SPACE = 16;
@@ -16,7 +12,7 @@ const HASH = 0x23;
 const ZERO = 0x30;
 const WHITE_SPACE = new Set([0x20, 0x0a, 0x0d, 0x09]);
 
-/** Cuts `<length>#<text>` as native/protocol/nest_tcp_framer.h does; the length is in UTF-16 code units. */
+/** Cuts `<length>#<text>` as native/protocol/nest_tcp_framer.h has it; the length is in UTF-16 code units. */
 export class TextFramer implements Framer {
   private readonly decoder = new StringDecoder('utf8');
   private text = '';
@@ -42,7 +38,7 @@ export class TextFramer implements Framer {
     this.text.charCodeAt(0);
   }
 
-  next(): TextFrame {
+  next(): Frame {
     if (this.wanted < 0) {
       const header = this.readHeader();
       if (header !== undefined) return header;
@@ -73,7 +69,7 @@ export class TextFramer implements Framer {
   }
 
   /** Reads `<length>#`. Returns why it could not. */
-  private readHeader(): TextFrame | undefined {
+  private readHeader(): Frame | undefined {
     const { text } = this;
     for (; WHITE_SPACE.has(text.charCodeAt(this.at)); this.at++) {
       if (++this.skipped > MAX_WHITE_SPACE) return 'invalid';
