@@ -98,8 +98,23 @@ export type {
   GevOptionsFactory,
 } from './module/gev.module-definition.js';
 export { GevModule } from './module/gev.module.js';
-export type { GevCodec, GevFraming } from './protocol/codec.js';
+export { ByteReader, type GevEndian } from './protocol/byte-reader.js';
+export type { GevCodec } from './protocol/codec.js';
+export { custom, type CustomOptions } from './protocol/custom.js';
+export type {
+  CustomFraming,
+  DelimitedFraming,
+  GevFramer,
+  GevFraming,
+  LengthFieldFraming,
+  NestTcpFraming,
+  RawFraming,
+} from './protocol/framing.js';
+export { lengthField, type LengthFieldOptions } from './protocol/length-field.js';
+export { delimited, type DelimitedOptions, line, type LineOptions } from './protocol/line.js';
 export { nestJson, type NestJsonOptions } from './protocol/nest-json/nest-json.js';
+export type { GevPacket, GevPacketFormat, GevReply } from './protocol/packet-format.js';
+export { packets, type PacketsOptions } from './protocol/packets.js';
 export { raw, type RawOptions } from './protocol/raw.js';
 export type { GevServerEvents, GevServerStats, GevServerStatus } from './server/gev.server.events.js';
 export { GevExceptionFilter } from './server/gev-exception.filter.js';

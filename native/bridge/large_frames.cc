@@ -5,10 +5,11 @@
 namespace bridge {
 
 std::uint32_t LargeFrames::Put(LargeFrame frame) {
-  waiting_.fetch_add(frame.size);
+  const std::size_t size = frame.size;
   const std::uint32_t ticket = next_ticket_++;
   const std::scoped_lock lock(mutex_);
   frames_.insert_or_assign(ticket, std::move(frame));
+  waiting_.fetch_add(size);
   return ticket;
 }
 

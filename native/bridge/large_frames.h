@@ -48,7 +48,7 @@ class LargeFrames {
     refused_ = Fits(size) ? 0 : size;
     return refused_ == 0;
   }
-  /// Keeps a frame that was admitted and returns its ticket.
+  /// Keeps a frame that was admitted and returns its ticket. Throws std::bad_alloc.
   std::uint32_t Put(LargeFrame frame);
   /// False after a frame was not admitted and until there is room for it.
   [[nodiscard]] bool HasRoom() const noexcept { return refused_ == 0 || Fits(refused_); }

@@ -21,10 +21,10 @@ void LoopBridge::EndEvents() {
 }
 
 bool LoopBridge::OnOpen(reactor::Connection& connection) {
-  if (!events_.Open(connection)) return false;
+  // Before the event: there may be no memory for them.
   frames_.Open(connection);
   records_.Open(connection.slot());
-  return true;
+  return events_.Open(connection);
 }
 
 void LoopBridge::OnFewerSlots(std::size_t slots) noexcept {

@@ -2,7 +2,9 @@
 #include "reactor/connection.h"
 
 #include <cassert>
+#include <cerrno>
 #include <cstddef>
+#include <new>
 #include <utility>
 
 #include "reactor/event_loop.h"
@@ -129,10 +131,7 @@ void Connection::OnReady(Ready ready) noexcept {
 }
 
 Connection::Served Connection::Serve() {
-  if ((pending_ & kOpenEvent) != 0) {
-    if (!loop_->handler().OnOpen(*this)) return Served::kMore;
-    Withdraw(kOpenEvent);
-  }
+  if ((pending_ & kOpenEvent) != 0 && !Announce()) return Served::kMore;
   if (MayRead()) {
     if (!read_.delivers()) {
       Discard();
@@ -147,6 +146,18 @@ Connection::Served Connection::Serve() {
     if (state_ == State::kClosed) return Served::kReleased;
   }
   return MayRead() ? Served::kMore : Served::kAll;
+}
+
+// Without the handler's memory for a connection it ends; it is announced once there is some.
+bool Connection::Announce() noexcept {
+  try {
+    if (!loop_->handler().OnOpen(*this)) return false;
+  } catch (const std::bad_alloc&) {
+    Abort(CloseReason::kError, ENOMEM);
+    return false;
+  }
+  Withdraw(kOpenEvent);
+  return true;
 }
 
 void Connection::Raise(Pending event) noexcept {

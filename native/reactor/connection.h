@@ -98,8 +98,9 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   [[nodiscard]] std::uint64_t bytes_received() const noexcept { return read_.bytes_received(); }
 
   /// Sends `parts` in order: straight to the kernel while it takes them, the rest is copied.
-  /// Ignored after ShutdownWrite(), Close() or Abort().
-  void Send(std::span<const std::span<const std::byte>> parts);
+  /// Without memory for that the connection ends, reason error. Ignored after ShutdownWrite(),
+  /// Close() or Abort().
+  void Send(std::span<const std::span<const std::byte>> parts) noexcept;
   /// Asks for one OnFlushed() with every progress until all that was sent so far is written.
   void NotifyFlushed() noexcept;
   /// Asks for one OnDrain() once output is at or below the low-water mark.
@@ -170,7 +171,9 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   /// Likewise for what is received.
   void Enter(ReadSide::State next) noexcept;
   [[nodiscard]] bool MayRead() const noexcept { return read_.IsDue(write_.is_full()); }
-  bool Read();  // false: the handler had no room
+  bool Announce() noexcept;  // false: the handler had no room, or no memory
+  bool Read() noexcept;      // false: the handler had no room
+  bool ReadOn();
   void Discard() noexcept;
   /// Nothing of what the handler keeps will be delivered.
   void DropInput() noexcept;

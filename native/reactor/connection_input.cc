@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cerrno>
 #include <cstddef>
+#include <new>
 #include <utility>
 
 #include "reactor/error.h"
@@ -20,7 +21,18 @@ bool WouldBlock(ssize_t result) noexcept { return result == -EAGAIN || result ==
 
 }  // namespace
 
-bool Connection::Read() {
+// What the handler keeps of a peer's input is this connection's memory: where there is none, it
+// ends, and not the process.
+bool Connection::Read() noexcept {
+  try {
+    return ReadOn();
+  } catch (const std::bad_alloc&) {
+    Abort(CloseReason::kError, ENOMEM);
+    return true;
+  }
+}
+
+bool Connection::ReadOn() {
   LoopHandler& handler = loop_->handler();
   std::size_t budget = loop_->ReadShare();
   // The handler may close, refuse or pause: look again each time.

@@ -11,7 +11,7 @@
 
 namespace reactor {
 
-void Connection::Send(std::span<const std::span<const std::byte>> parts) {
+void Connection::Send(std::span<const std::span<const std::byte>> parts) noexcept {
   if (!write_.is_open()) return;
   std::size_t total = 0;
   for (const auto part : parts) total += part.size();
@@ -25,7 +25,10 @@ void Connection::Send(std::span<const std::span<const std::byte>> parts) {
     written = progress.written;
   }
   if (written < total) {
-    write_.Keep(parts, written);
+    if (!write_.Keep(parts, written)) {
+      Abort(CloseReason::kError, ENOMEM);
+      return;
+    }
     CountOutput();
   }
   AfterOutput();

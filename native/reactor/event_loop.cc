@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cerrno>
 #include <limits>
+#include <new>
 #include <utility>
 
 namespace reactor {
@@ -36,6 +37,7 @@ EventLoop::EventLoop(LoopOptions options, LoopHandler& handler)
       timers_(*this),
       connector_(*this),
       short_reads_tell_the_end_(Poller::kTellsOfUrgentData && SocketOps::ShortReadsTellTheEnd()),
+      scratch_(std::make_unique_for_overwrite<std::byte[]>(kScratchSize)),
       partial_frames_(options_.max_partial_bytes),
       waiting_output_(options_.output_budget,
                       [this] { Post([this] { waiting_output_.Shed(); }); }) {}
@@ -154,9 +156,30 @@ void EventLoop::ServeReady() {
 
 void EventLoop::OnFewerSlots() {
   const std::size_t slots = table_.span();
-  if (serving_.capacity() > 2 * slots) serving_.shrink_to_fit();
-  if (ready_.capacity() > 2 * slots) ready_.shrink_to_fit();
+  for (std::vector<Connection*>* const list : {&ready_, &serving_}) {
+    if (list->capacity() <= 2 * slots) continue;
+    try {
+      std::vector<Connection*> smaller;
+      smaller.reserve(slots);
+      smaller.assign(list->begin(), list->end());
+      list->swap(smaller);
+    } catch (const std::bad_alloc&) {
+      // It stays as it is.
+    }
+  }
   handler_.OnFewerSlots(slots);
+}
+
+bool EventLoop::MakeRoomInLists() noexcept {
+  const std::size_t needed = table_.size() + 1;
+  try {
+    for (std::vector<Connection*>* const list : {&ready_, &serving_}) {
+      if (list->capacity() < needed) list->reserve(std::max(needed, 2 * list->capacity()));
+    }
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return true;
 }
 
 std::size_t EventLoop::ReadShare() const noexcept {
@@ -218,7 +241,7 @@ Connection* EventLoop::Adopt(FileDescriptor socket, const Endpoint& remote, Dial
   // A dialled socket has its options, and the poller knows it by the connector's token.
   if (!dialled) ApplyOptions(socket.get(), remote.family(), options_.socket);
   std::uint32_t slot = 0;
-  Connection* connection = table_.Allocate(slot);
+  Connection* connection = MakeRoomInLists() ? table_.Allocate(slot) : nullptr;
   const int fd = socket.get();
   if (connection == nullptr) {
     OnConnectionClosed();
@@ -310,9 +333,6 @@ void EventLoop::EmitFailures() {
   }
 }
 
-std::span<std::byte> EventLoop::scratch() noexcept {
-  if (scratch_.empty()) scratch_.resize(kScratchSize);
-  return scratch_;
-}
+std::span<std::byte> EventLoop::scratch() noexcept { return {scratch_.get(), kScratchSize}; }
 
 }  // namespace reactor

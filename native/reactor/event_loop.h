@@ -158,6 +158,8 @@ class EventLoop {
   void Dispatch(PollToken token, Ready ready) noexcept;
   void RunTasks();
   void ServeReady();
+  /// Whether both lists of connections have room for one more connection now.
+  bool MakeRoomInLists() noexcept;
   /// Connections have gone, and with them the highest slots.
   void OnFewerSlots();
   void BeginFinalRead(Connection& connection);
@@ -180,10 +182,11 @@ class EventLoop {
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   Connector connector_;
   const bool short_reads_tell_the_end_;
-  std::vector<Connection*> ready_;    // to be served this turn or the next
-  std::vector<Connection*> serving_;  // scratch of ServeReady()
-  std::vector<std::byte> scratch_;
-  std::size_t received_ = 0;  // bytes in this turn
+  // Both have room for all connections, so that scheduling one needs no memory.
+  std::vector<Connection*> ready_;              // to be served this turn or the next
+  std::vector<Connection*> serving_;            // scratch of ServeReady()
+  const std::unique_ptr<std::byte[]> scratch_;  // made with the loop: later there may be no memory
+  std::size_t received_ = 0;                    // bytes in this turn
   std::size_t final_reads_ = 0;
   PartialFrames partial_frames_;
   WaitingOutput waiting_output_;

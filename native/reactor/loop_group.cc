@@ -1,5 +1,6 @@
 #include "reactor/loop_group.h"
 
+#include <new>
 #include <string>
 #include <utility>
 
@@ -88,10 +89,14 @@ void LoopGroup::OnAccept(std::size_t loop, std::uint16_t listener, FileDescripto
     return;
   }
   // std::function wants copies; the descriptor has one owner at a time, so it travels in a box.
-  auto box = std::make_shared<FileDescriptor>(std::move(socket));
-  loops_[target]->Post([&adopter = *loops_[target], box = std::move(box), remote, listener] {
-    adopter.Adopt(std::move(*box), remote, 0, listener);
-  });
+  try {
+    auto box = std::make_shared<FileDescriptor>(std::move(socket));
+    loops_[target]->Post([&adopter = *loops_[target], box = std::move(box), remote, listener] {
+      adopter.Adopt(std::move(*box), remote, 0, listener);
+    });
+  } catch (const std::bad_alloc&) {
+    OnClosed(target);  // the descriptor closes
+  }
 }
 
 void LoopGroup::OnDialled(std::size_t index) noexcept {

@@ -47,6 +47,8 @@ class LoopHandler {
   virtual void BeginEvents() = 0;
   virtual void EndEvents() = 0;
 
+  /// May throw std::bad_alloc, as PrepareRead() and CommitRead(): the connection ends then, reason
+  /// error. Is called again until it returned true.
   virtual bool OnOpen(Connection& connection) = 0;
   /// Where the next received bytes go; empty when there is no room.
   virtual std::span<std::byte> PrepareRead(Connection& connection) = 0;

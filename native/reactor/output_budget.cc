@@ -1,5 +1,6 @@
 #include "reactor/output_budget.h"
 
+#include <new>
 #include <utility>
 
 namespace reactor {
@@ -19,7 +20,13 @@ bool OutputBudget::IsTurnOf(std::size_t loop) {
     }
   }
   if (most == loop) return true;
-  if (!members_[most]->asked.exchange(true)) members_[most]->shed();
+  Member& member = *members_[most];
+  if (member.asked.exchange(true)) return false;
+  try {
+    member.shed();
+  } catch (const std::bad_alloc&) {
+    member.asked.store(false);  // it is asked at the next occasion
+  }
   return false;
 }
 

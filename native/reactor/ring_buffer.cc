@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <new>
 
 namespace reactor {
 
@@ -34,7 +35,11 @@ void RingBuffer::Consume(std::size_t count) noexcept {
   head_ = (head_ + count) & (capacity_ - 1);
   // An eighth full: a quarter of the size leaves room to grow, so shrinking is amortised O(1) too.
   if (capacity_ > kMinimumCapacity && size_ <= capacity_ / 8) {
-    Reallocate(std::max(kMinimumCapacity, capacity_ / 4));
+    try {
+      Reallocate(std::max(kMinimumCapacity, capacity_ / 4));
+    } catch (const std::bad_alloc&) {
+      // What there is does as well, until the next call.
+    }
   }
 }
 

@@ -22,7 +22,8 @@ class RingBuffer {
   /// Bytes allocated.
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
 
-  /// Copies `bytes` to the end. They must not point into this buffer.
+  /// Copies `bytes` to the end. They must not point into this buffer. Throws std::bad_alloc, and
+  /// is as before then.
   void Append(std::span<const std::byte> bytes);
 
   /// The content in order, as at most two spans; valid until the next change.

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <new>
 
 #include "reactor/socket_ops.h"
 
@@ -110,12 +111,17 @@ WriteSide::Progress WriteSide::WriteWaiting(int fd) noexcept {
   return progress;
 }
 
-void WriteSide::Keep(Parts parts, std::size_t skip) {
-  for (const auto part : parts) {
-    const std::size_t written = std::min(skip, part.size());
-    output_.Append(part.subspan(written));
-    skip -= written;
+bool WriteSide::Keep(Parts parts, std::size_t skip) noexcept {
+  try {
+    for (const auto part : parts) {
+      const std::size_t written = std::min(skip, part.size());
+      output_.Append(part.subspan(written));
+      skip -= written;
+    }
+  } catch (const std::bad_alloc&) {
+    return false;
   }
+  return true;
 }
 
 }  // namespace reactor

@@ -59,8 +59,9 @@ class WriteSide {
   Progress Write(int fd, Parts parts, std::size_t total) noexcept;
   /// Writes what waits (something does) while the side is writable.
   Progress WriteWaiting(int fd) noexcept;
-  /// Has `parts` wait, but for the first `skip` bytes.
-  void Keep(Parts parts, std::size_t skip);
+  /// Has `parts` wait, but for the first `skip` bytes. False when there is no memory for all of
+  /// them: what waits then is of no use.
+  [[nodiscard]] bool Keep(Parts parts, std::size_t skip) noexcept;
 
   // --- what the application asked to be told -----------------------------------------------------
 

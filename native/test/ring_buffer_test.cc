@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "test/support/failing_allocations.h"
+
 namespace {
 
 using reactor::RingBuffer;
@@ -189,6 +191,21 @@ TEST(RingBufferTest, R7_MatchesAReferenceModelUnderAMillionRandomOperations) {
       ASSERT_EQ(Content(buffer), expected) << "operation " << i;
     }
   }
+}
+
+TEST(RingBufferTest, KeepsItsMemoryWhereThereIsNoneToShrinkTo) {
+  constexpr std::size_t kMegabyte = 1024 * 1024;
+  RingBuffer buffer;
+  const std::string text(kMegabyte, 'x');
+  buffer.Append(std::as_bytes(std::span(text)));
+  {
+    const test::FailingAllocations none(1);
+    buffer.Consume(text.size() - 10);
+  }
+  EXPECT_EQ(buffer.size(), 10U);
+  EXPECT_EQ(buffer.capacity(), kMegabyte);
+  buffer.Consume(1);
+  EXPECT_LT(buffer.capacity(), kMegabyte) << "there is memory again";
 }
 
 }  // namespace

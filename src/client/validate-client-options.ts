@@ -3,6 +3,7 @@ import {
   DEFAULT_HOST,
   DEFAULT_INCOMPLETE_FRAME_TIMEOUT,
   DEFAULT_MAX_FRAME_LENGTH,
+  MAX_FRAME_LENGTH,
   DEFAULT_MAX_SEND_BUFFER,
   DEFAULT_PORT,
   MAX_DELAY,
@@ -27,13 +28,7 @@ import {
   withMethod,
 } from '../core/option-checks.js';
 import { resolveLiveness } from '../core/liveness-options.js';
-import {
-  MAX_FRAME_LENGTH,
-  objectOf,
-  resolveEngine,
-  resolveLogger,
-  resolveLoops,
-} from '../core/validate-options.js';
+import { objectOf, resolveEngine, resolveLogger, resolveLoops } from '../core/validate-options.js';
 import type {
   GevRequestBalance,
   GevClientOptions,

@@ -15,6 +15,18 @@ export interface GevPathAddress {
 /** What {@link GevServer.address} reports. */
 export type GevAddress = GevNetworkAddress | GevPathAddress;
 
+/** One of the addresses that a server listens at: what `conn.listener` tells. */
+export interface GevListener {
+  /** Among the server's `listeners`, from 0. */
+  readonly index: number;
+  /** What the option `name` says. */
+  readonly name: string | undefined;
+  /** The name of the codec that is spoken there. */
+  readonly codec: string;
+  /** Where it listens, with the real port; null before and after. */
+  readonly address: GevAddress | null;
+}
+
 /** What a message shows of an address: no system has longer ones. */
 const MAX_SHOWN = 256;
 

@@ -1,8 +1,8 @@
 import type { GevConnection, GevReceivers } from './connection.js';
-import { assertData, type GevData } from './data.js';
+import { asText, assertData, type GevData } from './data.js';
 import { GevHandlerError } from './errors.js';
-import { frameTooLong, longestFrame } from './frame-limits.js';
-import type { ResolvedReactorOptions } from './options.js';
+import type { ConnectionFraming } from './connection-framing.js';
+import { cannotEnclose, frameTooLong } from './frame-limits.js';
 import type { ReactorConnection } from './reactor-connection.js';
 import type { ReactorLoop } from './reactor-loop.js';
 import type { ReactorState } from './reactor-state.js';
@@ -13,29 +13,81 @@ import { MAX_SHARED_PAYLOAD } from '../engine/loop-port.js';
  *
  * @throws GevHandlerError; GevFrameTooLongError
  */
-export function broadcast(
-  state: ReactorState,
-  options: ResolvedReactorOptions,
-  data: GevData,
-  receivers: GevReceivers | undefined,
-): number {
-  assertData(data);
-  const bytes = encode(data, options);
-  const picked = [...choose(state, receivers)];
+export function broadcast(state: ReactorState, data: GevData, receivers: GevReceivers | undefined): number {
+  if (!state.listeners.some(({ framing }) => framing.kind === 'custom')) assertData(data);
+  const payloads = encodeAll(state, data);
+  let count = 0;
   // Only now: a filter and an iterator may do anything, stopping the reactor included.
-  const reached = picked.filter((connection) => connection.takesBroadcast(bytes.length));
+  for (const [framing, members] of byFraming([...choose(state, receivers)])) {
+    count +=
+      framing.kind === 'custom'
+        ? sendToEach(state, members, data)
+        : share(state, payloads.get(framing)!, members);
+  }
+  return count;
+}
+
+/** Connections that are framed alike get the same bytes. */
+function byFraming(connections: readonly ReactorConnection[]): Map<ConnectionFraming, ReactorConnection[]> {
+  const groups = new Map<ConnectionFraming, ReactorConnection[]>();
+  for (const connection of connections) {
+    const group = groups.get(connection.framing);
+    if (group === undefined) groups.set(connection.framing, [connection]);
+    else group.push(connection);
+  }
+  return groups;
+}
+
+function share(state: ReactorState, bytes: Uint8Array, members: readonly ReactorConnection[]): number {
+  const reached = members.filter((connection) => connection.takesBroadcast(bytes.length));
   if (bytes.length > 0 && reached.length > 0) sendToAll(state.loops, bytes, reached);
   for (const connection of reached) connection.countBroadcast(bytes.length);
   return reached.length;
 }
 
+/** The application frames for each connection by itself. */
+function sendToEach(state: ReactorState, members: readonly ReactorConnection[], data: GevData): number {
+  const reached = members.filter((connection) => connection.takesBroadcast(0));
+  for (const connection of reached) {
+    try {
+      connection.transmit(data, () => undefined);
+    } catch (error) {
+      state.reportFailure('encode() of a custom framing', error, connection);
+    }
+  }
+  return reached.length;
+}
+
+/** What goes out by each framing, but for those of the application. */
+function encodeAll({ listeners }: ReactorState, data: GevData): Map<ConnectionFraming, Uint8Array> {
+  const payloads = new Map<ConnectionFraming, Uint8Array>();
+  for (const { framing } of listeners) {
+    if (framing.kind !== 'custom') payloads.set(framing, encode(data, framing));
+  }
+  return payloads;
+}
+
 /** The bytes of a broadcast, framed where the codec frames. */
-function encode(data: GevData, options: ResolvedReactorOptions): Uint8Array {
-  if (options.codec.framing === 'raw') return typeof data === 'string' ? Buffer.from(data) : data;
-  const text = typeof data === 'string' ? data : Buffer.from(data).toString();
+function encode(data: GevData, framing: ConnectionFraming): Uint8Array {
+  const { isNestTcp, envelope, encoder, encoding, longest, limits } = framing;
+  if (encoder !== undefined) return bytesOf(encoder.encode(data));
+  if (envelope !== undefined) {
+    const content = bytesOf(data, encoding);
+    const { length } = content;
+    const { minContent, maxContent } = envelope;
+    if (length > longest || length < minContent || length > maxContent)
+      throw cannotEnclose(length, envelope, framing);
+    return envelope.wrap(content);
+  }
+  if (!isNestTcp) return bytesOf(data);
+  const text = asText(data);
   const length = Buffer.byteLength(text);
-  if (length > longestFrame(options)) throw frameTooLong(length, options);
+  if (length > longest) throw frameTooLong(length, limits);
   return Buffer.from(`${text.length}#${text}`);
+}
+
+function bytesOf(data: GevData, encoding?: BufferEncoding): Uint8Array {
+  return typeof data === 'string' ? Buffer.from(data, encoding) : data;
 }
 
 function choose(state: ReactorState, receivers: GevReceivers | undefined): Iterable<ReactorConnection> {

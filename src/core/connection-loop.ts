@@ -5,7 +5,7 @@ import type { LoopPort } from '../engine/loop-port.js';
 /** For messages of errors; in bytes. */
 export type ReactorLimits = Pick<
   ResolvedReactorOptions,
-  'maxFrameLength' | 'maxPartialBytes' | 'maxSendBuffer' | 'maxTotalSendBuffer'
+  'incompleteFrameTimeout' | 'maxFrameLength' | 'maxPartialBytes' | 'maxSendBuffer' | 'maxTotalSendBuffer'
 >;
 
 /** What a connection needs of the loop it lives on. */
@@ -17,8 +17,6 @@ export interface ConnectionLoop {
   readonly highWaterMark: number;
   readonly maxSendBuffer: number;
   readonly limits: ReactorLimits;
-  /** What is sent to a connection is the content of a frame. */
-  readonly framesText: boolean;
   /** Bytes the kernel took of a connection; -1 when it is gone. */
   bytesWritten(slot: number, generation: number): number;
   /** Bytes that came on a connection, whole frames or not; -1 when it is gone. */

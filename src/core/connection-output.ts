@@ -1,13 +1,16 @@
+import type { FrameEnvelope } from '../engine/frame-envelope.js';
 import { bindOnce, type FailureReport } from './callback.js';
 import { type Congestion, overflowError } from './close-error.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
+import type { ConnectionFraming, FrameEncoder } from './connection-framing.js';
 import type { ConnectionLoop } from './connection-loop.js';
 import { GevConnection, type GevConnectionState, type SendCallback } from './connection.js';
 import { asText, assertData, type GevData } from './data.js';
 import { GevBackpressureError, GevConnectionClosedError, type GevError, GevHandlerError } from './errors.js';
-import { frameTooLong } from './frame-limits.js';
+import { cannotEnclose, frameTooLong } from './frame-limits.js';
 import { show } from './option-checks.js';
 import { PendingFlushes } from './pending-flushes.js';
+import { isData } from './values.js';
 import { type FramePiece, MAX_FRAME_HEADER, Operation, SendFlag } from '../engine/loop-port.js';
 
 const NOTHING = new Uint8Array(0);
@@ -19,6 +22,8 @@ export abstract class ConnectionOutput extends GevConnection {
   messagesSent = 0;
   abstract override readonly closeReason: CloseReason | undefined;
 
+  /** Makes frames of what is sent; undefined: it goes as it is, or the engine frames it. */
+  protected encoder: FrameEncoder | undefined;
   protected aborted = false;
   /** What is to end it, or has. */
   protected error: GevError | undefined;
@@ -28,15 +33,18 @@ export abstract class ConnectionOutput extends GevConnection {
   private finRequested = false;
 
   /**
+   * @param framing how what is sent becomes bytes
    * @param slot its place among the connections of its loop
    * @param generation which of those that had this place
    */
   protected constructor(
     protected readonly owner: ConnectionLoop,
+    readonly framing: ConnectionFraming,
     readonly slot: number,
     readonly generation: number,
   ) {
     super();
+    this.encoder = framing.encoder;
     this.state = owner.gated ? 'connecting' : 'open';
   }
 
@@ -51,7 +59,7 @@ export abstract class ConnectionOutput extends GevConnection {
   }
 
   send(data: GevData, callback?: SendCallback): boolean {
-    assertData(data);
+    if (!this.takes(data)) assertData(data);
     if (callback !== undefined && typeof callback !== 'function') {
       throw new GevHandlerError(`The callback of send() must be a function, not ${show(callback)}`);
     }
@@ -64,7 +72,7 @@ export abstract class ConnectionOutput extends GevConnection {
   trySend(data: GevData): boolean {
     if (this.canSend) {
       try {
-        assertData(data);
+        if (!this.takes(data)) assertData(data);
         this.transmit(data);
         if (!this.aborted) return true;
       } catch (error) {
@@ -77,7 +85,7 @@ export abstract class ConnectionOutput extends GevConnection {
 
   sendAsync(data: GevData): Promise<void> {
     return new Promise((resolve, reject) => {
-      assertData(data);
+      if (!this.takes(data)) assertData(data);
       this.transmit(data, (error) => (error === undefined ? resolve() : reject(error)));
     });
   }
@@ -88,37 +96,35 @@ export abstract class ConnectionOutput extends GevConnection {
    * @param settle as the callback of `send()`; must not throw
    */
   transmit(data: GevData, settle?: SendCallback): boolean {
-    if (this.owner.framesText) return this.sendFrame([asText(data)], settle);
+    const { framing, encoder } = this;
+    if (framing.isNestTcp) return this.sendFrame([asText(data)], settle);
+    if (framing.envelope !== undefined) return this.sendEnclosed(framing.envelope, data, settle);
+    if (encoder !== undefined) return this.sendBytes(encoder.encode(data), settle);
+    return this.sendBytes(data, settle);
+  }
+
+  private sendBytes(data: GevData, settle: SendCallback | undefined): boolean {
     if (!this.canSend) return this.refuse(settle);
     const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+    const flags = this.account(length, settle);
+    if (flags < 0) return false;
     const { slot, generation, owner } = this;
-    let flags = 0;
-    let below = true;
-    if (this.bytesSent + length - this.written > owner.highWaterMark) {
-      this.refreshWritten();
-      const buffered = this.bytesSent + length - this.written;
-      if (buffered > owner.maxSendBuffer) {
-        this.overflow(settle);
-        return false;
-      }
-      if (buffered > owner.highWaterMark) {
-        below = false;
-        if (this.congestion === undefined) {
-          this.congest();
-          flags = SendFlag.NotifyDrained;
-        }
-      }
+    if (length > 0 || flags !== 0) {
+      if (typeof data === 'string') owner.outbound.sendText(slot, generation, data, length, flags);
+      else owner.outbound.send(slot, generation, data, flags);
     }
-    this.bytesSent += length;
-    this.messagesSent++;
-    if (settle !== undefined) {
-      flags |= SendFlag.NotifyFlushed;
-      this.awaitFlush(settle);
-    }
-    if (length === 0 && flags === 0) return below;
-    if (typeof data === 'string') owner.outbound.sendText(slot, generation, data, length, flags);
-    else owner.outbound.send(slot, generation, data, flags);
-    return below;
+    return this.isBelowHighWater;
+  }
+
+  /** As {@link transmit}, of what may be no data. Throws GevHandlerError then. */
+  transmitChecked(data: unknown): boolean {
+    if (!this.takes(data)) assertData(data);
+    return this.transmit(data);
+  }
+
+  /** What may be sent: bytes or text, or whatever the framing of the application takes. */
+  takes(data: unknown): data is GevData {
+    return this.framing.kind === 'custom' || isData(data);
   }
 
   /**
@@ -133,9 +139,29 @@ export abstract class ConnectionOutput extends GevConnection {
     const flags = settle === undefined ? 0 : SendFlag.NotifyFlushed;
     const sent = owner.outbound.sendFrame(slot, generation, pieces, flags);
     if (sent < 0) throw frameTooLong(-sent, owner.limits);
+    return this.count(sent, settle);
+  }
+
+  private sendEnclosed(envelope: FrameEnvelope, data: GevData, settle: SendCallback | undefined): boolean {
+    if (!this.canSend) return this.refuse(settle);
+    const { slot, generation, owner, framing } = this;
+    const { encoding, longest, limits } = framing;
+    const content = typeof data === 'string' && encoding !== undefined ? Buffer.from(data, encoding) : data;
+    if (3 * content.length > longest) {
+      const length = Buffer.byteLength(content);
+      if (length > longest) throw frameTooLong(length, limits);
+    }
+    const flags = settle === undefined ? 0 : SendFlag.NotifyFlushed;
+    const sent = owner.outbound.sendEnclosed(slot, generation, envelope, content, flags);
+    if (sent <= 0) throw cannotEnclose(-sent || Buffer.byteLength(content), envelope, framing);
+    return this.count(sent, settle);
+  }
+
+  /** Counts what has been sent. False above the high-water mark. */
+  private count(sent: number, settle: SendCallback | undefined): boolean {
     this.bytesSent += sent;
     this.messagesSent++;
-    const below = this.bytesSent - this.written <= owner.highWaterMark || this.checkOutput(settle);
+    const below = this.isBelowHighWater || this.checkOutput(settle);
     if (settle !== undefined && !this.aborted) this.awaitFlush(settle);
     return below;
   }
@@ -219,6 +245,33 @@ export abstract class ConnectionOutput extends GevConnection {
     if (settle === undefined) throw error;
     queueMicrotask(() => settle(error));
     return false;
+  }
+
+  /** Counts output before it is sent. Returns the flags to send it with; -1 where it may not be, and the connection ends. */
+  private account(length: number, settle: SendCallback | undefined): number {
+    const { owner } = this;
+    let flags = 0;
+    if (this.bytesSent + length - this.written > owner.highWaterMark) {
+      this.refreshWritten();
+      const buffered = this.bytesSent + length - this.written;
+      if (buffered > owner.maxSendBuffer) {
+        this.overflow(settle);
+        return -1;
+      }
+      if (buffered > owner.highWaterMark && this.congestion === undefined) {
+        this.congest();
+        flags = SendFlag.NotifyDrained;
+      }
+    }
+    this.bytesSent += length;
+    this.messagesSent++;
+    if (settle === undefined) return flags;
+    this.awaitFlush(settle);
+    return flags | SendFlag.NotifyFlushed;
+  }
+
+  private get isBelowHighWater(): boolean {
+    return this.bytesSent - this.written <= this.owner.highWaterMark;
   }
 
   /** After output whose length shows only when it is written: false above the high-water mark. */

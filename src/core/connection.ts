@@ -1,3 +1,4 @@
+import type { GevListener } from './address.js';
 import type { Observable } from 'rxjs';
 import { formatAddress } from './address.js';
 import type { CloseReason } from './close-reason.js';
@@ -40,6 +41,8 @@ export abstract class GevConnection<Data extends object = Record<string, unknown
   abstract readonly localPort: number | undefined;
   /** Index of the reactor loop it lives on. */
   abstract readonly loop: number;
+  /** Where it came in; undefined where it was dialled. */
+  abstract readonly listener: GevListener | undefined;
   /** When it was accepted or had connected, in milliseconds as Date.now() tells. */
   abstract readonly openedAt: number;
 

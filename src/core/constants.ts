@@ -21,3 +21,6 @@ export const DEFAULT_OVERFLOW_LIMIT = 1024;
 
 /** The longest delay of any timer or timeout: what fits a signed 32-bit integer, as for setTimeout. */
 export const MAX_DELAY = 2 ** 31 - 1;
+
+/** The longest frame: what fits a length of ten digits and V8's longest string. */
+export const MAX_FRAME_LENGTH = 512 * 1024 * 1024;

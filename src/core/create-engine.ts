@@ -1,9 +1,11 @@
 import { NativeEngine } from '../engine/native/native-engine.js';
 import type { Engine, EventTurns } from '../engine/engine.js';
+import type { Delivery } from '../engine/inbound-listener.js';
 import { JavaScriptEngine } from '../engine/javascript/javascript-engine.js';
 import { BindingError, loadBinding, type NativeBinding } from '../engine/native/binding.js';
-import { type EngineOptions, FramingKind } from '../engine/engine-options.js';
+import type { EngineOptions } from '../engine/engine-options.js';
 import { isNode, runtime } from '../engine/runtime.js';
+import { engineFraming, isText } from './engine-framing.js';
 import { GevNativeError } from './errors.js';
 import { longestFrame } from './frame-limits.js';
 import { warnOfMissing } from './missing-options.js';
@@ -16,21 +18,24 @@ import { LOAD_BALANCES } from './validate-options.js';
  * @throws GevNativeError when the addon is asked for and missing
  */
 export function createEngine(options: ResolvedReactorOptions, turns: () => EventTurns | undefined): Engine {
-  const framesText = options.codec.framing === 'nest-json';
   const setup = {
     options: engineOptions(options),
-    delivery: framesText
-      ? ('text' as const)
-      : options.codec.copy === false
-        ? ('borrowed' as const)
-        : ('copied' as const),
-    longestFrame: framesText ? longestFrame(options) : Infinity,
+    delivery: deliveryOf(options),
+    longestFrame: longestFrame(options),
     turns,
   };
   const binding = findBinding(options.engine ?? 'auto');
   if (binding !== undefined) return new NativeEngine(binding, setup);
   warnOfMissing(options);
   return new JavaScriptEngine(setup);
+}
+
+/** As most messages come: that of the first listener, unless others have use for copies. */
+function deliveryOf({ listeners }: ResolvedReactorOptions): Delivery {
+  const [{ codec }] = listeners;
+  if (isText(codec.framing)) return 'text';
+  const borrowed = listeners.every(({ codec: { framing } }) => framing.kind === 'raw' && !framing.copy);
+  return borrowed ? 'borrowed' : 'copied';
 }
 
 /** The addon; undefined where JavaScript is to serve. */
@@ -91,7 +96,7 @@ function engineOptions(options: ResolvedReactorOptions): EngineOptions {
     closeTimeout: options.closeTimeout,
     halfCloseTimeout: options.halfCloseTimeout,
     incompleteFrameTimeout: options.incompleteFrameTimeout,
-    framing: { kind: FramingKind[options.codec.framing], maxFrameLength: options.maxFrameLength },
+    framing: engineFraming(options.codec.framing, options.maxFrameLength),
     maxPartialBytes: options.maxPartialBytes,
     maxTotalSendBuffer: options.maxTotalSendBuffer,
     startPaused: options.gateConnections,

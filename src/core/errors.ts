@@ -292,12 +292,13 @@ export class GevProtocolError extends GevError {
     readonly limit?: number,
     /** Bytes, at least, of a frame that was too long. */
     readonly length?: number,
+    cause?: unknown,
   ) {
-    super('ERR_GEV_PROTOCOL', protocolMessage(errno, limit, length), { errno });
+    super('ERR_GEV_PROTOCOL', protocolMessage(errno, limit, length, cause), { errno, cause });
   }
 }
 
-function protocolMessage(errno: number, limit?: number, length?: number): string {
+function protocolMessage(errno: number, limit?: number, length?: number, cause?: unknown): string {
   const { EMSGSIZE, ETIMEDOUT, ENOBUFS } = constants.errno;
   switch (errno) {
     case EMSGSIZE:
@@ -305,9 +306,9 @@ function protocolMessage(errno: number, limit?: number, length?: number): string
     case ETIMEDOUT:
       return 'A frame had begun and was silent for incompleteFrameTimeout, or came at less than 1 KiB/s for as long';
     case ENOBUFS:
-      return `Incomplete frames took more than maxPartialBytes (${limit} bytes) on one loop, and this one was the oldest of them`;
+      return `Incomplete frames took more than maxPartialBytes (${limit} bytes) on one loop, and this one was the oldest`;
     default:
-      return 'What came is no frame of the codec';
+      return `What came is no frame of the codec${cause === undefined ? '' : `: ${describe(cause)}`}`;
   }
 }
 

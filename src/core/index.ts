@@ -1,6 +1,20 @@
 /** `nestjs-gev/core`: the reactor and what it takes and gives, without Nest. */
-export type { GevCodec, GevFraming } from '../protocol/codec.js';
+export { ByteReader, type GevEndian } from '../protocol/byte-reader.js';
+export type { GevCodec } from '../protocol/codec.js';
+export { custom, type CustomOptions } from '../protocol/custom.js';
+export type {
+  CustomFraming,
+  DelimitedFraming,
+  GevFramer,
+  GevFraming,
+  LengthFieldFraming,
+  NestTcpFraming,
+  RawFraming,
+} from '../protocol/framing.js';
+export { lengthField, type LengthFieldOptions } from '../protocol/length-field.js';
+export { delimited, type DelimitedOptions, line, type LineOptions } from '../protocol/line.js';
 export { nestJson, type NestJsonOptions } from '../protocol/nest-json/nest-json.js';
+export type { GevPacket, GevPacketFormat, GevReply } from '../protocol/packet-format.js';
 export { raw, type RawOptions } from '../protocol/raw.js';
 export type { GevAddress, GevNetworkAddress, GevPathAddress } from './address.js';
 export type { CloseReason } from './close-reason.js';

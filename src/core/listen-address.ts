@@ -3,7 +3,8 @@ import { isIP } from 'node:net';
 import type { GevAddress } from './address.js';
 import { GevListenError } from './errors.js';
 import type { ResolvedReactorOptions } from './options.js';
-import type { EngineAddress } from '../engine/engine.js';
+import type { ReactorListener } from './reactor-listener.js';
+import type { Engine, EngineAddress } from '../engine/engine.js';
 
 type ListenOptions = Pick<ResolvedReactorOptions, 'host' | 'port' | 'path'>;
 
@@ -30,6 +31,24 @@ export function listenError({ host, port, path }: ListenOptions, cause: unknown)
     { address: path === undefined ? host : undefined, port, path },
     { cause, errno: errno === undefined ? undefined : -errno, syscall },
   );
+}
+
+/** Has an engine listen at one address. Fails with a GevListenError. */
+export function bind(
+  engine: Engine,
+  { options, framing }: ReactorListener,
+  host: string,
+): EngineAddress | Promise<EngineAddress> {
+  const { path, port } = options;
+  const failed = (error: unknown): never => {
+    throw listenError(options, error);
+  };
+  try {
+    const bound = engine.listen(host, path === undefined ? port : -1, framing.engine);
+    return bound instanceof Promise ? bound.catch(failed) : bound;
+  } catch (error) {
+    return failed(error);
+  }
 }
 
 /** Where an engine listens, as users are told. */

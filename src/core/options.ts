@@ -42,6 +42,34 @@ export interface GevKeepAliveOptions {
   readonly count?: number;
 }
 
+/**
+ * One of the addresses of a server: those with several have them as `listeners`, with a codec for each.
+ */
+export interface GevListenerOptions {
+  /** What `conn.listener.name` is. Default: none. */
+  readonly name?: string;
+  /** Name or address to listen on. Default: the server's `host`. */
+  readonly host?: string;
+  /** A number, or its digits; 0 lets the system choose. Default: 3000. */
+  readonly port?: number | string;
+  /** Listen on this Unix-domain socket instead of host and port. */
+  readonly path?: string;
+  /** What is spoken there. Default: the server's `codec`. */
+  readonly codec?: GevCodec;
+  /** As the server's `concurrency`. Default: the server's, else the codec's. */
+  readonly concurrency?: number;
+}
+
+/** One of the listeners, with every default filled in. */
+export interface ResolvedListener {
+  readonly name: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly path: string | undefined;
+  readonly codec: GevCodec;
+  readonly concurrency: number;
+}
+
 /** What Nest calls a serializer: its result, or what it promises, is sent as JSON. */
 export interface GevSerializer {
   serialize(value: unknown, options?: Record<string, unknown>): unknown;
@@ -110,6 +138,16 @@ export interface GevServerOptions {
 
   /** What the server speaks. Default: {@link nestJson}. */
   readonly codec?: GevCodec;
+  /**
+   * Several addresses, each with a codec of its own, for one set of controllers; `conn.listener` tells which it was. Excludes
+   * `port` and `path`. Default: one, at `host` and `port`, or at `path`.
+   *
+   * @example
+   * ```ts
+   * new GevServer({ listeners: [{ port: 3000 }, { name: 'devices', port: 1833, codec: line() }, { path: '/run/app.sock' }] });
+   * ```
+   */
+  readonly listeners?: readonly GevListenerOptions[];
   /**
    * Messages of ONE connection that handlers may work on at a time. More of them wait; when too many do (1024, or
    * `highWaterMark` bytes), reading from the connection pauses.
@@ -281,6 +319,8 @@ export interface ResolvedGevServerOptions {
   readonly host: string;
   readonly port: number;
   readonly path: string | undefined;
+  /** The first is that of `host`, `port`, `path` and `codec`. */
+  readonly listeners: readonly [ResolvedListener, ...ResolvedListener[]];
   readonly backlog: number;
   readonly reusePort: boolean;
   readonly ipv6Only: boolean;

@@ -1,14 +1,18 @@
+import { constants } from 'node:os';
 import type { Observable } from 'rxjs';
 import type { Opening } from '../engine/inbound-listener.js';
 import { inCommon } from './both-builds.js';
 import { closeErrorOf } from './close-error.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
 import type { ConnectionLoop } from './connection-loop.js';
+import type { CustomFrames } from './custom-frames.js';
 import { ConnectionStreams } from './connection-streams.js';
 import { MAX_DELAY } from './constants.js';
 import type { EventSource } from './contained-observable.js';
-import { GevConnectionClosedError, type GevError } from './errors.js';
+import { GevConnectionClosedError, type GevError, GevProtocolError } from './errors.js';
 import { isIntegerIn, refuse } from './option-checks.js';
+import type { GevListener } from './address.js';
+import type { ReactorListener } from './reactor-listener.js';
 import { ConnectionOutput } from './connection-output.js';
 import { Operation } from '../engine/loop-port.js';
 
@@ -27,6 +31,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   readonly localAddress: string | undefined;
   readonly localPort: number | undefined;
   readonly loop: number;
+  readonly listener: GevListener | undefined;
   readonly openedAt = Date.now();
   bytesReceived = 0;
   messagesReceived = 0;
@@ -44,12 +49,16 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   private tooLong = 0;
   private bag: Record<string, unknown> | undefined;
   private streams: ConnectionStreams | undefined;
+  /** Where the application frames by itself. */
+  private frames: CustomFrames | undefined;
 
   constructor(
     owner: ConnectionLoop,
-    { slot, generation, remoteHost, remotePort, localHost, localPort, family }: Opening,
+    listener: ReactorListener,
+    { slot, generation, remoteHost, remotePort, localHost, localPort, family, dial }: Opening,
   ) {
-    super(owner, slot, generation);
+    super(owner, listener.framing, slot, generation);
+    this.listener = dial === 0 ? listener : undefined;
     const unix = family === 1;
     this.loop = owner.index;
     this.remoteFamily = unix ? 'Unix' : family === 6 ? 'IPv6' : 'IPv4';
@@ -167,14 +176,55 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   /**
    * What was received is no valid message, and nothing behind it is taken. What is owed to messages before it
    * may still be sent: the end of its input is told next, and it closes within `closeTimeout`, reason `protocol`.
+   *
+   * @param cause what the application's code made of it; becomes the {@link GevConnection.closeError}
    */
-  refuseInput(): void {
+  refuseInput(cause?: unknown): void {
     if (!this.receives) return;
+    if (cause !== undefined) this.error = framingError(cause);
     this.refused = true;
     this.command(Operation.RefuseInput);
   }
 
   // --- what its loop tells it ---
+
+  /** It is about to be announced: the application's framing, if there is one, is made. */
+  openFraming(): void {
+    try {
+      this.encoder = this.frames = this.framing.open(this);
+    } catch (error) {
+      this.error = framingError(error);
+    }
+  }
+
+  /** It has been announced: without a framing it can be of no use. */
+  checkFraming(): void {
+    if (this.frames === undefined) this.abortFor('protocol');
+  }
+
+  /** The frames that a chunk completes, where the application frames by itself. Those that are wanted are told to `take`. */
+  decode(chunk: Buffer, take: (frame: unknown) => void): void {
+    this.bytesReceived += chunk.length;
+    const frames = this.frames!.decode(chunk);
+    for (;;) {
+      let next: IteratorResult<unknown, void>;
+      try {
+        next = frames.next();
+      } catch (error) {
+        this.refuseInput(error);
+        return;
+      }
+      if (next.done === true) break;
+      this.messagesReceived++;
+      const messages = this.streams?.messages;
+      if (messages === undefined || this.tell(messages, next.value as Buffer)) take(next.value);
+      if (!this.receives) {
+        frames.return();
+        return;
+      }
+    }
+    this.frames!.watch(this.owner.limits.incompleteFrameTimeout, (error) => this.refuseInput(error));
+  }
 
   /** Returns whether handlers get it, too: a subscriber may have closed the connection. */
   handleMessage(data: Buffer): boolean {
@@ -217,6 +267,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     if (errno !== 0) this.error = undefined; // what was to end it came too late
     const lost = this.flushes;
     this.flushes = undefined;
+    this.frames?.stop();
     lost?.fail(() => new GevConnectionClosedError(reason, { cause: this.closeError }));
     this.streams?.close(reason);
   }
@@ -229,4 +280,9 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   private openStreams(): ConnectionStreams {
     return (this.streams ??= new ConnectionStreams(this.reporter, this.closeReason));
   }
+}
+
+function framingError(error: unknown): GevProtocolError {
+  if (error instanceof GevProtocolError) return error;
+  return new GevProtocolError(constants.errno.EBADMSG, undefined, undefined, error);
 }

@@ -10,6 +10,7 @@ import { GevError } from './errors.js';
 import type { ResolvedReactorOptions } from './options.js';
 import { ReactorConnection } from './reactor-connection.js';
 import type { ReactorHandler } from './reactor-handler.js';
+import type { ReactorListener } from './reactor-listener.js';
 import { systemErrorName } from './system-error.js';
 import { TracedHandler, TracedPort, traceOpen } from './trace.js';
 import type { LoopPort } from '../engine/loop-port.js';
@@ -28,6 +29,8 @@ const ACCEPT_REMEDIES: Readonly<Record<string, string | undefined>> = {
 export interface ReactorLoopOwner {
   readonly handler: ReactorHandler;
   readonly open: Map<number, ReactorConnection>;
+  /** Where connections come in; what is dialled is framed as at the first. */
+  readonly listeners: readonly ReactorListener[];
   /** All connections are being closed; one that only comes to light now is, too. */
   readonly closing: boolean;
   /** A dial has connected. False: nobody waits for it any more. */
@@ -51,7 +54,6 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
   readonly highWaterMark: number;
   readonly maxSendBuffer: number;
   readonly limits: ReactorLimits;
-  readonly framesText: boolean;
   abandoned = false;
   private readonly slots: (ReactorConnection | undefined)[] = [];
   private readonly handler: ReactorHandler;
@@ -69,7 +71,6 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
     this.limits = options;
-    this.framesText = options.codec.framing === 'nest-json';
     const port = engine.attach(index, this);
     this.outbound = this.traced ? new TracedPort(port, (slot) => this.slots[slot]) : port;
   }
@@ -96,8 +97,8 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
   }
 
   onOpen(opening: Opening): void {
-    const { slot, dial } = opening;
-    const connection = new ReactorConnection(this, opening);
+    const { slot, dial, listener } = opening;
+    const connection = new ReactorConnection(this, this.owner.listeners[listener]!, opening);
     if (dial !== 0 && !this.owner.onDialled(dial, connection)) {
       connection.destroy(); // without a place in `slots` it is heard of no more
       return;
@@ -105,16 +106,26 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     this.slots[slot] = connection;
     this.owner.open.set(connection.id, connection);
     if (this.traced) traceOpen(connection, dial);
+    if (connection.framing.kind === 'custom') connection.openFraming();
     try {
       this.handler.onOpen(connection);
     } finally {
       if (this.owner.closing) connection.closeFor('shutdown');
+      else if (connection.framing.kind === 'custom') connection.checkFraming();
     }
   }
 
-  onMessage(slot: number, _generation: number, data: Buffer): void {
+  onMessage(slot: number, generation: number, data: Buffer): void {
     const connection = this.slots[slot];
-    if (connection?.receives && connection.handleMessage(data)) this.handler.onMessage(connection, data);
+    if (!connection?.receives) return;
+    const { framing } = connection;
+    if (framing.encoding !== undefined) {
+      this.onText(slot, generation, data.toString(framing.encoding), data.length, 0, 0, 0);
+    } else if (framing.kind === 'custom') {
+      connection.decode(data, (frame) => this.handler.onMessage(connection, frame as Buffer));
+    } else if (connection.handleMessage(data)) {
+      this.handler.onMessage(connection, data);
+    }
   }
 
   onText(

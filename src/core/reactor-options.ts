@@ -23,6 +23,9 @@ const HANDLER_OPTIONS = {
   logger: true,
 } satisfies Record<HandlerOptionName, true>;
 
+/** What `listeners` say, too. */
+const SHORT_FORM = ['host', 'port', 'path', 'codec'];
+
 /**
  * Checks the options and fills in the defaults.
  *
@@ -47,10 +50,13 @@ export function resolveReactorOptions(reactorOptions: ReactorOptions): ResolvedR
 
 /** What a server's reactor works from. */
 export function reactorOptionsOf(options: ResolvedGevServerOptions): ReactorOptions {
-  const { host, port, path, ...others } = Object.fromEntries(
-    Object.entries(options).filter(([name]) => !isHandlerOption(name)),
-  ) as Omit<ResolvedGevServerOptions, HandlerOptionName>;
-  return path === undefined ? { ...others, host, port } : { ...others, path };
+  const others: ReactorOptions = Object.fromEntries(
+    Object.entries(options).filter(([name]) => !isHandlerOption(name) && !SHORT_FORM.includes(name)),
+  );
+  const listeners = options.listeners.map(({ name, host, port, path, codec }) =>
+    path === undefined ? { name, host, port, codec } : { name, path, codec },
+  );
+  return { ...others, listeners };
 }
 
 function isHandlerOption(name: string): boolean {

@@ -4,6 +4,7 @@ import { describe, type GevError, GevHandlerError } from './errors.js';
 import type { ReactorConnection } from './reactor-connection.js';
 import { ReactorDials } from './reactor-dials.js';
 import type { ReactorHandler } from './reactor-handler.js';
+import type { ReactorListener } from './reactor-listener.js';
 import type { ReactorLoop, ReactorLoopOwner } from './reactor-loop.js';
 import type { ReactorTimers } from './reactor-timers.js';
 
@@ -20,7 +21,10 @@ export class ReactorState implements ReactorLoopOwner {
   overTotalSendBuffer = 0;
   private readonly whenEmptied = new Set<() => void>();
 
-  constructor(readonly handler: ReactorHandler) {}
+  constructor(
+    readonly handler: ReactorHandler,
+    readonly listeners: readonly ReactorListener[],
+  ) {}
 
   onDialled(token: number, connection: ReactorConnection): boolean {
     return this.dials.onDialled(token, connection);

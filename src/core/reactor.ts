@@ -7,14 +7,21 @@ import type { GevConnection, GevReceivers } from './connection.js';
 import { createEngine } from './create-engine.js';
 import type { GevData } from './data.js';
 import { debug } from './debug.js';
-import { GevAlreadyListeningError, GevListenError, GevNativeError, GevNotListeningError } from './errors.js';
-import { listenError, resolveHost, toAddress } from './listen-address.js';
+import {
+  GevAlreadyListeningError,
+  GevError,
+  GevListenError,
+  GevNativeError,
+  GevNotListeningError,
+} from './errors.js';
+import { bind, listenError, resolveHost, toAddress } from './listen-address.js';
 import type { ReactorOptions, ResolvedReactorOptions } from './options.js';
 import type { ReactorConnection } from './reactor-connection.js';
 import { assertDialable, connectError, type DialTarget } from './reactor-dials.js';
 import type { ReactorHandler } from './reactor-handler.js';
 import { ReactorLoop } from './reactor-loop.js';
 import { resolveReactorOptions } from './reactor-options.js';
+import { ReactorListener } from './reactor-listener.js';
 import { ReactorState } from './reactor-state.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 import { assertInterval } from './timer.js';
@@ -55,7 +62,6 @@ export class Reactor {
   private nextDialLoop = 0;
   private moving: Engine | undefined;
   private binding = false;
-  private bound: GevAddress | null = null;
   private stopped = false;
   private referenced = true;
   private quiescing: Promise<void> | undefined;
@@ -63,7 +69,10 @@ export class Reactor {
   /** @throws GevOptionsError for a value an option cannot have, and for unknown options */
   constructor(options: ReactorOptions, handler: ReactorHandler) {
     this.options = resolveReactorOptions(options);
-    this.state = new ReactorState(handler);
+    const listeners = this.options.listeners.map(
+      (listener, index) => new ReactorListener(index, listener, this.options),
+    );
+    this.state = new ReactorState(handler, listeners);
   }
 
   /** Open connections by id. */
@@ -77,29 +86,36 @@ export class Reactor {
    * @throws GevListenError with the system's code; GevNativeError when the addon is asked for and missing
    */
   async listen(): Promise<GevAddress> {
-    const { path, port } = this.options;
-    const host = path ?? (await resolveHost(this.options));
+    const { listeners } = this.state;
+    const hosts = await Promise.all(
+      listeners.map(async ({ options }) => options.path ?? resolveHost(options)),
+    );
     this.assertUnused();
-    if (this.stopped) throw new GevListenError('ECANCELED', { address: host, port, path });
+    if (this.stopped) throw this.canceled(hosts[0]!);
     const engine = this.createEngine();
     this.binding = true;
     try {
       // An engine keeps the context it is started in: nobody's.
-      const listening = inFreshScope(() => engine.listen(host, path === undefined ? port : -1));
-      this.bound = toAddress(listening instanceof Promise ? await listening : listening);
+      for (const [index, listener] of listeners.entries()) {
+        const bound = inFreshScope(() => bind(engine, listener, hosts[index]!));
+        listener.address = toAddress(bound instanceof Promise ? await bound : bound);
+      }
+      if (!this.stopped) inFreshScope(() => engine.start());
     } catch (error) {
       this.state.loops.length = 0;
-      throw listenError(this.options, error);
+      for (const listener of listeners) listener.address = null;
+      throw error instanceof GevError ? error : listenError(this.options, error);
     } finally {
       this.binding = false;
     }
     if (this.stopped) {
       engine.stop();
-      throw new GevListenError('ECANCELED', { address: host, port, path });
+      throw this.canceled(hosts[0]!);
     }
     this.begin(engine);
-    debug('listening on %s, %s', formatAddress(this.bound), this.loopsText);
-    return this.bound;
+    const addresses = listeners.map(({ address }) => formatAddress(address!));
+    debug('listening on %s, %s', addresses.join(', '), this.loopsText);
+    return listeners[0]!.address!;
   }
 
   /**
@@ -140,7 +156,12 @@ export class Reactor {
 
   /** Where it listens; null before and after. */
   address(): GevAddress | null {
-    return this.bound;
+    return this.state.listeners[0]!.address;
+  }
+
+  /** Where each of its listeners listens; empty before and after. */
+  addresses(): readonly GevAddress[] {
+    return this.state.listeners.flatMap(({ address }) => address ?? []);
   }
 
   /** Has it keep the process alive while it runs, as it does unless {@link Reactor.unref} was called. */
@@ -189,7 +210,7 @@ export class Reactor {
     data: GevData,
     receivers?: GevReceivers<Data>,
   ): number {
-    return broadcast(this.state, this.options, data, receivers as GevReceivers | undefined);
+    return broadcast(this.state, data, receivers as GevReceivers | undefined);
   }
 
   /**
@@ -237,7 +258,7 @@ export class Reactor {
     if (engine === undefined) return Promise.resolve();
     this.state.dials.cancelAll();
     this.moving = undefined;
-    this.bound = null;
+    for (const listener of this.state.listeners) listener.address = null;
     engine.stop();
     debug('stopped');
     for (const loop of this.state.loops) loop.abandon();
@@ -283,6 +304,11 @@ export class Reactor {
   /** @internal Whether the last connection closed in time, in ms. */
   whenEmpty(timeout: number): Promise<boolean> {
     return this.state.whenEmpty(timeout);
+  }
+
+  private canceled(host: string): GevListenError {
+    const { path, port } = this.options;
+    return new GevListenError('ECANCELED', { address: host, port, path });
   }
 
   private startLoops(): void {

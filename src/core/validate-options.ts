@@ -1,7 +1,5 @@
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
-import { FRAMINGS, type GevCodec } from '../protocol/codec.js';
-import { nestJson } from '../protocol/nest-json/nest-json.js';
 import {
   DEFAULT_BACKLOG,
   DEFAULT_CLOSE_TIMEOUT,
@@ -9,14 +7,13 @@ import {
   DEFAULT_HALF_CLOSE_TIMEOUT,
   DEFAULT_HANDSHAKE_TIMEOUT,
   DEFAULT_HIGH_WATER_MARK,
-  DEFAULT_HOST,
   DEFAULT_INCOMPLETE_FRAME_TIMEOUT,
   DEFAULT_MAX_FRAME_LENGTH,
   DEFAULT_MAX_SEND_BUFFER,
   DEFAULT_OVERFLOW_LIMIT,
-  DEFAULT_PORT,
   DEFAULT_STREAM_DRAIN_TIMEOUT,
   MAX_DELAY,
+  MAX_FRAME_LENGTH,
 } from './constants.js';
 import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
 import { resolveErrors } from './error-codec.js';
@@ -30,17 +27,16 @@ import {
   given,
   inOrder,
   integer,
-  nested,
   isIntegerIn,
   MAX_INT32,
-  port,
   refuse,
   refuseUnknown,
   show,
-  socketPath,
   text,
   withMethod,
 } from './option-checks.js';
+import { NEST_JSON_PACKETS } from '../protocol/packet-format.js';
+import { resolveListeners } from './resolve-listeners.js';
 import type {
   GevEngine,
   GevIdleOn,
@@ -63,8 +59,6 @@ const ENGINES: readonly GevEngine[] = ['auto', 'native', 'javascript'];
 const OVERFLOWS: readonly GevOverflow[] = ['buffer', 'drop-newest', 'drop-oldest', 'latest', 'close'];
 const IDLE_ON: readonly GevIdleOn[] = ['any', 'received'];
 const MAX_BUDGET = Number.MAX_SAFE_INTEGER;
-/** The longest frame: what fits a length of ten digits and V8's longest string. */
-export const MAX_FRAME_LENGTH = 512 * 1024 * 1024;
 
 /** Every option, once: a name forgotten here does not compile. */
 const KNOWN_OPTIONS = {
@@ -80,6 +74,7 @@ const KNOWN_OPTIONS = {
   loadBalance: true,
   maxConnections: true,
   codec: true,
+  listeners: true,
   concurrency: true,
   maxInFlight: true,
   maxFrameLength: true,
@@ -113,17 +108,16 @@ const KNOWN_OPTIONS = {
   logger: true,
 } satisfies Record<keyof GevServerOptions, true>;
 const OPTION_NAMES = Object.keys(KNOWN_OPTIONS);
-const PACKET_OPTIONS: readonly (keyof GevServerOptions)[] = [
-  'maxInFlight',
+/** Options that say something of frames, of requests, and of Nest's packets only. */
+const FRAME_OPTIONS: readonly (keyof GevServerOptions)[] = [
   'maxFrameLength',
   'maxBufferSize',
   'incompleteFrameTimeout',
   'incompleteMessageTimeout',
   'maxPartialBytes',
-  'serializer',
-  'deserializer',
-  'errors',
 ];
+const REQUEST_OPTIONS: readonly (keyof GevServerOptions)[] = ['maxInFlight', 'errors'];
+const NEST_OPTIONS: readonly (keyof GevServerOptions)[] = ['serializer', 'deserializer'];
 
 /** @throws GevOptionsError for another word, the environment's included */
 export function resolveEngine(options: { readonly engine?: GevEngine }): GevEngine {
@@ -142,11 +136,7 @@ export function resolveEngine(options: { readonly engine?: GevEngine }): GevEngi
 export function validateServerOptions(serverOptions: GevServerOptions = {}): ResolvedGevServerOptions {
   const options = objectOf(serverOptions);
   refuseUnknown(options, OPTION_NAMES, { foreign: FOREIGN_SERVER_OPTIONS });
-  const path = socketPath(options, 'path');
-  if (path !== undefined && (options.host !== undefined || options.port !== undefined)) {
-    throw new GevOptionsError('path', 'Option "path" excludes "host" and "port": give one or the other');
-  }
-  const codec = resolveCodec(options.codec);
+  const { codec, concurrency, host, port, path, listeners } = resolveListeners(options);
   const cap = aliased(options, 'maxSendBuffer', 'maxSendBufferSize', 1, MAX_INT32);
   const highWaterMark =
     integer(options, 'highWaterMark', 1, MAX_INT32) ?? Math.min(DEFAULT_HIGH_WATER_MARK, cap ?? MAX_INT32);
@@ -162,9 +152,10 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
 
   return {
     name: text(options, 'name'),
-    host: text(options, 'host') ?? DEFAULT_HOST,
-    port: port(options, 'port', 0) ?? DEFAULT_PORT,
+    host,
+    port,
     path,
+    listeners,
     backlog: integer(options, 'backlog', 1, MAX_INT32) ?? DEFAULT_BACKLOG,
     reusePort: flag(options, 'reusePort') ?? cluster.isWorker,
     ipv6Only: flag(options, 'ipv6Only') ?? false,
@@ -173,7 +164,7 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     loadBalance: choice(options, 'loadBalance', LOAD_BALANCES) ?? 'round-robin',
     maxConnections: integer(options, 'maxConnections', 0, MAX_INT32) ?? 0,
     codec,
-    concurrency: integer(options, 'concurrency', 1, MAX_INT32) ?? codec.concurrency,
+    concurrency,
     maxInFlight: integer(options, 'maxInFlight', 1, MAX_INT32) ?? Infinity,
     maxFrameLength,
     incompleteFrameTimeout:
@@ -205,9 +196,17 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
   };
 }
 
-/** Options that concern frames and requests only, among those that were given. */
-export function packetOptionsOf(options: GevServerOptions): string[] {
-  return PACKET_OPTIONS.filter((name) => options[name] !== undefined && options[name] !== null);
+/** Options that were given, and that none of the codecs has a use for. */
+export function idleOptionsOf(options: GevServerOptions, { listeners }: ResolvedGevServerOptions): string[] {
+  const codecs = listeners.map(({ codec }) => codec);
+  const used = new Set<keyof GevServerOptions>();
+  if (codecs.some(({ framing }) => framing.kind !== 'raw')) FRAME_OPTIONS.forEach((name) => used.add(name));
+  if (codecs.some(({ packets }) => packets !== undefined)) REQUEST_OPTIONS.forEach((name) => used.add(name));
+  if (codecs.some(({ packets }) => packets === NEST_JSON_PACKETS))
+    NEST_OPTIONS.forEach((name) => used.add(name));
+  return [...REQUEST_OPTIONS, ...FRAME_OPTIONS, ...NEST_OPTIONS].filter(
+    (name) => options[name] !== undefined && options[name] !== null && !used.has(name),
+  );
 }
 
 /** The options that were given, without those that are `undefined` or `null`. */
@@ -226,25 +225,6 @@ export function resolveLoops(value: unknown): number {
   if (value === undefined || value === 'auto') return automaticLoops(availableParallelism());
   if (isIntegerIn(value, 0, MAX_LOOPS)) return value;
   throw refuse('loops', value, `'auto' or an integer from 0 to ${MAX_LOOPS}`);
-}
-
-function resolveCodec(codec: Partial<GevCodec> | null | undefined): GevCodec {
-  if (codec === undefined) return nestJson();
-  if (
-    typeof codec === 'object' &&
-    codec !== null &&
-    typeof codec.name === 'string' &&
-    FRAMINGS.includes(codec.framing!) &&
-    (codec.concurrency === Infinity || isIntegerIn(codec.concurrency, 1, MAX_INT32)) &&
-    (codec.copy === undefined || typeof codec.copy === 'boolean')
-  ) {
-    if (codec.options !== undefined) {
-      const known = codec.framing === 'raw' ? ['copy'] : [];
-      flag(nested(codec.options, codec.name, known), `${codec.name}.copy`);
-    }
-    return codec as GevCodec;
-  }
-  throw refuse('codec', codec, 'a codec such as nestJson() or raw()');
 }
 
 export function resolveLogger(logger: Partial<GevLogger> | null | undefined): GevLogger | undefined {

@@ -1,5 +1,5 @@
 /** Kinds of framing: the numbers of native/protocol/framer_factory.h. */
-export const FramingKind = { raw: 0, 'nest-json': 1, delimited: 2, 'length-field': 3 } as const;
+export const FramingKind = { raw: 0, 'nest-tcp': 1, delimited: 2, 'length-field': 3 } as const;
 
 /** How connections are cut into frames; all checked before. Sizes in bytes. */
 export interface EngineFraming {
@@ -7,7 +7,7 @@ export interface EngineFraming {
   readonly kind: number;
   /** Of a frame's content: what is delivered. */
   readonly maxFrameLength: number;
-  /** Whether frames are UTF-8 and reach `onText`; of the last two kinds. `nest-json` always is text, `raw` never. */
+  /** Whether frames are UTF-8 and reach `onText`; of the last two kinds. `nest-tcp` always is text, `raw` never. */
   readonly text?: boolean;
   /** Of `delimited`: 1 to 16 bytes behind each frame, not delivered. */
   readonly delimiter?: Uint8Array;

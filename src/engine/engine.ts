@@ -1,4 +1,4 @@
-import type { EngineOptions } from './engine-options.js';
+import type { EngineFraming, EngineOptions } from './engine-options.js';
 import type { Delivery, InboundListener } from './inbound-listener.js';
 import type { LoopPort } from './loop-port.js';
 
@@ -43,11 +43,11 @@ export interface Engine {
   /** Once for each loop, before it starts. */
   attach(loop: number, listener: InboundListener): LoopPort;
   /**
-   * Binds and starts. `port` -1: `host` is the path of a Unix socket. Fails with an Error that has `code`, `errno` (negative)
-   * and `syscall`.
+   * Binds and listens, before `start()`; once for each listener, whose number connections tell. `port` -1: `host` is the path of
+   * a Unix socket. Fails with an Error that has `code`, `errno` (negative) and `syscall`, and the engine is stopped then.
    */
-  listen(host: string, port: number): EngineAddress | Promise<EngineAddress>;
-  /** Starts the loops without a listener, instead of `listen()`. */
+  listen(host: string, port: number, framing: EngineFraming): EngineAddress | Promise<EngineAddress>;
+  /** Starts the loops. */
   start(): void;
   /** Bytes the kernel took of a connection; -1 when it is gone. */
   bytesWritten(loop: number, slot: number, generation: number): number;

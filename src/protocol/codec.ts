@@ -1,16 +1,8 @@
-/**
- * How the native side cuts a connection's bytes into messages, in the order the addon numbers them.
- *
- * - `raw`: not at all, a message is what one read brought
- * - `nest-json`: Nest's own TCP format, `<length>#<json>`
- */
-export const FRAMINGS = ['raw', 'nest-json'] as const;
-
-/** One of {@link FRAMINGS}. */
-export type GevFraming = (typeof FRAMINGS)[number];
+import type { GevFraming } from './framing.js';
+import type { GevPacketFormat, NEST_JSON_PACKETS } from './packet-format.js';
 
 /**
- * What a server speaks: how bytes become messages.
+ * What a server speaks: how bytes become messages, and what these mean.
  *
  * A codec is a plain value without state, made by a function such as {@link raw}, and may serve many servers.
  *
@@ -19,15 +11,21 @@ export type GevFraming = (typeof FRAMINGS)[number];
 export interface GevCodec {
   /** For messages and `stats()`. */
   readonly name: string;
-  /** What the native framer is set to. */
+  /** Bytes to frames and back. */
   readonly framing: GevFraming;
+  /** Frames to packets for `@MessagePattern()` and `@EventPattern()`, and replies back; undefined: frames are for `@OnMessage()`. */
+  readonly packets?: typeof NEST_JSON_PACKETS | GevPacketFormat<never, never>;
   /**
    * How many messages of one connection may be in the hands of handlers at a time, unless the server's `concurrency`
    * says otherwise. 1 keeps replies in the order of the messages; `Infinity`: no limit.
    */
   readonly concurrency: number;
-  /** With `raw` only. False: messages are views of the reactor's memory, valid until the turn ends. Default: true. */
-  readonly copy?: boolean;
-  /** What the codec was made with, for the server to check. */
-  readonly options?: object;
+  /** Options that the codec does not know, for the server to refuse: errors are the server's to throw, with those of its options. */
+  readonly unknown?: readonly string[];
+}
+
+/** Names among the given options that are none of the known ones. */
+export function unknownOptions(options: object, known: readonly string[]): { unknown?: readonly string[] } {
+  const unknown = Object.keys(options).filter((name) => !known.includes(name));
+  return unknown.length === 0 ? {} : { unknown };
 }

@@ -1,7 +1,4 @@
-import type { GevCodec } from './codec.js';
-
-const RAW: GevCodec = Object.freeze({ name: 'raw', framing: 'raw', concurrency: 1, copy: true });
-const RAW_BORROWED: GevCodec = Object.freeze({ ...RAW, copy: false });
+import { type GevCodec, unknownOptions } from './codec.js';
 
 /** Options of {@link raw}. */
 export interface RawOptions {
@@ -27,7 +24,7 @@ export interface RawOptions {
  * @publicApi
  */
 export function raw(options: RawOptions = {}): GevCodec {
-  const codec = options.copy === false ? RAW_BORROWED : RAW;
-  // Nothing is checked here: errors are the server's to throw, with the others of its options.
-  return Object.keys(options).length === 0 ? codec : Object.freeze({ ...codec, options: { ...options } });
+  const { copy = true } = options;
+  const framing = { kind: 'raw', copy } as const;
+  return Object.freeze({ name: 'raw', framing, concurrency: 1, ...unknownOptions(options, ['copy']) });
 }

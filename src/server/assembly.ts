@@ -2,7 +2,7 @@ import type { MessageHandler } from '@nestjs/microservices';
 import type { GevConnection } from '../core/connection.js';
 import type { ErrorLog } from '../core/error-log.js';
 import type { GevError } from '../core/errors.js';
-import type { ResolvedGevServerOptions } from '../core/options.js';
+import type { ResolvedGevServerOptions, ResolvedListener } from '../core/options.js';
 import { Admission } from './admission/admission.js';
 import type { OverflowPolicy } from './admission/overflow-gate.js';
 import { Turns } from './admission/turns.js';
@@ -10,12 +10,14 @@ import { WaitGroup } from './admission/wait-group.js';
 import { ConnectionAges } from './connections/connection-ages.js';
 import { ConnectionEvents } from './connections/connection-events.js';
 import type { ConnectionHandler, ConnectionHandlers } from './connections/connection-handlers.js';
+import { carriesPackets, formatOf, protocolOf } from './connections/connection-protocol.js';
 import { ConnectionReports } from './connections/connection-reports.js';
 import { ErrorReplies } from './handlers/error-replies.js';
 import type { ConnectionEvent } from './handlers/handler-marker.js';
 import type { NestHandler } from './handlers/nest-handler.js';
 import type { NestSteps } from './handlers/nest-steps.js';
-import { PlainReplies, SerializedReplies } from './rpc/replies.js';
+import { FormatReplies } from './rpc/format-replies.js';
+import { PlainReplies, type Replies, SerializedReplies } from './rpc/replies.js';
 import { RouteTable } from './rpc/route-table.js';
 import { RpcReports } from './rpc/rpc-reports.js';
 import { RpcServer } from './rpc/rpc-server.js';
@@ -38,33 +40,32 @@ export interface ServerParts {
   readonly onError: (error: GevError) => void;
 }
 
-/** Whether messages are packets, with patterns. */
-export function carriesPackets({ codec }: ResolvedGevServerOptions): boolean {
-  return codec.framing !== 'raw';
-}
-
 /** Puts together what a server runs with from one listen to the next. */
 export function assemble(parts: ServerParts): ConnectionEvents {
   const { options, log, onDropped, onConnection, onError } = parts;
-  const { codec, concurrency, highWaterMark, closeTimeout, handshakeTimeout } = options;
-  const { overflow, overflowLimit, maxConnectionAge, drainTimeout } = options;
+  const { listeners, highWaterMark, closeTimeout, handshakeTimeout } = options;
+  const { overflow, overflowLimit, maxConnectionAge, drainTimeout, maxInFlight } = options;
   const reports = new ConnectionReports(log, handshakeTimeout, parts.onUnsent);
+  const turns = new Turns((error) => reports.uncaught(error));
   const shared: SharedParts = {
     work: new WaitGroup(),
-    turns: new Turns((error) => reports.uncaught(error)),
+    turns,
     overflow: { overflow, overflowLimit, onDropped },
-    concurrency,
+    admission: new Admission(maxInFlight, turns),
   };
+  const rpc = new RpcAssembly(parts, shared, reports);
   return new ConnectionEvents({
     ...shared,
     connectHandlers: connectionHandlersOf(parts, 'connect'),
     messageHandlers: connectionHandlersOf(parts, 'message'),
     closeHandlers: connectionHandlersOf(parts, 'close'),
     maxQueuedBytes: highWaterMark,
-    borrowed: codec.copy === false,
     closeTimeout,
     ages: maxConnectionAge === 0 ? undefined : new ConnectionAges(maxConnectionAge, drainTimeout),
-    rpc: carriesPackets(options) ? assembleRpc(parts, shared, reports) : undefined,
+    protocols: listeners.map((listener) =>
+      protocolOf(listener, carriesPackets(listener.codec) ? rpc.serverOf(listener) : undefined),
+    ),
+    errors: rpc.errors,
     reports,
     onConnection,
     onError,
@@ -76,32 +77,46 @@ interface SharedParts {
   readonly work: WaitGroup;
   readonly turns: Turns;
   readonly overflow: OverflowPolicy;
-  readonly concurrency: number;
+  readonly admission: Admission;
 }
 
-function assembleRpc(
-  { options, patternHandlers, steps, log }: ServerParts,
-  shared: SharedParts,
-  connections: ConnectionReports,
-): RpcServer {
-  const { serializer, deserializer, errors, maxInFlight } = options;
-  const routes = new RouteTable(
-    patternHandlers,
-    (pattern) => steps.findHandler(pattern),
-    (handler) => steps.aroundPattern(handler),
-    steps.findsHandlers,
-  );
-  const reports = new RpcReports(log, routes, (error) => connections.countLate(error));
-  return new RpcServer({
-    ...shared,
-    routes,
-    replies: serializer === undefined ? new PlainReplies() : new SerializedReplies(serializer),
-    deserializer,
-    handleEvent: steps.handleEvent,
-    admission: new Admission(maxInFlight, shared.turns),
-    errors: new ErrorReplies(errors, (error) => reports.unencodable(error)),
-    reports,
-  });
+/** Makes the RPC side of listeners. */
+class RpcAssembly {
+  readonly errors: ErrorReplies;
+  private readonly routes: RouteTable;
+  private readonly reports: RpcReports;
+  private readonly nestReplies: Replies;
+
+  constructor(
+    private readonly parts: ServerParts,
+    private readonly shared: SharedParts,
+    connections: ConnectionReports,
+  ) {
+    const { options, patternHandlers, steps, log } = parts;
+    const { serializer, errors } = options;
+    this.routes = new RouteTable(
+      patternHandlers,
+      (pattern) => steps.findHandler(pattern),
+      (handler) => steps.aroundPattern(handler),
+      steps.findsHandlers,
+    );
+    this.reports = new RpcReports(log, this.routes, (error) => connections.countLate(error));
+    this.errors = new ErrorReplies(errors, (error) => this.reports.unencodable(error));
+    this.nestReplies = serializer === undefined ? new PlainReplies() : new SerializedReplies(serializer);
+  }
+
+  serverOf({ codec, concurrency }: ResolvedListener): RpcServer {
+    const { routes, reports, errors, parts, shared, nestReplies } = this;
+    const format = formatOf(codec);
+    return new RpcServer({
+      ...shared,
+      ...{ routes, reports, errors, concurrency },
+      deserializer: parts.options.deserializer,
+      ordered: format !== undefined,
+      replies: format === undefined ? nestReplies : new FormatReplies(format),
+      handleEvent: parts.steps.handleEvent,
+    });
+  }
 }
 
 function connectionHandlersOf(

@@ -19,8 +19,9 @@ import { Reactor } from '../core/reactor.js';
 import { reactorOptionsOf } from '../core/reactor-options.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { patternTexts } from '../protocol/nest-json/packet-reader.js';
-import { packetOptionsOf, validateServerOptions } from '../core/validate-options.js';
-import { assemble, carriesPackets } from './assembly.js';
+import { idleOptionsOf, validateServerOptions } from '../core/validate-options.js';
+import { assemble } from './assembly.js';
+import { carriesPackets } from './connections/connection-protocol.js';
 import type { ConnectionEvents } from './connections/connection-events.js';
 import { ErrorLog } from '../core/error-log.js';
 import { GevServerHandle } from './gev.server-handle.js';
@@ -130,11 +131,10 @@ export class GevServer
     const { name } = this.options;
     this.name = name;
     if (name !== undefined) serverNames.made.add(name);
-    const packets = carriesPackets(this.options);
     this.registrations = new Registrations({
       name,
-      carriesPackets: packets,
-      idleOptions: packets ? [] : packetOptionsOf(options),
+      carriesPackets: this.options.listeners.some(({ codec }) => carriesPackets(codec)),
+      idleOptions: idleOptionsOf(options, this.options),
       warn: (message) => this.warn(message),
     });
     this.logger =
@@ -210,6 +210,11 @@ export class GevServer
     return this.running?.reactor.address() ?? null;
   }
 
+  /** Where each of the `listeners` listens, in their order; empty while they do not. */
+  addresses(): readonly GevAddress[] {
+    return this.running?.reactor.addresses() ?? [];
+  }
+
   /**
    * Sends the same data to every open connection, or to some: those that the filter picks, or those given, each once, as far
    * as they are this server's and open. The data is shared, not copied for each. With `nestJson()` it is the content of one
@@ -260,9 +265,9 @@ export class GevServer
     return {
       ...(reactor?.stats() ?? NO_STATS),
       handlers: {
-        pending: (events?.work.count ?? 0) + (events?.rpc?.admission.abandoned ?? 0),
-        inFlight: events?.rpc?.admission.inFlight ?? 0,
-        overloaded: events?.rpc?.admission.shed ?? 0,
+        pending: (events?.work.count ?? 0) + (events?.admission.abandoned ?? 0),
+        inFlight: events?.admission.inFlight ?? 0,
+        overloaded: events?.admission.shed ?? 0,
         lateReplies: events?.reports.lateReplies ?? 0,
         droppedValues: this.droppedValues,
       },
@@ -289,7 +294,7 @@ export class GevServer
       registrations.takesPattern(this.normalizePattern(pattern as MsPattern), isEventHandler, extras)
     ) {
       super.addHandler(pattern, callback, isEventHandler, extras);
-      this.running?.events.rpc?.forgetRoutes();
+      this.running?.events.forgetRoutes();
     }
   }
 
@@ -383,7 +388,7 @@ export class GevServer
 
   private onHooked(): void {
     this.steps.hooked = true;
-    this.running?.events.rpc?.forgetRoutes();
+    this.running?.events.forgetRoutes();
   }
 
   /** A function of the application that belongs to no connection has thrown. */

@@ -14,7 +14,7 @@ const LEAVING_SHARE = 0.25;
  * Brings a server that runs to rest: accepts no more, lets handlers at work answer, closes every connection with its
  * output flushed, and waits for the `@OnClose` handlers.
  *
- * Peers of RPC are asked to go and served until they do, or have been quiet for a while. Others cannot be asked: of what
+ * Peers that speak Nest's JSON are asked to go and served until they do, or have been quiet for a while. Others cannot be asked: of what
  * the kernel holds when the server stops all is handled, and nothing later is read.
  *
  * @param options `drainTimeout`: how long all of it may take; what is still going on then is cut
@@ -29,8 +29,8 @@ export async function drain(
   const left = (): number => Math.max(deadline - performance.now(), 0);
   debug('draining %d connections, within %d ms', reactor.connections.size, drainTimeout);
   const stopLimiting = events.limitStreams(streamDrainTimeout);
-  if (events.rpc === undefined) await within(reactor.quiesce(), left());
-  else await sendAway(reactor, events, left);
+  if (events.canAsk) await sendAway(reactor, events, left);
+  else await within(reactor.quiesce(), left());
   if (!(await events.work.wait(left()))) {
     debug('drainTimeout is over: what is in flight is answered with an error');
     events.expire();

@@ -47,7 +47,8 @@ export async function serve(
   const write = (line: string): void => void lines.push(line);
   const server = new GevServer({
     codec: raw(),
-    ...(options.path === undefined ? { host: '127.0.0.1', port: 0 } : {}),
+    ...(options.path === undefined && options.listeners === undefined ? { port: 0 } : {}),
+    ...(options.path === undefined ? { host: '127.0.0.1' } : {}),
     logger: { log: write, warn: write, error: write },
     ...options,
   });

@@ -20,6 +20,12 @@ describe('server options', () => {
       host: 'localhost',
       port: 3000,
       path: undefined,
+      listeners: [
+        {
+          ...{ name: undefined, host: 'localhost', port: 3000, path: undefined },
+          ...{ codec: nestJson(), concurrency: Infinity },
+        },
+      ],
       backlog: 4096,
       reusePort: false,
       ipv6Only: false,

@@ -226,8 +226,7 @@ TEST(DeadlineTest, I2_AThousandIdleConnectionsCostNoWakeUps) {
   EXPECT_LE(harness.kernel.calls(test::Call::kEpollWait) - before, 20U);
 }
 
-// --- closing
-// ---------------------------------------------------------------------------------------
+// --- closing -------------------------------------------------------------------------------------
 
 TEST(DeadlineTest, W6_TheCloseTimeoutEndsAPeerThatNeverReads) {
   MockHarness harness;
@@ -283,8 +282,7 @@ TEST(DeadlineTest, C10_TheHalfCloseTimeoutEndsAConnectionNobodyCloses) {
   EXPECT_EQ(harness.handler.record(0).reason, CloseReason::kPeer);
 }
 
-// --- incomplete frames
-// -------------------------------------------------------------------------------
+// --- incomplete frames ---------------------------------------------------------------------------
 
 /// A loop whose handler takes all that comes for one frame that never ends, and that lets such
 /// frames be silent for half a second.

@@ -185,8 +185,7 @@ TEST(IoFaultsTest, R6_OneTurnReadsABoundedAmount) {
   EXPECT_GE(most, 32U << 10U);
 }
 
-// --- a reset in every state
-// ------------------------------------------------------------------------
+// --- a reset in every state ----------------------------------------------------------------------
 
 struct StateCase {
   const char* name;
@@ -284,8 +283,7 @@ TEST(IoFaultsTest, AShutdownThatFailsEndsTheConnection) {
   EXPECT_EQ(harness.handler.record(1).reason, CloseReason::kPeer) << "the peer had ended already";
 }
 
-// --- set-up that fails
-// -----------------------------------------------------------------------------
+// --- set-up that fails ---------------------------------------------------------------------------
 
 TEST(IoFaultsTest, S1_EachSystemCallThatFailsAtSetUpThrowsAndLeaksNothing) {
   for (const Call call : {Call::kEpollCreate, Call::kEventFd, Call::kEpollControl}) {

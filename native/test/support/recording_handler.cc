@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <span>
 
 namespace test {
@@ -85,8 +86,7 @@ bool RecordingHandler::TakeRoom() {
   return true;
 }
 
-// --- events of a connection
-// ------------------------------------------------------------------------
+// --- events of a connection ----------------------------------------------------------------------
 
 template <typename Change>
 void RecordingHandler::Update(const Connection& connection, Change change) {
@@ -101,6 +101,7 @@ void RecordingHandler::Update(const Connection& connection, Change change) {
 
 bool RecordingHandler::OnOpen(Connection& connection) {
   if (!TakeRoom()) return false;
+  if (out_of_memory) throw std::bad_alloc();
   {
     const std::scoped_lock lock(mutex_);
     ConnectionRecord record;
@@ -207,8 +208,7 @@ bool RecordingHandler::OnClose(Connection& connection, reactor::CloseReason reas
   return true;
 }
 
-// --- events of the loop
-// ----------------------------------------------------------------------------
+// --- events of the loop --------------------------------------------------------------------------
 
 bool RecordingHandler::OnDialFailed(reactor::DialToken token, int error) {
   if (!TakeRoom()) return false;

@@ -61,10 +61,11 @@ class RecordingHandler final : public reactor::LoopHandler {
 
   // --- options -----------------------------------------------------------------
 
-  bool echo = false;         // send back what is received
-  bool keep_bytes = true;    // false: count only
-  bool owes = false;         // a reply: OnIdle() is not answered
-  bool close_on_end = true;  // Close(kPeer) when the peer has sent FIN
+  bool echo = false;           // send back what is received
+  bool keep_bytes = true;      // false: count only
+  bool owes = false;           // a reply: OnIdle() is not answered
+  bool out_of_memory = false;  // OnOpen() throws std::bad_alloc
+  bool close_on_end = true;    // Close(kPeer) when the peer has sent FIN
   std::size_t read_size = 64 * 1024;
   std::size_t piece_size = 0;     // received bytes cost one room for each piece; 0: for all
   char protocol_error_at = '\0';  // a piece with this byte is no valid frame; '\0': never

@@ -81,7 +81,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
    *
    * @param framing of what is accepted there
    */
-  async listen(host: string, port: number, framing = this.options.framing): Promise<EngineAddress> {
+  async listen(host: string, port: number, framing: EngineFraming): Promise<EngineAddress> {
     const index = this.servers.length;
     const server = new SocketListener(
       this.options,
@@ -90,9 +90,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     );
     this.servers.push(server);
     try {
-      const address = await server.listen(host, port);
-      this.start();
-      return address;
+      return await server.listen(host, port);
     } catch (error) {
       this.stop();
       throw error;

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { Deadline } from './deadline.js';
 import { errnoOf } from './errno.js';
-import { FramePace } from './frame-pace.js';
+import { FramePace } from '../frame-pace.js';
 import { IdleClock } from './idle-clock.js';
 import type { FrameKeeper, PartialFrames } from './partial-frames.js';
 import { type MessageSink, ReadSide, type ReadSideOwner } from './read-side.js';

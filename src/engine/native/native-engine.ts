@@ -1,3 +1,4 @@
+import type { EngineFraming } from '../engine-options.js';
 import type { NativeBinding, NativeReactor } from './binding.js';
 import type { InboundListener } from '../inbound-listener.js';
 import { Inbound } from './inbound.js';
@@ -63,10 +64,8 @@ export class NativeEngine implements Engine {
     return new Outbound(native, loop, outbound, control, () => this.scheduleFlush(), longestFrame);
   }
 
-  listen(host: string, port: number): EngineAddress {
-    const address = this.native.listen(host, port);
-    this.native.start();
-    return address;
+  listen(host: string, port: number, framing: EngineFraming): EngineAddress {
+    return this.native.listen(host, port, framing);
   }
 
   start(): void {

@@ -1,6 +1,5 @@
-import type { GevCodec } from '../codec.js';
-
-const NEST_JSON: GevCodec = Object.freeze({ name: 'nest-json', framing: 'nest-json', concurrency: Infinity });
+import { type GevCodec, unknownOptions } from '../codec.js';
+import { NEST_JSON_PACKETS } from '../packet-format.js';
 
 /** Options of {@link nestJson}: there are none. */
 export type NestJsonOptions = Readonly<Record<string, never>>;
@@ -16,8 +15,8 @@ export type NestJsonOptions = Readonly<Record<string, never>>;
  * @publicApi
  */
 export function nestJson(options: NestJsonOptions = {}): GevCodec {
-  // Nothing is checked here: errors are the server's to throw, with the others of its options.
-  return Object.keys(options).length === 0
-    ? NEST_JSON
-    : Object.freeze({ ...NEST_JSON, options: { ...options } });
+  return Object.freeze({
+    ...{ name: 'nest-json', framing: { kind: 'nest-tcp' } as const, packets: NEST_JSON_PACKETS },
+    ...{ concurrency: Infinity, ...unknownOptions(options, []) },
+  });
 }

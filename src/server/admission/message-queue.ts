@@ -2,7 +2,7 @@
 const MAX_MESSAGES = 1024;
 
 /** Messages of one connection that wait for its handlers, first in, first out. */
-export class MessageQueue<Message extends { readonly length: number }> {
+export class MessageQueue<Message> {
   private readonly messages: (Message | undefined)[] = [];
   private head = 0;
   private size = 0;
@@ -26,14 +26,14 @@ export class MessageQueue<Message extends { readonly length: number }> {
 
   push(message: Message): void {
     this.messages.push(message);
-    this.size += message.length;
+    this.size += sizeOf(message);
   }
 
   /** The oldest message; only to be called while there is one. */
   shift(): Message {
     const message = this.messages[this.head]!;
     this.messages[this.head++] = undefined;
-    this.size -= message.length;
+    this.size -= sizeOf(message);
     if (this.head === this.messages.length) this.clear();
     else if (this.head >= 1024) {
       this.messages.splice(0, this.head);
@@ -47,4 +47,13 @@ export class MessageQueue<Message extends { readonly length: number }> {
     this.head = 0;
     this.size = 0;
   }
+}
+
+/** What a message that has no length counts for: an object of a framing of the application's. */
+const OBJECT_SIZE = 64;
+
+/** Bytes of a message, or code units of text. */
+export function sizeOf(message: unknown): number {
+  const { length } = message as { readonly length?: unknown };
+  return typeof length === 'number' ? length : OBJECT_SIZE;
 }

@@ -23,7 +23,7 @@ export interface LineOwner<Message> {
  * Messages of one connection that wait for their handlers: for room, for the peer to read what it was sent, or for the
  * connection's turn. While too many wait, nothing more is read from the connection.
  */
-export class WaitingLine<Message extends { readonly length: number }> implements TurnTaker {
+export class WaitingLine<Message> implements TurnTaker {
   private readonly queue: MessageQueue<Message>;
   private paused = false;
   private starting = false;

@@ -4,14 +4,16 @@ import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { Reactor, ReactorHandler } from '../../core/reactor.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
 import { SHUTTING_DOWN } from '../../protocol/nest-json/vocabulary.js';
+import type { Admission } from '../admission/admission.js';
 import type { OverflowPolicy } from '../admission/overflow-gate.js';
 import type { Turns } from '../admission/turns.js';
 import type { WaitGroup } from '../admission/wait-group.js';
-import type { RpcServer } from '../rpc/rpc-server.js';
+import type { ErrorReplies } from '../handlers/error-replies.js';
 import type { StreamLimit } from '../rpc/rpc-stream.js';
 import type { ConnectionAges } from './connection-ages.js';
 import type { ConnectionHandler } from './connection-handlers.js';
 import { ConnectionLifecycle, type ConnectionLifecycleSetup } from './connection-lifecycle.js';
+import type { ConnectionProtocol } from './connection-protocol.js';
 import type { ConnectionReports } from './connection-reports.js';
 import { type ConnectionHost, ConnectionScope } from './connection-scope.js';
 
@@ -24,7 +26,14 @@ export type ConnectionGate = Pick<Reactor, 'admit' | 'finish' | 'refuse' | 'paus
 
 /** What {@link ConnectionEvents} needs to know. */
 export interface ConnectionEventsSetup
-  extends Omit<ConnectionHost, 'reactor' | 'streamLimit'>, ConnectionLifecycleSetup {
+  extends
+    Omit<ConnectionHost, 'reactor' | 'streamLimit' | 'protocolOf' | 'expects'>,
+    ConnectionLifecycleSetup {
+  /** By the number of the listener that a connection came in at. */
+  readonly protocols: readonly ConnectionProtocol[];
+  /** Requests of all connections. */
+  readonly admission: Admission;
+  readonly errors: ErrorReplies;
   /** Undefined: connections last as long as they like. */
   readonly ages: ConnectionAges | undefined;
   readonly onError: (error: GevError) => void;
@@ -36,14 +45,13 @@ export interface ConnectionEventsSetup
  */
 export class ConnectionEvents implements ReactorHandler, ConnectionHost {
   readonly messageHandlers: readonly ConnectionHandler[];
-  readonly concurrency: number;
   readonly maxQueuedBytes: number;
-  readonly borrowed: boolean;
   readonly overflow: OverflowPolicy;
   readonly work: WaitGroup;
   readonly turns: Turns;
   readonly reports: ConnectionReports;
-  readonly rpc: RpcServer | undefined;
+  readonly protocols: readonly ConnectionProtocol[];
+  readonly admission: Admission;
   readonly lifecycle: ConnectionLifecycle;
   streamLimit: StreamLimit | undefined;
   reactor!: ConnectionGate;
@@ -52,14 +60,13 @@ export class ConnectionEvents implements ReactorHandler, ConnectionHost {
 
   constructor(private readonly setup: ConnectionEventsSetup) {
     this.messageHandlers = setup.messageHandlers;
-    this.concurrency = setup.concurrency;
     this.maxQueuedBytes = setup.maxQueuedBytes;
-    this.borrowed = setup.borrowed;
     this.overflow = setup.overflow;
     this.work = setup.work;
     this.turns = setup.turns;
     this.reports = setup.reports;
-    this.rpc = setup.rpc;
+    this.protocols = setup.protocols;
+    this.admission = setup.admission;
     this.lifecycle = new ConnectionLifecycle(setup);
   }
 
@@ -67,6 +74,24 @@ export class ConnectionEvents implements ReactorHandler, ConnectionHost {
   attach(reactor: ConnectionGate): void {
     this.reactor = reactor;
     this.lifecycle.reactor = reactor;
+  }
+
+  /** Whether there are peers that can be asked to go. */
+  get canAsk(): boolean {
+    return this.protocols.some(({ observed }) => observed);
+  }
+
+  /** Handlers are wrapped in another way from now on: has every route looked up anew. */
+  forgetRoutes(): void {
+    for (const { rpc } of this.protocols) rpc?.forgetRoutes();
+  }
+
+  expects(error: unknown): boolean {
+    return this.setup.errors.expects(error);
+  }
+
+  protocolOf(connection: ReactorConnection): ConnectionProtocol {
+    return this.protocols[connection.listener!.index]!;
   }
 
   onOpen(connection: ReactorConnection<ConnectionScope>): void {
@@ -79,7 +104,7 @@ export class ConnectionEvents implements ReactorHandler, ConnectionHost {
   }
 
   onMessage(connection: ReactorConnection<ConnectionScope>, data: Buffer): void {
-    connection.attachment!.receive(data);
+    connection.attachment!.take(data);
   }
 
   onText(
@@ -89,9 +114,7 @@ export class ConnectionEvents implements ReactorHandler, ConnectionHost {
     dataStart: number,
     idLength: number,
   ): void {
-    const scope = connection.attachment!;
-    if (this.messageHandlers.length > 0) scope.receive(Buffer.from(text));
-    scope.rpc?.receive(text, route, dataStart, idLength);
+    connection.attachment!.takeText(text, route, dataStart, idLength);
   }
 
   onEnd(connection: ReactorConnection<ConnectionScope>): void {

@@ -2,19 +2,20 @@ import { type GevContext, type GevContextArgs, MessageContext } from '../../cont
 import type { CloseReason } from '../../core/close-reason.js';
 import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { Reactor } from '../../core/reactor.js';
-import { isData } from '../../core/values.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
+import type { GevPacket, GevPacketFormat } from '../../protocol/packet-format.js';
 import { OVERAGE } from '../../protocol/nest-json/vocabulary.js';
+import { sizeOf } from '../admission/message-queue.js';
 import type { OverflowPolicy } from '../admission/overflow-gate.js';
 import type { Turns } from '../admission/turns.js';
 import type { WaitGroup } from '../admission/wait-group.js';
 import { type LineOwner, WaitingLine } from '../admission/waiting-line.js';
 import { patternOf } from '../handlers/handler-marker.js';
 import { type PacketScope, RpcConnection } from '../rpc/rpc-connection.js';
-import type { RpcServer } from '../rpc/rpc-server.js';
 import type { StreamLimit } from '../rpc/rpc-stream.js';
 import type { Ageing } from './connection-ages.js';
 import type { ConnectionHandler } from './connection-handlers.js';
+import type { ConnectionProtocol } from './connection-protocol.js';
 import type { ConnectionReports } from './connection-reports.js';
 import type { HandlerStream } from './handler-stream.js';
 import { type LaneScope, MessageLane } from './message-lane.js';
@@ -26,17 +27,15 @@ export type LeaveReason = Extract<CloseReason, 'shutdown' | 'age'>;
 export interface ConnectionHost {
   readonly reactor: Pick<Reactor, 'finish' | 'pause' | 'resume'>;
   readonly messageHandlers: readonly ConnectionHandler[];
-  /** Messages of one connection handled at a time. */
-  readonly concurrency: number;
-  /** Messages are views of the reactor's memory. */
-  readonly borrowed: boolean;
+  /** What becomes of the messages of a connection. */
+  protocolOf(connection: ReactorConnection): ConnectionProtocol;
   /** Bytes of waiting messages above which reading from a connection pauses. */
   readonly maxQueuedBytes: number;
   readonly overflow: OverflowPolicy;
   /** What streams that begin from now on are allowed; undefined: to go on without end. */
   readonly streamLimit: StreamLimit | undefined;
-  /** Takes packets, where the codec carries them. */
-  readonly rpc: RpcServer | undefined;
+  /** Whether an error is meant for callers, whoever throws it. */
+  expects(error: unknown): boolean;
   /** Handlers that are at work, and messages that wait for one. */
   readonly work: WaitGroup;
   /** Who starts handlers, and when. */
@@ -57,16 +56,17 @@ const QUIET_MS = 500;
  * The counts: `active` lanes are held by messages; `connection.pendingReplies` lanes still owe a reply, those of waiting
  * messages and of Observables that go on included.
  */
-export class ConnectionScope implements LineOwner<Buffer>, LaneScope, PacketScope, Ageing {
+export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketScope, Ageing {
   /** Settles, never rejects, when all `@OnConnect` handlers have; undefined where there are none. */
   connecting: Promise<void> | undefined;
   closed = false;
   /** The RPC side of this connection, where the codec carries packets. */
   readonly rpc: RpcConnection | undefined;
 
+  private readonly protocol: ConnectionProtocol;
   private readonly lanes: readonly MessageLane[];
   private readonly contextArgs: GevContextArgs;
-  private readonly line: WaitingLine<Buffer>;
+  private readonly line: WaitingLine<unknown>;
   private streams: Set<HandlerStream> | undefined;
   private active = 0;
   private gated = false;
@@ -80,7 +80,9 @@ export class ConnectionScope implements LineOwner<Buffer>, LaneScope, PacketScop
     readonly connection: ReactorConnection,
     private readonly host: ConnectionHost,
   ) {
-    const { turns, maxQueuedBytes, messageHandlers, rpc } = host;
+    const { turns, maxQueuedBytes, messageHandlers } = host;
+    this.protocol = host.protocolOf(connection);
+    const { rpc } = this.protocol;
     this.line = new WaitingLine(this, turns, maxQueuedBytes);
     this.lanes = messageHandlers.map((handler) => new MessageLane(this, handler));
     this.contextArgs = [connection, patternOf('message')];
@@ -94,18 +96,35 @@ export class ConnectionScope implements LineOwner<Buffer>, LaneScope, PacketScop
 
   /** Whether an error is meant for callers, whoever throws it. */
   expects(error: unknown): boolean {
-    return this.host.rpc?.errors.expects(error) === true;
+    return this.host.expects(error);
   }
 
-  /** A message has come. */
-  receive(message: Buffer): void {
+  /** A message has come that the reactor has not looked into. */
+  take(message: unknown): void {
+    const { format } = this.protocol;
+    if (format === undefined) this.receive(message);
+    else this.read(format, message);
+  }
+
+  /** A packet of Nest's has come. Its parts are known where `route` is not 0. */
+  takeText(text: string, route: number, dataStart: number, idLength: number): void {
+    if (!this.protocol.observed) {
+      this.take(text);
+      return;
+    }
+    if (this.lanes.length > 0) this.receive(Buffer.from(text));
+    this.rpc!.receive(text, route, dataStart, idLength);
+  }
+
+  /** A message has come for `@OnMessage` handlers. */
+  private receive(message: unknown): void {
     const count = this.lanes.length;
     if (count === 0 || this.closed) return;
     this.connection.pendingReplies += count;
     this.host.work.add(count);
     if (this.line.length === 0 && this.hasRoom() && this.host.turns.mayStart()) this.start(message);
     // Borrowed memory is the reactor's again before a waiting message's turn comes.
-    else this.line.push(this.host.borrowed ? Buffer.from(message) : message);
+    else this.line.push(this.protocol.borrowed ? Buffer.from(message as Buffer) : message);
   }
 
   /** A handler has settled and lets the next message pass. */
@@ -137,12 +156,12 @@ export class ConnectionScope implements LineOwner<Buffer>, LaneScope, PacketScop
   /** Sends what a handler returned. Nobody is left to receive it once the connection has closed. */
   reply(value: unknown, handler: ConnectionHandler): void {
     if (value === undefined || value === null) return;
-    if (this.rpc !== undefined) {
+    if (this.protocol.observed) {
       this.host.reports.dropReply(handler);
       return;
     }
     try {
-      if (isData(value)) this.connection.transmit(value);
+      if (this.connection.takes(value)) this.connection.transmit(value);
       else this.host.reports.unsendable(this.connection, handler, value);
     } catch (error) {
       this.host.reports.unsent(this.connection, handler, error);
@@ -235,10 +254,10 @@ export class ConnectionScope implements LineOwner<Buffer>, LaneScope, PacketScop
 
   /** What handlers return would only add to output that the peer has yet to read. */
   hasRoom(): boolean {
-    return !this.connection.congested && this.active <= (this.host.concurrency - 1) * this.lanes.length;
+    return !this.connection.congested && this.active <= (this.protocol.concurrency - 1) * this.lanes.length;
   }
 
-  start(message: Buffer): void {
+  start(message: unknown): void {
     const { lanes } = this;
     this.active += lanes.length;
     for (let index = 0; index < lanes.length; index++) lanes[index]!.run(message);
@@ -263,6 +282,18 @@ export class ConnectionScope implements LineOwner<Buffer>, LaneScope, PacketScop
   /** The teardown of an Observable that a handler returned has thrown. */
   reportTeardown(error: unknown): void {
     this.host.reports.teardown(this.connection, error);
+  }
+
+  private read(format: GevPacketFormat<unknown>, message: unknown): void {
+    let packet: GevPacket | undefined;
+    try {
+      packet = format.read(message, this.connection);
+    } catch (error) {
+      this.rpc!.receiveUnreadable(error, sizeOf(message));
+      return;
+    }
+    if (packet === undefined) this.receive(message);
+    else this.rpc!.receiveForeign(packet, sizeOf(message));
   }
 
   private ask(): void {

@@ -22,7 +22,7 @@ export class MessageLane {
     private readonly handler: ConnectionHandler,
   ) {}
 
-  run(message: Buffer): void {
+  run(message: unknown): void {
     const context = this.scope.context();
     let result: unknown;
     let promise: Promise<unknown> | undefined;

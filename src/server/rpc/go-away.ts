@@ -22,6 +22,7 @@ export interface GoAwayTarget {
 export function goAway(target: GoAwayTarget, replies: Replies): void {
   try {
     const packet = replies.goAway();
+    if (packet === undefined) return; // the format has no word for it
     const promise = promiseOf(packet);
     if (promise === undefined) write(target, JSON.stringify(packet));
     else void finish(target, promise);

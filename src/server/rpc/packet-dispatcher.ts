@@ -13,6 +13,7 @@ import {
   toPacket,
 } from '../../protocol/nest-json/packet-reader.js';
 import { CANCEL_PATTERN, HELLO_PATTERN, NO_MESSAGE_HANDLER } from '../../protocol/nest-json/vocabulary.js';
+import type { GevPacket } from '../../protocol/packet-format.js';
 import type { WaitGroup } from '../admission/wait-group.js';
 import { INTERNAL_ERROR, type NestHandler } from '../handlers/nest-handler.js';
 import type { RouteTable } from './route-table.js';
@@ -76,6 +77,32 @@ export class PacketDispatcher {
       return peer.hello(id);
     } catch {
       return false; // for handle() to refuse
+    }
+  }
+
+  /**
+   * Takes a packet that a format of the application has read. What is registered for its pattern says whether it is a request
+   * or an event; its replies are told by the packet, since it may have no id.
+   */
+  handleForeign(peer: RpcPeer, packet: GevPacket): void {
+    const { routes, reports } = this.setup;
+    const pattern = patternText(packet.pattern);
+    try {
+      if (routes.leadsToEvent(pattern)) {
+        this.event(peer, pattern, packet);
+        return;
+      }
+      const handler = this.requestHandler(packet.pattern, pattern);
+      if (handler !== undefined) {
+        const context = new MessageContext([peer.connection, pattern, packet.metadata]);
+        peer.call(handler, packet, packet.data, context);
+        return;
+      }
+      if (packet.id === undefined) reports.unhandledEvent(pattern);
+      peer.reply(packet, 'unhandled', NO_MESSAGE_HANDLER);
+    } catch (error) {
+      reports.failure(peer.connection, pattern, error);
+      peer.reply(packet, 'error', INTERNAL_ERROR);
     }
   }
 

@@ -1,18 +1,57 @@
 import type { Admission, PlaceSeeker } from '../admission/admission.js';
 import type { Turns } from '../admission/turns.js';
+import type { GevPacket } from '../../protocol/packet-format.js';
 import { type LineOwner, WaitingLine } from '../admission/waiting-line.js';
+import type { PacketDispatcher } from './packet-dispatcher.js';
+import type { RpcPeer } from './rpc-peer.js';
 
-/** A packet that waits, and its parts as far as they are known. */
-export class WaitingPacket {
+/** A packet that waits. */
+export interface WaitingPacket {
+  /** Code units of its text, or bytes. */
+  readonly length: number;
+  /** Its turn has come. */
+  handle(dispatcher: PacketDispatcher, peer: RpcPeer): void;
+}
+
+/** A packet of Nest's, and its parts as far as they are known. */
+export class TextPacket implements WaitingPacket {
   constructor(
-    readonly text: string,
-    readonly route: number,
-    readonly dataStart: number,
-    readonly idLength: number,
+    private readonly text: string,
+    private readonly route: number,
+    private readonly dataStart: number,
+    private readonly idLength: number,
   ) {}
 
   get length(): number {
     return this.text.length;
+  }
+
+  handle(dispatcher: PacketDispatcher, peer: RpcPeer): void {
+    dispatcher.handle(peer, this.text, this.route, this.dataStart, this.idLength);
+  }
+}
+
+/** A packet that a format of the application has read. */
+export class ForeignPacket implements WaitingPacket {
+  constructor(
+    private readonly packet: GevPacket,
+    readonly length: number,
+  ) {}
+
+  handle(dispatcher: PacketDispatcher, peer: RpcPeer): void {
+    dispatcher.handleForeign(peer, this.packet);
+  }
+}
+
+/** What a format of the application could not read: it ends the connection when its turn comes. */
+export class UnreadablePacket implements WaitingPacket {
+  constructor(
+    private readonly cause: unknown,
+    readonly length: number,
+  ) {}
+
+  handle(_dispatcher: PacketDispatcher, { connection }: RpcPeer): void {
+    connection.refuseInput(this.cause);
   }
 }
 

@@ -24,7 +24,10 @@ export interface Replies {
    * to be text that needs no escaping.
    */
   send(target: ReplyTarget, id: unknown, kind: ReplyKind, value: unknown, plainId?: boolean): boolean;
-  /** {@link GO_AWAY}, which is no reply, as it is to be sent as JSON, or a promise of it. Throws what the serializer throws. */
+  /**
+   * {@link GO_AWAY}, which is no reply, as it is to be sent as JSON, or a promise of it; undefined where there is no such word.
+   * Throws what the serializer throws.
+   */
   goAway(): unknown;
 }
 

@@ -72,6 +72,13 @@ export class RouteTable {
     return undefined;
   }
 
+  /** Whether what handles a pattern handles events only. */
+  leadsToEvent(pattern: string): boolean {
+    const literal = this.find(pattern) === undefined ? undefined : this.registered(pattern, false);
+    if (literal !== undefined) return this.handlers.get(literal)?.isEventHandler === true;
+    return this.match(pattern, false) === undefined && this.match(pattern, true) !== undefined;
+  }
+
   /** There are other handlers, or they are to be wrapped anew. */
   forget(): void {
     this.wildcards = new Wildcards(this.handlers);

@@ -1,7 +1,15 @@
 import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { GevCallEnd } from '../../core/errors.js';
+import type { GevPacket } from '../../protocol/packet-format.js';
 import type { PacketDispatcher } from './packet-dispatcher.js';
-import { PacketLine, type PacketLineOwner, WaitingPacket } from './packet-line.js';
+import {
+  ForeignPacket,
+  PacketLine,
+  type PacketLineOwner,
+  TextPacket,
+  UnreadablePacket,
+  type WaitingPacket,
+} from './packet-line.js';
 import { RpcPeer, type RpcScope } from './rpc-peer.js';
 import type { RpcServer } from './rpc-server.js';
 
@@ -39,7 +47,27 @@ export class RpcConnection implements PacketLineOwner {
       this.dispatcher.handle(this.peer, text, route, dataStart, idLength);
     } else if (!this.dispatcher.handleAtOnce(this.peer, text)) {
       this.scope.begin();
-      this.line.push(new WaitingPacket(text, route, dataStart, idLength));
+      this.line.push(new TextPacket(text, route, dataStart, idLength));
+    }
+  }
+
+  /** A packet has come that a format of the application has read. `size`: bytes of its frame. */
+  receiveForeign(packet: GevPacket, size: number): void {
+    if (this.line.length === 0 && this.hasRoom() && this.server.turns.mayStart()) {
+      this.dispatcher.handleForeign(this.peer, packet);
+    } else {
+      this.scope.begin();
+      this.line.push(new ForeignPacket(packet, size));
+    }
+  }
+
+  /** What has come cannot be read: the packets before it are answered, and no more. */
+  receiveUnreadable(cause: unknown, size: number): void {
+    if (this.line.length === 0 && this.hasRoom()) {
+      this.connection.refuseInput(cause);
+    } else {
+      this.scope.begin();
+      this.line.push(new UnreadablePacket(cause, size));
     }
   }
 
@@ -69,9 +97,9 @@ export class RpcConnection implements PacketLineOwner {
     return this.peer.hasPlace();
   }
 
-  start({ text, route, dataStart, idLength }: WaitingPacket): void {
+  start(packet: WaitingPacket): void {
     try {
-      this.dispatcher.handle(this.peer, text, route, dataStart, idLength);
+      packet.handle(this.dispatcher, this.peer);
     } finally {
       this.peer.forgetCancelled();
       this.scope.complete();
@@ -88,6 +116,8 @@ export class RpcConnection implements PacketLineOwner {
   }
 
   onNoRoom(): void {
+    // Where requests are answered in their order, one that takes its time is no sign of a cycle.
+    if (this.server.ordered && !this.server.admission.full) return;
     this.line.seek();
   }
 

@@ -9,6 +9,8 @@ import type { RpcReports } from './rpc-reports.js';
 
 /** What {@link RpcServer} needs to know. */
 export interface RpcSetup extends PacketDispatcherSetup, RpcPeerSetup {
+  /** Requests that wait for those before them to be answered do so for as long as that takes. */
+  readonly ordered: boolean;
   readonly turns: Turns;
 }
 
@@ -20,6 +22,7 @@ export class RpcServer implements RpcPeerSetup {
   readonly concurrency: number;
   readonly admission: Admission;
   readonly turns: Turns;
+  readonly ordered: boolean;
   readonly reports: RpcReports;
   private readonly dispatchers: PacketDispatcher[] = [];
 
@@ -30,6 +33,7 @@ export class RpcServer implements RpcPeerSetup {
     this.concurrency = setup.concurrency;
     this.admission = setup.admission;
     this.turns = setup.turns;
+    this.ordered = setup.ordered;
     this.reports = setup.reports;
   }
 

@@ -1,3 +1,4 @@
+import { isData } from '../../../src/core/values.js';
 import type { CloseReason } from '../../../src/core/close-reason.js';
 import type { GevConnection } from '../../../src/core/connection.js';
 import { GevConnectionClosedError } from '../../../src/core/errors.js';
@@ -20,6 +21,7 @@ export class FakeConnection {
   releaseIdle = (): void => undefined;
   context: unknown;
   attachment: unknown;
+  readonly listener = { index: 0 };
 
   constructor(
     readonly id: number,
@@ -38,6 +40,10 @@ export class FakeConnection {
 
   transmit(data: Uint8Array | string): boolean {
     return this.send(data);
+  }
+
+  takes(data: unknown): boolean {
+    return isData(data);
   }
 
   close(): void {

@@ -8,7 +8,7 @@ import { TextFramer } from './text-framer.js';
 export function makeFramer(framing: EngineFraming): Framer | undefined {
   const { kind, maxFrameLength, text = false } = framing;
   switch (kind) {
-    case FramingKind['nest-json']:
+    case FramingKind['nest-tcp']:
       return new TextFramer(maxFrameLength);
     case FramingKind.delimited: {
       const { delimiter, stripCarriageReturn = false } = framing;

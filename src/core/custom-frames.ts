@@ -1,0 +1,91 @@
+import { constants } from 'node:os';
+import { FramePace } from '../engine/frame-pace.js';
+import { inFreshScope } from '../engine/fresh-scope.js';
+import type { GevFramer } from '../protocol/framing.js';
+import type { GevData } from './data.js';
+import { GevHandlerError, GevProtocolError } from './errors.js';
+import { isData, typeName } from './values.js';
+
+/** The frames of one connection, cut and made by a framer of the application's. */
+export class CustomFrames {
+  private received = 0;
+  /** Bytes since the last frame ended, at most. */
+  private unframed = 0;
+  private pace: FramePace | undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly framer: GevFramer<unknown>,
+    private readonly maxFrameLength: number,
+  ) {
+    const { decode, encode } = (framer ?? {}) as Partial<GevFramer<unknown>>;
+    if (typeof decode !== 'function' || typeof encode !== 'function') {
+      throw new GevHandlerError(
+        'open() of custom() must return an object with the methods decode and encode',
+      );
+    }
+  }
+
+  /**
+   * The frames that a chunk completes. Throws what the framer throws, and GevProtocolError where it goes on collecting for
+   * longer than frames may be.
+   */
+  *decode(chunk: Buffer): Generator<unknown, void> {
+    const { length } = chunk;
+    this.received += length;
+    let any = false;
+    for (const frame of this.framer.decode(chunk)) {
+      any = true;
+      yield frame;
+    }
+    this.unframed = any ? length : this.unframed + length;
+    if (this.unframed > this.maxFrameLength && this.framer.incomplete !== false) {
+      throw new GevProtocolError(constants.errno.EMSGSIZE, this.maxFrameLength, this.unframed);
+    }
+  }
+
+  /**
+   * After a chunk: a frame that has begun must go on, as the engines have it of theirs.
+   *
+   * @param timeout ms of silence, or of less than 1 KiB/s, that are too long; 0: none are
+   */
+  watch(timeout: number, onSlow: (error: GevProtocolError) => void): void {
+    if (this.framer.incomplete !== true || timeout === 0) {
+      this.stop();
+      return;
+    }
+    const begun = this.timer === undefined;
+    (this.pace ??= new FramePace()).update(this.unframed, begun, this.received);
+    this.timer ??= this.lookAfter(timeout, timeout, onSlow);
+  }
+
+  /** Nothing more comes. */
+  stop(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  private lookAfter(
+    delay: number,
+    timeout: number,
+    onSlow: (error: GevProtocolError) => void,
+  ): NodeJS.Timeout {
+    const look = (): void => {
+      const now = performance.now();
+      if (this.pace!.isTooSlow(now, timeout, this.received)) {
+        onSlow(new GevProtocolError(constants.errno.ETIMEDOUT));
+      } else {
+        this.timer = this.lookAfter(this.pace!.deadline(timeout) - now, timeout, onSlow);
+      }
+    };
+    return inFreshScope(() => setTimeout(look, Math.max(delay, 1)).unref());
+  }
+
+  encode(frame: unknown): GevData {
+    const bytes: unknown = this.framer.encode(frame);
+    if (isData(bytes)) return bytes;
+    throw new GevHandlerError(
+      `encode() must return the bytes of a frame, or text; it returned a ${typeName(bytes)}`,
+    );
+  }
+}
