@@ -6,6 +6,7 @@ import { cannotEnclose, frameTooLong } from './frame-limits.js';
 import type { ReactorConnection } from './reactor-connection.js';
 import type { ReactorLoop } from './reactor-loop.js';
 import type { ReactorState } from './reactor-state.js';
+import { isData } from './values.js';
 import { MAX_SHARED_PAYLOAD } from '../engine/loop-port.js';
 
 /**
@@ -14,11 +15,12 @@ import { MAX_SHARED_PAYLOAD } from '../engine/loop-port.js';
  * @throws GevHandlerError; GevFrameTooLongError
  */
 export function broadcast(state: ReactorState, data: GevData, receivers: GevReceivers | undefined): number {
-  if (!state.listeners.some(({ framing }) => framing.kind === 'custom')) assertData(data);
   const payloads = encodeAll(state, data);
   let count = 0;
   // Only now: a filter and an iterator may do anything, stopping the reactor included.
-  for (const [framing, members] of byFraming([...choose(state, receivers)])) {
+  const groups = byFraming([...choose(state, receivers)]);
+  for (const framing of groups.keys()) if (framing.kind !== 'custom') assertData(data);
+  for (const [framing, members] of groups) {
     count +=
       framing.kind === 'custom'
         ? sendToEach(state, members, data)
@@ -47,20 +49,26 @@ function share(state: ReactorState, bytes: Uint8Array, members: readonly Reactor
 
 /** The application frames for each connection by itself. */
 function sendToEach(state: ReactorState, members: readonly ReactorConnection[], data: GevData): number {
-  const reached = members.filter((connection) => connection.takesBroadcast(0));
-  for (const connection of reached) {
+  let count = 0;
+  for (const connection of members) {
+    if (!connection.takesBroadcast(0)) continue;
     try {
       connection.transmit(data, () => undefined);
+      count++;
     } catch (error) {
       state.reportFailure('encode() of a custom framing', error, connection);
     }
   }
-  return reached.length;
+  return count;
 }
 
-/** What goes out by each framing, but for those of the application. */
+/** What goes out by each framing, but for those of the application; nothing where only they might take it. */
 function encodeAll({ listeners }: ReactorState, data: GevData): Map<ConnectionFraming, Uint8Array> {
   const payloads = new Map<ConnectionFraming, Uint8Array>();
+  if (!isData(data)) {
+    if (!listeners.some(({ framing }) => framing.kind === 'custom')) assertData(data);
+    return payloads;
+  }
   for (const { framing } of listeners) {
     if (framing.kind !== 'custom') payloads.set(framing, encode(data, framing));
   }

@@ -99,8 +99,9 @@ export abstract class ConnectionOutput extends GevConnection {
     const { framing, encoder } = this;
     if (framing.isNestTcp) return this.sendFrame([asText(data)], settle);
     if (framing.envelope !== undefined) return this.sendEnclosed(framing.envelope, data, settle);
-    if (encoder !== undefined) return this.sendBytes(encoder.encode(data), settle);
-    return this.sendBytes(data, settle);
+    if (encoder === undefined) return this.sendBytes(data, settle);
+    if (!this.canSend) return this.refuse(settle); // the application's framing counts what it frames
+    return this.sendBytes(encoder.encode(data), settle);
   }
 
   private sendBytes(data: GevData, settle: SendCallback | undefined): boolean {

@@ -11,6 +11,11 @@ export class CustomFrames {
   private received = 0;
   /** Bytes since the last frame ended, at most. */
   private unframed = 0;
+  /** As the framer had it after the last chunk. */
+  private incomplete: boolean | undefined;
+  private paused = false;
+  /** Watches for a frame that is late; set while there may be one. */
+  private lookOut: (() => void) | undefined;
   private pace: FramePace | undefined;
   private timer: NodeJS.Timeout | undefined;
 
@@ -38,8 +43,9 @@ export class CustomFrames {
       any = true;
       yield frame;
     }
+    this.incomplete = this.framer.incomplete;
     this.unframed = any ? length : this.unframed + length;
-    if (this.unframed > this.maxFrameLength && this.framer.incomplete !== false) {
+    if (this.unframed > this.maxFrameLength && this.incomplete !== false) {
       throw new GevProtocolError(constants.errno.EMSGSIZE, this.maxFrameLength, this.unframed);
     }
   }
@@ -50,17 +56,37 @@ export class CustomFrames {
    * @param timeout ms of silence, or of less than 1 KiB/s, that are too long; 0: none are
    */
   watch(timeout: number, onSlow: (error: GevProtocolError) => void): void {
-    if (this.framer.incomplete !== true || timeout === 0) {
+    if (this.incomplete !== true || timeout === 0) {
       this.stop();
       return;
     }
-    const begun = this.timer === undefined;
-    (this.pace ??= new FramePace()).update(this.unframed, begun, this.received);
-    this.timer ??= this.lookAfter(timeout, timeout, onSlow);
+    this.lookOut ??= () => {
+      const begun = this.timer === undefined;
+      (this.pace ??= new FramePace()).update(this.unframed, begun, this.received);
+      this.timer ??= this.lookAfter(timeout, timeout, onSlow);
+    };
+    if (!this.paused) this.lookOut();
   }
 
-  /** Nothing more comes. */
+  /** Reading pauses: what does not come is not late. */
+  pause(): void {
+    this.paused = true;
+    this.stopTimer();
+  }
+
+  resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.lookOut?.();
+  }
+
+  /** Nothing more is awaited. */
   stop(): void {
+    this.lookOut = undefined;
+    this.stopTimer();
+  }
+
+  private stopTimer(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
   }

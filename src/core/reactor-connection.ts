@@ -43,6 +43,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   pendingReplies = 0;
 
   private refused = false;
+  private discards = false; // what was received and waits is not wanted either
   private heldIdle = false; // its idle timeout has passed while a reply was owed
   private leavesFor: CloseReason | undefined;
   private errno = 0;
@@ -140,11 +141,15 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   }
 
   pause(): void {
-    if (this.state === 'open') this.command(Operation.Pause);
+    if (this.state !== 'open') return;
+    this.frames?.pause();
+    this.command(Operation.Pause);
   }
 
   resume(): void {
-    if (this.state === 'open') this.command(Operation.Resume);
+    if (this.state !== 'open') return;
+    this.command(Operation.Resume);
+    this.frames?.resume();
   }
 
   setIdleTimeout(ms: number): void {
@@ -168,22 +173,34 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     return Math.max(this.bytesReceived, this.owner.bytesReceived(this.slot, this.generation));
   }
 
-  /** Whether what its peer sent is still wanted. */
+  /** Whether what its peer sends is still wanted. */
   get receives(): boolean {
     return this.state === 'open' && !this.refused;
   }
 
+  /** Whether what its peer sent, and waits for a handler, is still wanted. */
+  get wantsWaiting(): boolean {
+    return this.state === 'open' && !this.discards;
+  }
+
   /**
-   * What was received is no valid message, and nothing behind it is taken. What is owed to messages before it
-   * may still be sent: the end of its input is told next, and it closes within `closeTimeout`, reason `protocol`.
+   * What was received is no valid message, and nothing behind it is taken, be it waiting already. What is owed to messages
+   * before it may still be sent: the end of its input is told next, and it closes within `closeTimeout`, reason `protocol`.
+   */
+  refuseInput(): void {
+    this.discards = true;
+    this.endInput();
+  }
+
+  /**
+   * As {@link refuseInput}, of what has come last: what waits came before it, and is still handled.
    *
    * @param cause what the application's code made of it; becomes the {@link GevConnection.closeError}
    */
-  refuseInput(cause?: unknown): void {
+  cutInput(cause: unknown): void {
     if (!this.receives) return;
-    if (cause !== undefined) this.error = framingError(cause);
-    this.refused = true;
-    this.command(Operation.RefuseInput);
+    this.error = framingError(cause);
+    this.endInput();
   }
 
   // --- what its loop tells it ---
@@ -194,6 +211,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
       this.encoder = this.frames = this.framing.open(this);
     } catch (error) {
       this.error = framingError(error);
+      this.state = 'closing';
     }
   }
 
@@ -211,7 +229,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
       try {
         next = frames.next();
       } catch (error) {
-        this.refuseInput(error);
+        this.cutInput(error);
         return;
       }
       if (next.done === true) break;
@@ -219,11 +237,11 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
       const messages = this.streams?.messages;
       if (messages === undefined || this.tell(messages, next.value as Buffer)) take(next.value);
       if (!this.receives) {
-        frames.return();
+        this.abandon(frames);
         return;
       }
     }
-    this.frames!.watch(this.owner.limits.incompleteFrameTimeout, (error) => this.refuseInput(error));
+    this.frames!.watch(this.owner.limits.incompleteFrameTimeout, (error) => this.cutInput(error));
   }
 
   /** Returns whether handlers get it, too: a subscriber may have closed the connection. */
@@ -270,6 +288,21 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     this.frames?.stop();
     lost?.fail(() => new GevConnectionClosedError(reason, { cause: this.closeError }));
     this.streams?.close(reason);
+  }
+
+  private endInput(): void {
+    if (!this.receives) return;
+    this.refused = true;
+    this.command(Operation.RefuseInput);
+  }
+
+  /** Nobody wants the frames that are left in a chunk. */
+  private abandon(frames: Generator<unknown, void>): void {
+    try {
+      frames.return();
+    } catch (error) {
+      this.reportFailure('decode() of a custom framing', error);
+    }
   }
 
   private tell(messages: EventSource<Buffer>, data: Buffer): boolean {

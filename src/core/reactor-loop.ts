@@ -110,8 +110,8 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     try {
       this.handler.onOpen(connection);
     } finally {
+      if (connection.framing.kind === 'custom') connection.checkFraming();
       if (this.owner.closing) connection.closeFor('shutdown');
-      else if (connection.framing.kind === 'custom') connection.checkFraming();
     }
   }
 
@@ -122,7 +122,7 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     if (framing.encoding !== undefined) {
       this.onText(slot, generation, data.toString(framing.encoding), data.length, 0, 0, 0);
     } else if (framing.kind === 'custom') {
-      connection.decode(data, (frame) => this.handler.onMessage(connection, frame as Buffer));
+      connection.decode(data, (frame) => this.takeFrame(connection, frame));
     } else if (connection.handleMessage(data)) {
       this.handler.onMessage(connection, data);
     }
@@ -207,6 +207,15 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
       inFreshScope(() => this.finish(connection, 'shutdown', 0));
     }
     this.quiesced?.();
+  }
+
+  /** As the engines tell their frames: each in a context of its own, and what one throws does not cost those behind it. */
+  private takeFrame(connection: ReactorConnection, frame: unknown): void {
+    try {
+      inFreshScope(() => this.handler.onMessage(connection, frame as Buffer));
+    } catch (error) {
+      this.owner.reportFailure('A handler of the reactor', error, connection);
+    }
   }
 
   private finish(connection: ReactorConnection, reason: CloseReason, errno: number, tooLong = 0): void {

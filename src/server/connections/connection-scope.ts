@@ -249,7 +249,7 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
   }
 
   get receives(): boolean {
-    return this.connection.receives;
+    return this.connection.wantsWaiting;
   }
 
   /** What handlers return would only add to output that the peer has yet to read. */
@@ -289,7 +289,7 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
     try {
       packet = format.read(message, this.connection);
     } catch (error) {
-      this.rpc!.receiveUnreadable(error, sizeOf(message));
+      this.connection.cutInput(error);
       return;
     }
     if (packet === undefined) this.receive(message);
@@ -301,7 +301,7 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
     if (this.asked) return;
     this.asked = true;
     // A serializer is not to see who stops the server.
-    if (this.receives) inFreshScope(() => this.rpc?.peer.goAway());
+    if (this.connection.receives) inFreshScope(() => this.rpc?.peer.goAway());
   }
 
   private owe(lanes: number): void {

@@ -43,18 +43,6 @@ export class ForeignPacket implements WaitingPacket {
   }
 }
 
-/** What a format of the application could not read: it ends the connection when its turn comes. */
-export class UnreadablePacket implements WaitingPacket {
-  constructor(
-    private readonly cause: unknown,
-    readonly length: number,
-  ) {}
-
-  handle(_dispatcher: PacketDispatcher, { connection }: RpcPeer): void {
-    connection.refuseInput(this.cause);
-  }
-}
-
 /** Whose packets wait. */
 export interface PacketLineOwner extends LineOwner<WaitingPacket> {
   /** Fewer calls are in flight than may be. */

@@ -7,7 +7,6 @@ import {
   PacketLine,
   type PacketLineOwner,
   TextPacket,
-  UnreadablePacket,
   type WaitingPacket,
 } from './packet-line.js';
 import { RpcPeer, type RpcScope } from './rpc-peer.js';
@@ -61,16 +60,6 @@ export class RpcConnection implements PacketLineOwner {
     }
   }
 
-  /** What has come cannot be read: the packets before it are answered, and no more. */
-  receiveUnreadable(cause: unknown, size: number): void {
-    if (this.line.length === 0 && this.hasRoom()) {
-      this.connection.refuseInput(cause);
-    } else {
-      this.scope.begin();
-      this.line.push(new UnreadablePacket(cause, size));
-    }
-  }
-
   /** The time for answers is over: requests in flight, and those that wait, are told so. */
   expire(error: unknown, end: GevCallEnd = 'shutdown'): void {
     this.peer.expire(error, end);
@@ -86,7 +75,7 @@ export class RpcConnection implements PacketLineOwner {
   // --- for the packets that wait ---
 
   get receives(): boolean {
-    return this.connection.receives;
+    return this.connection.wantsWaiting;
   }
 
   hasRoom(): boolean {
