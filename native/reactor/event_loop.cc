@@ -27,6 +27,19 @@ constexpr std::uint64_t TickAfter(Nanoseconds deadline) noexcept {
   return (deadline + kNanosecondsPerMillisecond - 1) / kNanosecondsPerMillisecond;
 }
 
+/// To room for so many. Without memory for that it stays as it is.
+bool Shrink(std::vector<Connection*>& list, std::size_t room) noexcept {
+  try {
+    std::vector<Connection*> smaller;
+    smaller.reserve(room);
+    smaller.assign(list.begin(), list.end());
+    list.swap(smaller);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 EventLoop::EventLoop(LoopOptions options, LoopHandler& handler)
@@ -157,15 +170,7 @@ void EventLoop::ServeReady() {
 void EventLoop::OnFewerSlots() {
   const std::size_t slots = table_.span();
   for (std::vector<Connection*>* const list : {&ready_, &serving_}) {
-    if (list->capacity() <= 2 * slots) continue;
-    try {
-      std::vector<Connection*> smaller;
-      smaller.reserve(slots);
-      smaller.assign(list->begin(), list->end());
-      list->swap(smaller);
-    } catch (const std::bad_alloc&) {
-      // It stays as it is.
-    }
+    if (list->capacity() > 2 * slots) Shrink(*list, slots);
   }
   handler_.OnFewerSlots(slots);
 }

@@ -35,12 +35,18 @@ void RingBuffer::Consume(std::size_t count) noexcept {
   head_ = (head_ + count) & (capacity_ - 1);
   // An eighth full: a quarter of the size leaves room to grow, so shrinking is amortised O(1) too.
   if (capacity_ > kMinimumCapacity && size_ <= capacity_ / 8) {
-    try {
-      Reallocate(std::max(kMinimumCapacity, capacity_ / 4));
-    } catch (const std::bad_alloc&) {
-      // What there is does as well, until the next call.
-    }
+    Shrink(std::max(kMinimumCapacity, capacity_ / 4));
   }
+}
+
+// Without memory what there is does as well, until the next call.
+bool RingBuffer::Shrink(std::size_t capacity) noexcept {
+  try {
+    Reallocate(capacity);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return true;
 }
 
 void RingBuffer::Clear() noexcept {

@@ -39,6 +39,7 @@ class RingBuffer {
   static constexpr std::size_t kMinimumCapacity = 4096;
 
   void Reallocate(std::size_t capacity);
+  bool Shrink(std::size_t capacity) noexcept;
   void Release() noexcept;
 
   std::size_t size_ = 0;      // first: all that is looked at while it is empty

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { Child } from '../kit/child.js';
+import { Child, QUIET } from '../kit/child.js';
 
 /** What a process that does a little of everything writes to stderr. */
 async function errorsOf(NODE_DEBUG: string): Promise<{ lines: string[]; port: number }> {
-  const child = Child.start(['test/kit/children/traced.mjs'], { env: { NODE_DEBUG, NO_COLOR: '1' } });
+  const child = Child.start([QUIET, 'test/kit/children/traced.mjs'], { env: { NODE_DEBUG, NO_COLOR: '1' } });
   const { port } = (await child.report('port')) as { port: number };
   await child.report('done');
   expect(await child.exit()).toEqual({ code: 0, signal: null });

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { fileURLToPath } from 'node:url';
-import { Child } from '../kit/child.js';
+import { Child, QUIET } from '../kit/child.js';
 import { serveRpc } from '../kit/rpc.js';
 import { until } from '../kit/until.js';
 
@@ -39,7 +39,7 @@ describe('the end of a process that leaves servers and clients as they are', () 
     async (loops, clientLoops) => {
       notes.length = 0;
       const { port, server } = await serveRpc({ loops: 0 }, Service);
-      const child = Child.start([script, `${port}`, `${loops}`, `${clientLoops}`]);
+      const child = Child.start([QUIET, script, `${port}`, `${loops}`, `${clientLoops}`]);
       expect(await child.exit(20_000)).toEqual({ code: 0, signal: null });
       expect(child.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
         { awake: 'awake' },

@@ -40,7 +40,6 @@ export const exceptions = [
 export const nativeFiles = [
   'balancing', // over loops
   'dead-peers', // TCP_USER_TIMEOUT, probes
-  'debug-lines',
   'memory', // of the addon
   'rolling-restart', // SO_REUSEPORT before Node 22.12
   'system-calls',

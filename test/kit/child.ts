@@ -8,6 +8,9 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 const scenarios = fileURLToPath(new URL('children/scenario.mjs', import.meta.url));
 const rpc = fileURLToPath(new URL('children/rpc-service.mjs', import.meta.url));
 
+/** An argument of node: the JavaScript engine does not name what it lacks. For tests that are not about that. */
+export const QUIET = '--disable-warning=GEV_JAVASCRIPT_ENGINE_LACKS';
+
 export interface ChildSetup {
   /** A command, with its arguments, that starts node. */
   readonly wrapper?: readonly string[];
