@@ -15,6 +15,8 @@ const about = {
   echo: ['the smallest server'],
   'max-connections': ['refusing clients beyond a limit', 'LIMIT=3'],
   'timed-push': ['pushing to every open connection once a second'],
+  'line-chat': ['a chat in lines of text, for nc'],
+  modbus: ["another protocol's packets at @MessagePattern() handlers: Modbus TCP"],
   hybrid: ["an HTTP application that lists the reactor's connections", 'HTTP_PORT=3000'],
 };
 

@@ -21,7 +21,7 @@ export { GevRecord, GevRecordBuilder, type GevMetadata, type GevRecordOptions } 
 export type { GevRetryOptions } from './client/calls/retry.js';
 export { GevContext, type GevContextArgs } from './context/gev.context.js';
 export { GevSocketRef, type GevSocketEvents } from './context/gev.socket-ref.js';
-export type { GevAddress, GevNetworkAddress, GevPathAddress } from './core/address.js';
+export type { GevAddress, GevListener, GevNetworkAddress, GevPathAddress } from './core/address.js';
 export {
   GevAbortedError,
   GevClientClosedError,
@@ -78,6 +78,7 @@ export type {
   GevEngine,
   GevIdleOn,
   GevKeepAliveOptions,
+  GevListenerOptions,
   GevLogger,
   GevOverflow,
   GevSerializer,

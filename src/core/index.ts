@@ -16,7 +16,7 @@ export { delimited, type DelimitedOptions, line, type LineOptions } from '../pro
 export { nestJson, type NestJsonOptions } from '../protocol/nest-json/nest-json.js';
 export type { GevPacket, GevPacketFormat, GevReply } from '../protocol/packet-format.js';
 export { raw, type RawOptions } from '../protocol/raw.js';
-export type { GevAddress, GevNetworkAddress, GevPathAddress } from './address.js';
+export type { GevAddress, GevListener, GevNetworkAddress, GevPathAddress } from './address.js';
 export type { CloseReason } from './close-reason.js';
 export {
   GevConnection,

@@ -151,12 +151,12 @@ export interface GevServerOptions {
   /**
    * Messages of ONE connection that handlers may work on at a time. More of them wait; when too many do (1024, or
    * `highWaterMark` bytes), reading from the connection pauses.
-   * Default: the codec's, 1 for `raw()` and no limit for `nestJson()`.
+   * Default: the codec's, no limit for `nestJson()` and 1 for others, which `packets()` may set.
    */
   readonly concurrency?: number;
   /**
-   * Requests of all connections in flight at a time, with `nestJson()`. More of them wait in order, as with `concurrency`;
-   * when for two seconds no call has ended, those that wait are answered with the error `ERR_GEV_OVERLOADED`.
+   * Requests of all connections in flight at a time, with `nestJson()` and `packets()`. More of them wait in order, as with
+   * `concurrency`; when for two seconds no call has ended, those that wait are answered with the error `ERR_GEV_OVERLOADED`.
    * Default: no limit.
    */
   readonly maxInFlight?: number;

@@ -314,6 +314,37 @@ describe.each([0, 2])('codecs on %i loops', (loops) => {
     await until(() => service.lines.some((text) => text.includes('a bad word')));
   });
 
+  it('P1: a caller whose reply cannot be written is told, or loses its connection', async () => {
+    @Controller()
+    class Commands {
+      @MessagePattern('add')
+      add(): number {
+        return 3;
+      }
+    }
+    let failures = 0;
+    const codec = packets<string>(line(), {
+      read: (pattern) => ({ pattern }),
+      write({ data, error }) {
+        if (failures-- > 0) throw new Error('no word for it');
+        return error === undefined ? `OK ${String(data)}` : `ERR ${(error as Error).message}`;
+      },
+    });
+    const service = await serve({ loops, codec }, { controllers: [Commands] });
+    const peer = (await Peer.connect(service.port)).read();
+    failures = 1;
+    peer.write('add\nadd\n');
+    const expected = 'ERR The reply could not be written\nOK 3\n';
+    expect(await peer.text(expected.length)).toBe(expected);
+    expect(service.lines.join('\n')).toMatch('no word for it');
+    const connection = await service.connection();
+    failures = 2;
+    peer.write('add\n');
+    await until(() => peer.ended);
+    await until(() => connection.state === 'closed');
+    expect(connection.closeReason).toBe('protocol');
+  });
+
   it('P1: several listeners, each with its codec, serve the same controllers', async () => {
     const seen: [string, unknown][] = [];
     const service = await serve(

@@ -1,55 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { Child, root } from '../kit/child.js';
 import { Peer } from '../kit/peer.js';
-import { errorsOf, hasBinaries, SAMPLES, warningsOf } from '../kit/samples.js';
+import { errorsOf, hasNetcat, listening, netcat, runClient, SAMPLES, start } from '../kit/samples.js';
 import { sanitized } from '../kit/server-process.js';
 import { eventually, pause, until } from '../kit/until.js';
 
 const MiB = 1024 * 1024;
-
-/** Starts a sample on a free port. */
-async function start(name: string, env: NodeJS.ProcessEnv = {}) {
-  const service = await listening([`${SAMPLES}/${name}/main.js`], env); // run-jest.mjs has built it
-  const warnings = hasBinaries || env.TRANSPORT === 'tcp' ? 0 : 1;
-  await until(() => warningsOf(service.child) >= warnings, 'it warns');
-  expect(warningsOf(service.child)).toBe(warnings);
-  return service;
-}
-
-/** The port and what else a sample says when it listens. */
-async function listening(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const child = Child.start(args, { env: { NO_COLOR: '1', PORT: '0', HTTP_PORT: '0', ...env } });
-  const line = (): string | undefined => child.lines.find((line) => line.includes('Listening: '));
-  await until(() => line() !== undefined || !child.running, `${args.join(' ')} listens`);
-  if (!child.running) throw new Error(child.errors.join('\n'));
-  const [, address, url] = /Listening: (\{.*?\})(?:, (\S+))?/.exec(line()!)!;
-  return { child, port: (JSON.parse(address!) as { port: number }).port, url };
-}
-
-/** Runs a sample's client to its end, and returns what it printed. */
-async function runClient(name: string, port: number, env: NodeJS.ProcessEnv = {}): Promise<string[]> {
-  const client = Child.start([`${SAMPLES}/${name}/client.js`], {
-    env: { NO_COLOR: '1', PORT: String(port), ...env },
-  });
-  const exit = await client.exit();
-  expect({ ...exit, errors: errorsOf(client) }).toEqual({ code: 0, signal: null, errors: [] });
-  return client.lines;
-}
-
-/** Whether a netcat is here that can say FIN at the end of its input. */
-const hasNetcat = /-\w*N/.test(spawnSync('nc', ['-h'], { encoding: 'utf8' }).stderr ?? '');
 const ifNetcat = hasNetcat ? it : it.skip;
-
-/** What a user of nc sees. */
-function netcat(port: number, input: Buffer): Buffer {
-  return spawnSync('nc', ['-N', '127.0.0.1', String(port)], { input, maxBuffer: 64 * MiB, timeout: 60_000 })
-    .stdout;
-}
 
 // They build what is out of date, without a sanitizer.
 (sanitized ? describe.skip : describe)('samples', () => {
@@ -191,7 +152,10 @@ function netcat(port: number, input: Buffer): Buffer {
     },
   );
 
-  const SERVICES = ['echo', 'max-connections', 'timed-push', 'hybrid', 'rpc', 'migrate'];
+  const SERVICES = [
+    ...['echo', 'max-connections', 'timed-push', 'hybrid', 'rpc', 'migrate'],
+    ...['line-chat', 'modbus'],
+  ];
 
   it.each(SERVICES)(
     '%s: a port that is taken, or a service that is not there, is told in two lines',
