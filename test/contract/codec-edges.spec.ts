@@ -1,10 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
 import { Controller, type CanActivate, UseGuards } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import {
   custom,
   type GevCodec,
+  type GevConnection,
   type GevFramer,
   GevHandlerError,
   type GevNetworkAddress,
@@ -376,5 +380,63 @@ describe.each([0, 2])('edges of codecs on %i loops', (loops) => {
     expect(await new Promise((resolve) => server.listen((e?: unknown) => resolve(e)))).toBeFalsy();
     expect(server.addresses()).toHaveLength(2);
     await server.close();
+  });
+
+  it('P1: a codec is shared by servers, at ports and a path, and sends from @OnConnect', async () => {
+    const codec = bytes();
+    const path = join(await mkdtemp(join(tmpdir(), 'gev-')), 's');
+    const listeners = [
+      { port: 0, codec },
+      { path, codec },
+    ];
+    const connect = (connection: GevConnection): void => void connection.send(9 as never);
+    const handlers = { connect, message: (frame: unknown) => frame };
+    const first = await serve({ loops, reusePort: true, listeners }, handlers);
+    const second = await serve({ loops, codec }, handlers);
+    expect(first.server.addresses()).toEqual([
+      expect.objectContaining({ port: first.port }),
+      expect.anything(),
+    ]);
+    for (const target of [first.port, { path }, second.port]) {
+      const peer = (await Peer.connect(target)).read();
+      peer.write(Buffer.from([1, 2]));
+      expect([...(await peer.take(3))]).toEqual([9, 1, 2]);
+    }
+  });
+
+  it('P1: no frame reaches a handler behind a gate that fails', async () => {
+    const seen: unknown[] = [];
+    const service = await serve(
+      { loops, codec: bytes() },
+      {
+        async connect(connection) {
+          await soon(0);
+          connection.send(9 as never);
+          throw new Error('not you');
+        },
+        message: (frame) => seen.push(frame),
+      },
+    );
+    const peer = (await Peer.connect(service.port)).read();
+    peer.write(Buffer.from([1, 2]));
+    await until(() => peer.closed);
+    expect(seen).toEqual([]);
+  });
+
+  it('P1: a frame may be null or undefined, and wait', async () => {
+    const codec = custom<unknown>({
+      open: () => ({
+        *decode(chunk) {
+          for (const byte of chunk) yield [1, null, undefined][byte];
+        },
+        encode: (frame) => String(frame),
+      }),
+    });
+    const seen: unknown[] = [];
+    const service = await serve({ loops, codec }, { message: (frame) => (seen.push(frame), soon('x')) });
+    const peer = (await Peer.connect(service.port)).read();
+    peer.write(Buffer.from([0, 1, 2]));
+    expect(await peer.text(3)).toBe('xxx');
+    expect(seen).toEqual([1, null, undefined]);
   });
 });

@@ -54,6 +54,6 @@ const OBJECT_SIZE = 64;
 
 /** Bytes of a message, or code units of text. */
 export function sizeOf(message: unknown): number {
-  const { length } = message as { readonly length?: unknown };
+  const length = (message as { readonly length?: unknown } | null | undefined)?.length;
   return typeof length === 'number' ? length : OBJECT_SIZE;
 }
