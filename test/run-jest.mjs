@@ -22,7 +22,9 @@ if (inJavaScript) {
     `--testPathIgnorePatterns=/(${nativeFiles.join('|')})\\.spec`,
     ...(jestArgs.some((arg) => arg.endsWith('.spec.ts'))
       ? []
-      : ['--testPathPatterns=test/(contract|interop)/|test/unit/(engine|text-framer|byte-framers|javascript-framings)']),
+      : [
+          '--testPathPatterns=test/(contract|interop)/|test/unit/(engine|text-framer|byte-framers|javascript-framings)',
+        ]),
   );
 }
 

@@ -6,7 +6,7 @@ import { NEST_JSON_PACKETS } from '../protocol/packet-format.js';
 import { MAX_FRAME_LENGTH } from './constants.js';
 import { engineFraming } from './engine-framing.js';
 import { GevOptionsError } from './errors.js';
-import { isIntegerIn, MAX_INT32, refuse, show } from './option-checks.js';
+import { isIntegerIn, MAX_INT32, refuse, refuseUnknown, show } from './option-checks.js';
 
 const MAX_DELIMITER = 16;
 const MAX_HEADER = 65_535;
@@ -22,11 +22,9 @@ const KINDS: readonly unknown[] = ['raw', 'nest-tcp', 'delimited', 'length-field
 export function resolveCodec(codec: Partial<GevCodec> | null | undefined): GevCodec {
   if (codec === undefined || codec === null) return nestJson();
   if (!isCodec(codec)) throw refuse('codec', codec, 'a codec such as nestJson(), raw() or line()');
-  const [unknown] = codec.unknown ?? [];
-  if (unknown !== undefined) {
-    throw new GevOptionsError(`${codec.name}.${unknown}`, `Unknown option "${unknown}" of ${codec.name}()`);
-  }
-  checkFraming(codec.name, codec.framing);
+  const { name, unknown } = codec;
+  if (unknown !== undefined) refuseUnknown(unknown.given, unknown.known, { within: `${name}.` });
+  checkFraming(name, codec.framing);
   return codec;
 }
 

@@ -21,11 +21,16 @@ export interface GevCodec {
    */
   readonly concurrency: number;
   /** Options that the codec does not know, for the server to refuse: errors are the server's to throw, with those of its options. */
-  readonly unknown?: readonly string[];
+  readonly unknown?: UnknownOptions;
 }
 
-/** Names among the given options that are none of the known ones. */
-export function unknownOptions(options: object, known: readonly string[]): { unknown?: readonly string[] } {
-  const unknown = Object.keys(options).filter((name) => !known.includes(name));
-  return unknown.length === 0 ? {} : { unknown };
+/** What a codec was given, and what it knows. */
+export interface UnknownOptions {
+  readonly given: object;
+  readonly known: readonly string[];
+}
+
+/** Where there are names among the given options that are none of the known ones. */
+export function unknownOptions(given: object, known: readonly string[]): { unknown?: UnknownOptions } {
+  return Object.keys(given).every((name) => known.includes(name)) ? {} : { unknown: { given, known } };
 }

@@ -33,7 +33,11 @@ export const exceptions = [
     row: 'W7',
     why: 'has the kernel take little by sendBufferSize, which node:net does not set',
   },
-  { title: /S9: those connected are served/, row: 'S9', why: 'Node has no spare descriptor, and tells nobody' },
+  {
+    title: /S9: those connected are served/,
+    row: 'S9',
+    why: 'Node has no spare descriptor, and tells nobody',
+  },
 ];
 
 /** Files about what only the native engine has. */

@@ -32,6 +32,10 @@ export class FakeConnection {
     return this.state === 'open';
   }
 
+  get wantsWaiting(): boolean {
+    return this.receives;
+  }
+
   send(data: Uint8Array | string): boolean {
     if (this.state === 'closing' || this.state === 'closed') throw new GevConnectionClosedError();
     this.sent.push(typeof data === 'string' ? data : Buffer.from(data).toString());
