@@ -129,8 +129,9 @@ std::size_t Connection::Receive(std::span<std::byte> room) noexcept {
   } else if (!WouldBlock(result)) {
     OnReceiveError(static_cast<int>(-result));
   } else if (announced) {
-    // The edge promised bytes; should it have been used up, this brings it back.
-    loop_->poller().Rearm(fd(), loop_->TokenOf(*this));
+    // The edge promised bytes; should it have been used up, this brings it back. Who is not told
+    // looks by himself.
+    if (loop_->poller().Rearm(fd(), loop_->TokenOf(*this)) < 0) RetrySoon();
   }
   return 0;
 }
