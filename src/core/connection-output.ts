@@ -59,7 +59,7 @@ export abstract class ConnectionOutput extends GevConnection {
   }
 
   send(data: GevData, callback?: SendCallback): boolean {
-    if (!this.takes(data)) assertData(data);
+    this.assertTaken(data);
     if (callback !== undefined && typeof callback !== 'function') {
       throw new GevHandlerError(`The callback of send() must be a function, not ${show(callback)}`);
     }
@@ -72,7 +72,7 @@ export abstract class ConnectionOutput extends GevConnection {
   trySend(data: GevData): boolean {
     if (this.canSend) {
       try {
-        if (!this.takes(data)) assertData(data);
+        this.assertTaken(data);
         this.transmit(data);
         if (!this.aborted) return true;
       } catch (error) {
@@ -85,7 +85,7 @@ export abstract class ConnectionOutput extends GevConnection {
 
   sendAsync(data: GevData): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (!this.takes(data)) assertData(data);
+      this.assertTaken(data);
       this.transmit(data, (error) => (error === undefined ? resolve() : reject(error)));
     });
   }
@@ -119,13 +119,17 @@ export abstract class ConnectionOutput extends GevConnection {
 
   /** As {@link transmit}, of what may be no data. Throws GevHandlerError then. */
   transmitChecked(data: unknown): boolean {
-    if (!this.takes(data)) assertData(data);
+    this.assertTaken(data);
     return this.transmit(data);
   }
 
   /** What may be sent: bytes or text, or whatever the framing of the application takes. */
   takes(data: unknown): data is GevData {
     return this.framing.kind === 'custom' || isData(data);
+  }
+
+  private assertTaken(data: unknown): asserts data is GevData {
+    if (!this.takes(data)) assertData(data);
   }
 
   /**
