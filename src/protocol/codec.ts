@@ -21,16 +21,10 @@ export interface GevCodec {
    */
   readonly concurrency: number;
   /** Options that the codec does not know, for the server to refuse: errors are the server's to throw, with those of its options. */
-  readonly unknown?: UnknownOptions;
-}
-
-/** What a codec was given, and what it knows. */
-export interface UnknownOptions {
-  readonly given: object;
-  readonly known: readonly string[];
+  readonly unknown?: { readonly given: object; readonly known: readonly string[] };
 }
 
 /** Where there are names among the given options that are none of the known ones. */
-export function unknownOptions(given: object, known: readonly string[]): { unknown?: UnknownOptions } {
+export function unknownOptions(given: object, known: readonly string[]): Pick<GevCodec, 'unknown'> {
   return Object.keys(given).every((name) => known.includes(name)) ? {} : { unknown: { given, known } };
 }
