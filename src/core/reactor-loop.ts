@@ -11,6 +11,7 @@ import { GevError } from './errors.js';
 import type { ResolvedReactorOptions } from './options.js';
 import { ReactorConnection } from './reactor-connection.js';
 import type { ReactorHandler } from './reactor-handler.js';
+import type { RequestDeadlines } from './requests.js';
 import type { ReactorListener } from './reactor-listener.js';
 import { GevRefusedError } from './refused-error.js';
 import { systemErrorName } from './system-error.js';
@@ -43,6 +44,8 @@ export interface ReactorLoopOwner {
   /** One that closed was given up for a budget of all. */
   onShed(reason: CloseReason): void;
   onRefusedSend(): void;
+  onDroppedAnswer(connection: GevConnection<object>): void;
+  readonly requestDeadlines: RequestDeadlines;
   /** Something worth a log line. Does not throw. */
   reportError(error: GevError): void;
   /** As {@link ReactorLoopOwner.reportError}, of what a function of the application threw. */
@@ -56,11 +59,13 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
   readonly highWaterMark: number;
   readonly maxSendBuffer: number;
   readonly limits: ReactorLimits;
+  readonly packetsAreRead: boolean;
   abandoned = false;
   private readonly slots: (ReactorConnection | undefined)[] = [];
   private readonly handler: ReactorHandler;
   private readonly traced = debug.enabled;
   private quiesced: (() => void) | undefined;
+  private readsOn = false;
 
   constructor(
     readonly index: number,
@@ -73,6 +78,7 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
     this.limits = options;
+    this.packetsAreRead = owner.handler.readsPackets ?? false;
     const port = engine.attach(index, this);
     this.outbound = this.traced ? new TracedPort(port, (slot) => this.slots[slot]) : port;
   }
@@ -85,16 +91,29 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     return this.engine.bytesReceived(this.index, slot, generation);
   }
 
+  get requestDeadlines(): RequestDeadlines {
+    return this.owner.requestDeadlines;
+  }
+
   countRefusedSend(): void {
     this.owner.onRefusedSend();
+  }
+
+  dropAnswer(connection: GevConnection<object>): void {
+    this.owner.onDroppedAnswer(connection);
   }
 
   reportFailure(culprit: string, error: unknown, connection: GevConnection<object>): void {
     this.owner.reportFailure(culprit, error, connection);
   }
 
-  /** Resolves with the loop's word that everything the kernel held has been delivered. */
-  onceQuiesced(): Promise<void> {
+  /**
+   * Resolves with the loop's word that everything the kernel held has been delivered.
+   *
+   * @param readsOn more is read from connections after it
+   */
+  onceQuiesced(readsOn: boolean): Promise<void> {
+    this.readsOn = readsOn;
     return new Promise((resolve) => (this.quiesced = resolve));
   }
 
@@ -149,7 +168,9 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     const connection = this.slots[slot];
     // One that is not admitted yet may have come to its end, too.
     const { state } = connection ?? {};
-    if (state === 'open' || state === 'connecting') this.handler.onEnd(connection!);
+    if (state !== 'open' && state !== 'connecting') return;
+    connection!.handleEnd('peer');
+    this.handler.onEnd(connection!);
   }
 
   onDrain(slot: number): void {
@@ -183,6 +204,7 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
 
   onQuiesced(): void {
     debug('loop %d: all that the kernel held is delivered', this.index);
+    if (!this.readsOn) for (const connection of this.slots) connection?.handleEnd('shutdown');
     this.quiesced?.();
   }
 

@@ -41,6 +41,8 @@ export interface ReactorStats {
   readonly refusals: Readonly<Record<GevRefusal, number>>;
   /** Calls of {@link GevConnection.trySend} that returned false. */
   readonly refusedSends: number;
+  /** Answers that no request of {@link GevConnection.request} waited for any more, or ever did. */
+  readonly droppedAnswers: number;
   /** Connections closed as incomplete frames took more than `maxPartialBytes`. */
   readonly overPartialBytes: number;
   /** Connections closed as more than `maxTotalSendBuffer` waited for all peers. */
@@ -301,6 +303,7 @@ export class Reactor {
       refused: stats.refusals.reduce((sum, count) => sum + count, 0),
       refusals: refusalsOf(stats.refusals),
       refusedSends: state.refusedSends,
+      droppedAnswers: state.droppedAnswers,
       overPartialBytes: state.overPartialBytes,
       overTotalSendBuffer: state.overTotalSendBuffer,
       open: state.open.size,
@@ -378,7 +381,7 @@ export class Reactor {
 
   private quiesceLoop(loop: ReactorLoop, argument: number): Promise<void> {
     if (loop.abandoned) return Promise.resolve();
-    const quiesced = loop.onceQuiesced();
+    const quiesced = loop.onceQuiesced(argument === READ_ON);
     loop.outbound.command(Operation.Quiesce, 0, 0, argument);
     return quiesced;
   }

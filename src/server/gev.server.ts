@@ -44,6 +44,7 @@ const NO_STATS: ReturnType<Reactor['stats']> = {
   refused: 0,
   refusals: NO_REFUSALS,
   refusedSends: 0,
+  droppedAnswers: 0,
   overPartialBytes: 0,
   overTotalSendBuffer: 0,
   open: 0,
