@@ -65,6 +65,7 @@ export {
   type GevErrorDetails,
   type GevListenTarget,
 } from './core/errors.js';
+export type { GevAccess } from './core/access.js';
 export { GevRefusedError } from './core/refused-error.js';
 export type { GevRefusal } from './engine/refusals.js';
 export {

@@ -33,6 +33,7 @@ export {
   type SendCallback,
 } from './connection.js';
 export type { GevData } from './data.js';
+export type { GevAccess } from './access.js';
 export { GevRefusedError } from './refused-error.js';
 export type { GevRefusal } from '../engine/refusals.js';
 export {

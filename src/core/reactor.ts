@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/engine.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
+import { accessRules, checkAccess, type GevAccess } from './access.js';
 import { formatAddress, type GevAddress } from './address.js';
 import { broadcast } from './broadcast.js';
 import { closeReasonCode } from './close-reason.js';
@@ -23,36 +24,15 @@ import { ReactorLoop } from './reactor-loop.js';
 import { resolveReactorOptions } from './reactor-options.js';
 import { ReactorListener } from './reactor-listener.js';
 import { ReactorState } from './reactor-state.js';
+import { type ReactorStats, statsOf } from './reactor-stats.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 import { assertInterval } from './timer.js';
 import { Operation, READ_ON } from '../engine/loop-port.js';
-import { type GevRefusal, REFUSALS } from '../engine/refusals.js';
 
 export type { DialTarget } from './reactor-dials.js';
 export type { ReactorHandler, ReactorTurns } from './reactor-handler.js';
+export type { ReactorStats } from './reactor-stats.js';
 export type { ReactorTimerHandle } from './reactor-timers.js';
-
-/** Counters of a {@link Reactor} since listen. */
-export interface ReactorStats {
-  readonly accepted: number;
-  /** Sockets that never became open connections. */
-  readonly refused: number;
-  /** Of these, how many for which cause. */
-  readonly refusals: Readonly<Record<GevRefusal, number>>;
-  /** Calls of {@link GevConnection.trySend} that returned false. */
-  readonly refusedSends: number;
-  /** Answers that no request of {@link GevConnection.request} waited for any more, or ever did. */
-  readonly droppedAnswers: number;
-  /** Connections closed as incomplete frames took more than `maxPartialBytes`. */
-  readonly overPartialBytes: number;
-  /** Connections closed as more than `maxTotalSendBuffer` waited for all peers. */
-  readonly overTotalSendBuffer: number;
-  readonly open: number;
-  readonly loops: readonly { readonly connections: number }[];
-}
-
-/** @internal Of a reactor that does not run. */
-export const NO_REFUSALS = refusalsOf([]);
 
 const STARTS_ONCE = 'A reactor starts once: make another one';
 /** How long connections that were cut may take to say so. */
@@ -65,7 +45,7 @@ const ABORT_GRACE_MS = 1000;
  * @publicApi
  */
 export class Reactor {
-  private readonly options: ResolvedReactorOptions;
+  private options: ResolvedReactorOptions;
   private readonly state: ReactorState;
   private nextDialLoop = 0;
   private moving: Engine | undefined;
@@ -197,6 +177,16 @@ export class Reactor {
     this.state.open.get(connection.id)?.finish();
   }
 
+  /**
+   * Who may connect from now on, instead of options `allow` and `deny`. Connections that are open stay.
+   *
+   * @throws GevOptionsError for what is no address
+   */
+  setAccess(access: GevAccess): void {
+    this.options = { ...this.options, ...checkAccess(access) };
+    this.moving?.setAccess(accessRules(access));
+  }
+
   /** Stops reading from a connection; what the kernel holds makes its peer wait. */
   pause(connection: GevConnection): void {
     this.state.open.get(connection.id)?.pause();
@@ -296,19 +286,7 @@ export class Reactor {
 
   /** Counters since listen. */
   stats(): ReactorStats {
-    const { state } = this;
-    const stats = this.moving?.stats() ?? { accepted: 0, refusals: [], connections: [] };
-    return {
-      accepted: stats.accepted,
-      refused: stats.refusals.reduce((sum, count) => sum + count, 0),
-      refusals: refusalsOf(stats.refusals),
-      refusedSends: state.refusedSends,
-      droppedAnswers: state.droppedAnswers,
-      overPartialBytes: state.overPartialBytes,
-      overTotalSendBuffer: state.overTotalSendBuffer,
-      open: state.open.size,
-      loops: stats.connections.map((connections) => ({ connections })),
-    };
+    return statsOf(this.state, this.moving?.stats());
   }
 
   /** @internal Whether the last connection closed in time, in ms. */
@@ -391,11 +369,4 @@ export class Reactor {
       throw new GevNotListeningError('Timers of a reactor run from its start to its stop');
     return this.state.timers;
   }
-}
-
-function refusalsOf(counts: readonly number[]): Readonly<Record<GevRefusal, number>> {
-  return Object.fromEntries(REFUSALS.map((cause, index) => [cause, counts[index] ?? 0])) as Record<
-    GevRefusal,
-    number
-  >;
 }

@@ -15,7 +15,8 @@ import { boundObservable, EventSource } from '../core/contained-observable.js';
 import { GevAlreadyListeningError } from '../core/errors.js';
 import { Listeners } from '../core/listeners.js';
 import type { GevServerOptions, ReactorOptions, ResolvedGevServerOptions } from '../core/options.js';
-import { NO_REFUSALS, Reactor } from '../core/reactor.js';
+import { Reactor } from '../core/reactor.js';
+import { NO_STATS } from '../core/reactor-stats.js';
 import { reactorOptionsOf } from '../core/reactor-options.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { patternTexts } from '../protocol/nest-json/packet-reader.js';
@@ -23,6 +24,7 @@ import { idleOptionsOf, validateServerOptions } from '../core/validate-options.j
 import { assemble } from './assembly.js';
 import { carriesPackets } from './connections/connection-protocol.js';
 import type { ConnectionEvents } from './connections/connection-events.js';
+import { checkAccess, type GevAccess } from '../core/access.js';
 import { ErrorLog } from '../core/error-log.js';
 import { GevServerHandle } from './gev.server-handle.js';
 import {
@@ -39,18 +41,6 @@ import { countListening, serverNames, titleOf } from './server-names.js';
 import { drain } from './shutdown.js';
 
 const NO_CONNECTIONS: ReadonlyMap<number, GevConnection> = new Map();
-const NO_STATS: ReturnType<Reactor['stats']> = {
-  accepted: 0,
-  refused: 0,
-  refusals: NO_REFUSALS,
-  refusedSends: 0,
-  droppedAnswers: 0,
-  overPartialBytes: 0,
-  overTotalSendBuffer: 0,
-  open: 0,
-  loops: [],
-};
-
 /** A server while it listens. */
 interface Running {
   readonly reactor: Reactor;
@@ -85,7 +75,7 @@ export class GevServer
   /** What handlers, timers and `@InjectGevServer()` call it by; undefined: nothing. */
   readonly name: string | undefined;
 
-  private readonly options: ResolvedGevServerOptions;
+  private options: ResolvedGevServerOptions;
   private readonly registrations: Registrations;
   private readonly listeners = new Listeners<GevServerEvents>(
     'server',
@@ -259,6 +249,16 @@ export class GevServer
    */
   runAfter(ms: number, fn: () => unknown, options?: GevTimerOptions): GevTimer {
     return this.timers.runAfter(ms, fn, options);
+  }
+
+  /**
+   * Who may connect from now on, instead of options `allow` and `deny`. Connections that are open stay.
+   *
+   * @throws GevOptionsError for what is no address
+   */
+  setAccess(access: GevAccess): void {
+    this.options = { ...this.options, ...checkAccess(access) };
+    this.running?.reactor.setAccess(access);
   }
 
   /** Counters since listen. */
