@@ -84,6 +84,7 @@ export type {
   GevSerializer,
   GevServerOptions,
 } from './core/options.js';
+export type { GevRequestOptions } from './core/request-options.js';
 export type { GevIntervalOptions, GevTimer, GevTimerOptions } from './core/timer.js';
 export { InjectGevServer } from './decorators/inject-gev-server.decorator.js';
 export { Conn } from './decorators/conn.decorator.js';
@@ -114,7 +115,7 @@ export type {
 export { lengthField, type LengthFieldOptions } from './protocol/length-field.js';
 export { delimited, type DelimitedOptions, line, type LineOptions } from './protocol/line.js';
 export { nestJson, type NestJsonOptions } from './protocol/nest-json/nest-json.js';
-export type { GevPacket, GevPacketFormat, GevReply } from './protocol/packet-format.js';
+export type { GevAnswer, GevPacket, GevPacketFormat, GevReply } from './protocol/packet-format.js';
 export { packets, type PacketsOptions } from './protocol/packets.js';
 export { raw, type RawOptions } from './protocol/raw.js';
 export type { GevServerEvents, GevServerStats, GevServerStatus } from './server/gev.server.events.js';
