@@ -11,6 +11,7 @@ import { MAX_DELAY } from './constants.js';
 import { GevConnectionClosedError, GevError, GevProtocolError } from './errors.js';
 import { isIntegerIn, refuse } from './option-checks.js';
 import type { GevAnswer } from '../protocol/packet-format.js';
+import type { GevData } from './data.js';
 import type { GevListener } from './address.js';
 import { type GevRequestOptions, resolveRequestOptions } from './request-options.js';
 import { Requests } from './requests.js';
@@ -88,7 +89,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     return this.error;
   }
 
-  get messages$(): Observable<Buffer> {
+  get messages$(): Observable<GevData> {
     this.watched = true;
     return this.openStreams().messages$;
   }
@@ -101,7 +102,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     return this.openStreams().closed$;
   }
 
-  request<Answer>(data: unknown, options?: GevRequestOptions<never>): Promise<Answer> {
+  request<Answer>(data: unknown, options?: GevRequestOptions<unknown>): Promise<Answer> {
     return new Promise<Answer>((resolve, reject) => {
       const resolved = resolveRequestOptions(options);
       if (this.inputEnd !== undefined || (this.state !== 'open' && this.state !== 'connecting')) {
@@ -363,7 +364,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     const taken = this.requests?.take(frame) ?? false;
     const messages = this.streams?.messages;
     if (messages !== undefined && this.receives) {
-      messages.next(this.framing.isNestTcp ? Buffer.from(frame as string) : (frame as Buffer));
+      messages.next(this.framing.isNestTcp ? Buffer.from(frame as string) : (frame as GevData));
     }
     return !taken && this.receives;
   }

@@ -230,9 +230,9 @@ export class GevServer
    * server.broadcast('hello\n', members); // a Set<GevConnection<Guest>>, say
    * ```
    */
-  broadcast<Data extends object = Record<string, unknown>>(
-    data: GevData,
-    receivers?: GevReceivers<Data>,
+  broadcast<Data extends object = Record<string, unknown>, Frame = GevData>(
+    data: NoInfer<Frame>,
+    receivers?: GevReceivers<Data, Frame>,
   ): number {
     return this.running?.reactor.broadcast(data, receivers) ?? 0;
   }
