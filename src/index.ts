@@ -65,6 +65,8 @@ export {
   type GevErrorDetails,
   type GevListenTarget,
 } from './core/errors.js';
+export { GevRefusedError } from './core/refused-error.js';
+export type { GevRefusal } from './engine/refusals.js';
 export {
   errorCodec,
   type GevErrorClass,
