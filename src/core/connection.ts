@@ -147,6 +147,24 @@ export abstract class GevConnection<Data extends object = Record<string, unknown
   abstract request(data: Frame, options?: GevRequestOptions<Frame>): Promise<Frame>;
   abstract request<Answer>(data: unknown, options?: GevRequestOptions<Frame>): Promise<Answer>;
 
+  /** What {@link GevConnection.identify} has named it; stays when it has closed. */
+  abstract readonly identity: string | undefined;
+
+  /**
+   * Names whom it belongs to: a device, a user. At most one open connection of a server, or reactor, has an identity, whichever
+   * listener it came in at, and `server.get(identity)` finds it. Called again with another one it moves; with the same one nothing
+   * happens. Look at who it is first: whoever may take over an identity can send its owner away.
+   *
+   * @param options `replace`: a connection that has the identity closes, reason `replaced`. Default: false
+   * @throws GevIdentityInUseError without `replace`, when another one has it; GevConnectionClosedError once closing or closed;
+   * GevOptionsError unless it is a text that is not empty
+   * @example
+   * ```ts
+   * conn.identify(imei, { replace: true }); // its former connection may be dead without a word
+   * ```
+   */
+  abstract identify(identity: string, options?: { readonly replace?: boolean }): void;
+
   /** Flushes what was sent, says FIN and closes, within `closeTimeout`. Nothing more is received. Idempotent. */
   abstract close(): void;
 

@@ -39,6 +39,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   bytesReceived = 0;
   messagesReceived = 0;
   closeReason: CloseReason | undefined = undefined;
+  identity: string | undefined = undefined;
 
   /** The layer above sets it, when the connection opens or later. */
   attachment: Attachment | undefined = undefined;
@@ -114,6 +115,10 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     });
   }
 
+  identify(identity: string, options?: { readonly replace?: boolean }): void {
+    this.owner.identities.claim(this, identity, options);
+  }
+
   close(): void {
     this.closeFor('local');
   }
@@ -121,7 +126,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   closeFor(reason: CloseReason): void {
     if (this.state !== 'open' && this.state !== 'connecting') return;
     this.state = 'closing';
-    this.handleEnd(reason);
+    this.depart(reason);
     this.command(Operation.Close, reason);
   }
 
@@ -330,7 +335,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     this.errno = errno;
     this.tooLong = tooLong;
     if (errno !== 0) this.error = undefined; // what was to end it came too late
-    this.handleEnd(reason);
+    this.depart(reason);
     const lost = this.flushes;
     this.flushes = undefined;
     this.frames?.stop();
@@ -340,6 +345,12 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
 
   protected override abortFor(reason: CloseReason): void {
     super.abortFor(reason);
+    this.depart(reason);
+  }
+
+  /** It is of no use to anybody any more. */
+  private depart(reason: CloseReason): void {
+    if (this.identity !== undefined) this.owner.identities.release(this);
     this.handleEnd(reason);
   }
 
