@@ -9,7 +9,7 @@ import { createPackr } from './msgpackr.js';
 export interface MsgpackOptions {
   /** Arrays and objects within each other, in what is received. 1 to 1000. Default: 100. */
   readonly maxDepth?: number;
-  /** Values in one frame that is received, keys included: each takes some 50 bytes of memory at most. Default: 1000000. */
+  /** Values in one frame that is received, keys included: each takes up to some 60 bytes of memory. Default: 1000000. */
   readonly maxElements?: number;
 }
 
