@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// node bench/readme.mjs: puts the saved results, results/{echo,accept,rpc}.json, into bench/README.md, between
+// node bench/readme.mjs: puts the saved results, results/{echo,codecs,accept,rpc}.json, into bench/README.md, between
 // <!-- bench:start --> and <!-- bench:end -->, and three of their figures into the project's README.md. What is not saved is
 // left out.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,9 @@ function giveUp(missing) {
   process.exit(1);
 }
 
-const files = ['echo', 'accept', 'rpc'].map((name) => join(resultsFolder, `${name}.json`)).filter(existsSync);
+const files = ['echo', 'codecs', 'accept', 'rpc']
+  .map((name) => join(resultsFolder, `${name}.json`))
+  .filter(existsSync);
 if (files.length === 0) giveUp('results: npm run bench -- echo --save');
 const results = files.map((file) => JSON.parse(readFileSync(file, 'utf8')));
 await fill(join(benchFolder, 'README.md'), formatResults(results));

@@ -3,6 +3,6 @@
 import { buildNative } from './runner/build.mjs';
 
 buildNative();
-for (const name of ['options', 'echo', 'accept', 'rpc', 'rpc-client', 'statistics', 'compare']) {
+for (const name of ['options', 'echo', 'codecs', 'accept', 'rpc', 'rpc-client', 'statistics', 'compare']) {
   await import(`./self-test/${name}.mjs`);
 }

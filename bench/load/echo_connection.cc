@@ -10,15 +10,15 @@
 namespace gev::load {
 
 PatternTable EchoConnection::MakeContent(const Options& options, size_t longest_receive) {
-  return PatternTable(std::max(longest_receive, options.BytesOutstanding()));
+  return {options.framing, options.size, std::max(longest_receive, options.BytesOutstanding())};
 }
 
 EchoConnection::EchoConnection(ConnectionSocket socket, const PatternTable& pattern,
                                const Options& options)
     : socket_(std::move(socket)),
       pattern_(&pattern),
-      size_(options.size),
-      send_cursor_(PatternTable::StartOf(socket_.Number())),
+      size_(options.MessageBytes()),
+      send_cursor_(pattern.StartOf(socket_.Number())),
       receive_cursor_(send_cursor_),
       sent_at_(options.depth) {}
 
@@ -36,7 +36,7 @@ void EchoConnection::Flush() {
     const size_t bytes = socket_.Send(pattern_->At(send_cursor_), queued_ - sent_);
     if (bytes == 0) return;
     sent_ += bytes;
-    send_cursor_ = PatternTable::Advance(send_cursor_, bytes);
+    send_cursor_ = pattern_->Advance(send_cursor_, bytes);
   }
 }
 
@@ -63,7 +63,7 @@ void EchoConnection::Verify(std::span<const char> bytes) {
     socket_.Fail("wrong byte at position " + std::to_string(received_ + offset) + " of the stream");
   }
   received_ += bytes.size();
-  receive_cursor_ = PatternTable::Advance(receive_cursor_, bytes.size());
+  receive_cursor_ = pattern_->Advance(receive_cursor_, bytes.size());
   if (received_ > sent_) {
     socket_.Fail(std::to_string(received_ - sent_) + " bytes more than were sent");
   }

@@ -15,7 +15,7 @@
 namespace gev::load {
 
 // One connection of the echo workload: what was sent, what must come back, and when each
-// outstanding message left. At most `depth` messages of `size` bytes are outstanding. The pattern
+// outstanding message left. At most `depth` messages are outstanding, framed or not. The pattern
 // table outlives it.
 class EchoConnection {
  public:
@@ -49,7 +49,7 @@ class EchoConnection {
 
   ConnectionSocket socket_;
   const PatternTable* pattern_;
-  uint32_t size_;
+  uint32_t size_;  // of a message, what stands around its content included
 
   // Positions in the byte stream, and the same modulo the pattern's period.
   uint64_t queued_ = 0;

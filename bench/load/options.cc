@@ -13,6 +13,7 @@ namespace {
 constexpr uint32_t kMaxConnections = 60'000;
 constexpr uint32_t kMaxDepth = 4096;
 constexpr uint32_t kMaxSize = 1 << 20;
+constexpr uint32_t kMaxFramedSize = 4096;  // the pattern holds a thousand of them
 constexpr size_t kMaxBytesOutstanding = size_t{16} << 20;
 constexpr double kMaxSeconds = 120;
 constexpr uint32_t kMaxSlices = 1000;
@@ -52,6 +53,13 @@ Mode ParseMode(std::string_view text) {
   throw std::invalid_argument("--mode: '" + std::string(text) + "' is not echo, rpc or accept");
 }
 
+Framing ParseFraming(std::string_view text) {
+  if (text == "none") return Framing::kNone;
+  if (text == "line") return Framing::kLine;
+  if (text == "length") return Framing::kLength;
+  throw std::invalid_argument("--framing: '" + std::string(text) + "' is not none, line or length");
+}
+
 }  // namespace
 
 Options ParseOptions(int argc, char** argv) {
@@ -75,6 +83,8 @@ Options ParseOptions(int argc, char** argv) {
       options.string_pattern = value == "string";
     } else if (name == "size") {
       options.size = ParseNumber<uint32_t>(name, value, 1, kMaxSize);
+    } else if (name == "framing") {
+      options.framing = ParseFraming(value);
     } else if (name == "warm-up") {
       options.warm_up_seconds = ParseNumber<double>(name, value, 0, kMaxSeconds);
     } else if (name == "seconds") {
@@ -97,6 +107,9 @@ Options ParseOptions(int argc, char** argv) {
     }
   }
   if (options.port == 0) throw std::invalid_argument("--port is required");
+  if (options.framing != Framing::kNone && options.size > kMaxFramedSize) {
+    throw std::invalid_argument("--size: framed messages have up to 4096 bytes");
+  }
   if (options.BytesOutstanding() > kMaxBytesOutstanding) {
     throw std::invalid_argument("--depth times --size is over 16 MiB a connection");
   }
@@ -111,7 +124,10 @@ const char* Usage() {
          "  --host=ADDRESS       a loopback address, IPv4 or IPv6 (127.0.0.1)\n"
          "  --connections=N      (64)\n"
          "  --depth=N            echo, rpc: outstanding messages a connection (1)\n"
-         "  --size=BYTES         echo: bytes a message (64)\n"
+         "  --size=BYTES         echo: bytes of a message's content (64)\n"
+         "  --framing=FRAMING    echo: none; line: text with '\\n' behind it; length: bytes with "
+         "their number\n"
+         "                       in front, 4 bytes in network order (none)\n"
          "  --warm-up=SECONDS    echo, rpc: not measured (1)\n"
          "  --seconds=SECONDS    echo, rpc: measured window; accept: deadline (2)\n"
          "  --server-pid=PID     sample the CPU time of this process around the window\n"

@@ -46,6 +46,40 @@ export const gevInlineBorrowed = {
   env: { LOOPS: '0', COPY: 'false' },
 };
 
+/**
+ * The contenders of the codecs workload.
+ *
+ * @param {'line' | 'length'} framing
+ */
+export function framed(framing) {
+  const gev = (id, label, script, loops) => ({
+    ...{ id, label, command: node(script) },
+    env: { CODEC: framing, LOOPS: loops },
+  });
+  const nodeNetWriting = (writes, label) => ({
+    ...{
+      id: `node-net-${writes}`,
+      label: `node:net by hand, ${label}`,
+      command: node('node-net-frames.mjs'),
+    },
+    env: { FRAMING: framing, WRITES: writes },
+  });
+  return {
+    raw: {
+      id: 'raw-frames',
+      label: 'raw C epoll',
+      command: [binary('raw_frames')],
+      env: { FRAMING: framing },
+    },
+    each: nodeNetWriting('each', 'a write a message'),
+    corked: nodeNetWriting('corked', 'corked'),
+    joined: nodeNetWriting('joined', 'replies joined'),
+    core: gev('gev-core-inline', 'nestjs-gev/core inline', 'gev-core.mjs', '0'),
+    nest: gev('gev-inline', 'nestjs-gev inline, @OnMessage', 'nest-gev.mjs', '0'),
+    threaded: gev('gev-threaded', 'nestjs-gev threaded, @OnMessage', 'nest-gev.mjs', '1'),
+  };
+}
+
 /** @type {Contender} */
 export const rawRpc = { id: 'raw-rpc', label: 'raw C epoll', command: [binary('raw_rpc')] };
 

@@ -9,7 +9,7 @@ import type { CustomFrames } from './custom-frames.js';
 import { ConnectionStreams } from './connection-streams.js';
 import { MAX_DELAY } from './constants.js';
 import type { EventSource } from './contained-observable.js';
-import { GevConnectionClosedError, type GevError, GevProtocolError } from './errors.js';
+import { GevConnectionClosedError, GevError, GevProtocolError } from './errors.js';
 import { isIntegerIn, refuse } from './option-checks.js';
 import type { GevListener } from './address.js';
 import type { ReactorListener } from './reactor-listener.js';
@@ -186,8 +186,11 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   /**
    * What was received is no valid message, and nothing behind it is taken, be it waiting already. What is owed to messages
    * before it may still be sent: the end of its input is told next, and it closes within `closeTimeout`, reason `protocol`.
+   *
+   * @param cause becomes the {@link GevConnection.closeError}; one that is no {@link GevError} tells why it is no message
    */
-  refuseInput(): void {
+  refuseInput(cause: unknown): void {
+    this.error ??= cause instanceof GevError ? cause : framingError(cause);
     this.discards = true;
     this.endInput();
   }

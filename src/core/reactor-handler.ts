@@ -17,14 +17,15 @@ export interface ReactorHandler {
   /** One chunk or frame; the Buffer is the receiver's to keep. */
   onMessage(connection: GevConnection, data: Buffer): void;
   /**
-   * Instead of `onMessage` where frames are text (`nest-json`): the content of one frame. If it is written as
+   * Instead of `onMessage` where frames are text (`nest-json`, and framings with an encoding): the content of one frame. If it is written as
    * `{"pattern":…,"data":…,"id":"…"}`, its pattern has a number of this loop's, the `route`, its data begins at `dataStart`
    * and its id has `idLength` characters; else these are 0.
    */
   onText(connection: GevConnection, text: string, route: number, dataStart: number, idLength: number): void;
   /**
    * Its last message was delivered: the peer sent FIN, or what is no message (then it closes within `closeTimeout` in
-   * any case). Call {@link Reactor.finish} when no reply is pending. May come again.
+   * any case). Call {@link Reactor.finish} when no reply is pending. May come again. One that was dialled closes at once
+   * where what it received is no message, without this call.
    */
   onEnd(connection: GevConnection): void;
   /** Exactly once, and last. */

@@ -343,6 +343,7 @@ describe.each([0, 2])('codecs on %i loops', (loops) => {
     await until(() => peer.ended);
     await until(() => connection.state === 'closed');
     expect(connection.closeReason).toBe('protocol');
+    expect(connection.closeError?.message).toBe('A reply could not be written');
   });
 
   it('P1: several listeners, each with its codec, serve the same controllers', async () => {

@@ -65,4 +65,13 @@ describe('TextFramer', () => {
     expect(framesOf([Buffer.from(frameOf('ééééé'))], 9)).toEqual([{ tooLong: 10 }]);
     expect(framesOf([Buffer.from(frameOf('éééé'))], 9)).toEqual(['éééé']);
   });
+
+  it('R3: refuses a frame whose bytes are too many as soon as they are there, though code units are missing', () => {
+    const begun = Buffer.from('9#ééééé');
+    expect(framesOf([begun], 9)).toEqual([{ tooLong: 10 }]);
+    const bytes = Array.from(begun, (byte) => Buffer.from([byte]));
+    expect(framesOf(bytes, 9)).toEqual([{ tooLong: 10 }]);
+    expect(framesOf(bytes.slice(0, -1), 9)).toEqual([]);
+    expect(framesOf([Buffer.from('8#éé'), Buffer.from('aaaaaa9#é')], 10)).toEqual(['ééaaaaaa']);
+  });
 });

@@ -1,3 +1,4 @@
+import { GevHandlerError } from '../../core/errors.js';
 import type { ReplyKind } from '../../protocol/nest-json/reply-writer.js';
 import type { GevPacket, GevPacketFormat, GevReply } from '../../protocol/packet-format.js';
 import type { Replies, ReplyTarget } from './replies.js';
@@ -35,8 +36,8 @@ export class FormatReplies implements Replies {
     if (target.connection.state === 'closed') return;
     try {
       this.write(target, packet, { error: UNWRITABLE, last: true });
-    } catch {
-      target.connection.refuseInput();
+    } catch (cause) {
+      target.connection.refuseInput(new GevHandlerError('A reply could not be written', { cause }));
     }
   }
 }

@@ -72,7 +72,7 @@ export class PacketDispatcher {
     } catch (error) {
       // Such a peer does not speak our language: it is hung up on, when it has the replies to what it said before.
       this.setup.reports.undecodable(peer.connection, error);
-      peer.connection.refuseInput();
+      peer.connection.refuseInput(error);
       return;
     }
     if (this.setup.deserializer === undefined) this.dispatch(peer, packet);

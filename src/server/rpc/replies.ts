@@ -1,6 +1,6 @@
 import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { GevData } from '../../core/data.js';
-import { codeOf, GevFrameTooLongError } from '../../core/errors.js';
+import { codeOf, GevFrameTooLongError, GevHandlerError } from '../../core/errors.js';
 import type { GevSerializer } from '../../core/options.js';
 import { isThenable, promiseOf } from '../../core/values.js';
 import { type ReplyKind, replyPacket, replyText } from '../../protocol/nest-json/reply-writer.js';
@@ -149,14 +149,15 @@ function sendUnserializable(target: ReplyTarget, notation: Notation, id: unknown
   let reply: GevData;
   try {
     reply = notation.encode(replyPacket('error', { status: 'error', message }, id));
-  } catch {
-    connection.refuseInput(); // nested too deeply to be repeated: no answer would find its caller
+  } catch (cause) {
+    // Nested too deeply to be repeated: no answer would find its caller.
+    connection.refuseInput(new GevHandlerError('The id of a request cannot be written', { cause }));
     return;
   }
   try {
     connection.transmit(reply);
   } catch (unsent) {
     // Closed meanwhile: nobody is left to be told. But where not even this fits a frame, the caller must not wait.
-    if (unsent instanceof GevFrameTooLongError) connection.refuseInput();
+    if (unsent instanceof GevFrameTooLongError) connection.refuseInput(unsent);
   }
 }

@@ -3,6 +3,8 @@ import type { Frame, Framer } from './framer.js';
 
 const MAX_DIGITS = 10;
 const MAX_WHITE_SPACE = 16;
+/** Bytes that a code unit takes at most. */
+const MAX_UNIT_BYTES = 3;
 /** Bytes that V8 spends on each piece of a text, and how many pieces a short one may have. */
 const PIECE_COST = 32;
 const MAX_PIECES = 64;
@@ -22,6 +24,8 @@ export class TextFramer implements Framer {
   private wanted = -1;
   private header = 0; // its length, once it was read
   private skipped = 0;
+  /** Bytes behind the header of a frame that is not complete; -1 while they cannot be too many. */
+  private begun = -1;
 
   constructor(private readonly maxFrameLength: number) {}
 
@@ -31,7 +35,9 @@ export class TextFramer implements Framer {
   }
 
   push(chunk: Buffer): void {
-    this.text += this.decoder.write(chunk);
+    const piece = this.decoder.write(chunk);
+    this.text += piece;
+    if (this.begun >= 0) this.begun += Buffer.byteLength(piece);
     // V8 keeps a long text as a tree of its pieces. Made flat each time it has grown by a share, tiny ones cost no more for it.
     if (++this.pieces * PIECE_COST < this.text.length + PIECE_COST * MAX_PIECES) return;
     this.pieces = 0;
@@ -45,7 +51,7 @@ export class TextFramer implements Framer {
     }
     const { text, at, wanted } = this;
     const end = at + wanted;
-    if (text.length < end) return this.rest();
+    if (text.length < end) return this.begunFrame();
     if (wanted > 0 && isHighSurrogate(text.charCodeAt(end - 1))) {
       if (text.length === end) return this.rest();
       if (isLowSurrogate(text.charCodeAt(end))) return 'invalid'; // it would cut a character
@@ -54,7 +60,7 @@ export class TextFramer implements Framer {
     const bytes = Buffer.byteLength(frame);
     if (bytes > this.maxFrameLength) return { tooLong: bytes };
     this.at = end;
-    this.wanted = -1;
+    this.wanted = this.begun = -1;
     this.header = 0;
     this.skipped = 0;
     return { text: frame, bytes };
@@ -65,7 +71,7 @@ export class TextFramer implements Framer {
     this.decoder.end();
     this.text = '';
     this.at = this.header = 0;
-    this.wanted = -1;
+    this.wanted = this.begun = -1;
   }
 
   /** Reads `<length>#`. Returns why it could not. */
@@ -89,6 +95,14 @@ export class TextFramer implements Framer {
     this.header = index + 1 - this.at;
     this.at = index + 1;
     return undefined;
+  }
+
+  /** More of the frame is needed, unless its bytes are too many already, however few its code units are. */
+  private begunFrame(): Frame {
+    if (this.begun < 0 && this.wanted * MAX_UNIT_BYTES > this.maxFrameLength) {
+      this.begun = Buffer.byteLength(this.text.substring(this.at));
+    }
+    return this.begun > this.maxFrameLength ? { tooLong: this.begun } : this.rest();
   }
 
   private rest(): 'incomplete' {
