@@ -85,6 +85,7 @@ export type {
   GevSerializer,
   GevServerOptions,
 } from './core/options.js';
+export type { GevRequestOptions } from './core/request-options.js';
 export type { GevIntervalOptions, GevTimer, GevTimerOptions } from './core/timer.js';
 export { InjectGevServer } from './decorators/inject-gev-server.decorator.js';
 export { Conn } from './decorators/conn.decorator.js';
@@ -116,7 +117,7 @@ export { lengthField, type LengthFieldOptions } from './protocol/length-field.js
 export { delimited, type DelimitedOptions, line, type LineOptions } from './protocol/line.js';
 export { nestJson, type NestJsonOptions } from './protocol/nest-json/nest-json.js';
 export { nestPackets, type NestPacketsOptions } from './protocol/nest-packets.js';
-export type { GevPacket, GevPacketFormat, GevReply } from './protocol/packet-format.js';
+export type { GevAnswer, GevPacket, GevPacketFormat, GevReply } from './protocol/packet-format.js';
 export type { GevPacketNotation } from './protocol/packet-notation.js';
 export { packets, type PacketsOptions } from './protocol/packets.js';
 export { raw, type RawOptions } from './protocol/raw.js';

@@ -49,10 +49,12 @@ export class GevTimeoutError extends GevError {
     /** How long was waited, in milliseconds. */
     readonly ms: number,
     missed: 'reply to' | 'connection for' = 'reply to',
+    message?: string,
   ) {
     super(
       'ERR_GEV_TIMEOUT',
-      `No ${missed} ${nameOf(pattern)} within ${ms} ms: see what keeps the server, or raise requestTimeout`,
+      message ??
+        `No ${missed} ${nameOf(pattern)} within ${ms} ms: see what keeps the server, or raise requestTimeout`,
     );
   }
 }
@@ -60,6 +62,7 @@ export class GevTimeoutError extends GevError {
 /**
  * The server has refused a request: it has as many in flight as it takes (`concurrency`, `maxInFlight`), and for two seconds
  * none of them ended. The request was not begun, so it may be sent again, later; the client does so where {@link GevRecordBuilder.setRetry} says so.
+ * Of `conn.request()`: the connection has all the requests in flight that it may have, and this one was not sent.
  *
  * @publicApi
  */
@@ -67,12 +70,12 @@ export class GevOverloadedError extends GevError {
   /** The request was not begun. */
   readonly retryable = true;
 
-  constructor(endpoint: string, details?: GevErrorDetails) {
-    super(
-      'ERR_GEV_OVERLOADED',
-      `${endpoint} is overloaded: send the request again later, or fewer at a time`,
-      details,
-    );
+  constructor(
+    endpoint: string,
+    details?: GevErrorDetails,
+    message = `${endpoint} is overloaded: send the request again later, or fewer at a time`,
+  ) {
+    super('ERR_GEV_OVERLOADED', message, details);
   }
 }
 
@@ -123,12 +126,16 @@ export interface GevRemoteErrorDetails {
 
 /**
  * A handler's error, where option `errors` of the client is set and its class is not known here. `name` is the one it has at
- * the server, `code` its own, as text, or `ERR_GEV_REMOTE`.
+ * the server, `code` its own, as text, or `ERR_GEV_REMOTE`. Or what a peer answered `conn.request()` with, where the packet
+ * format read it as an error that is no Error.
  *
  * @publicApi
  */
 export class GevRemoteError extends GevError {
-  /** What the server tells of it beside that: its members, or all that a server without option `errors` has sent. */
+  /**
+   * What the server tells of it beside that: its members, or all that a server without option `errors` has sent; the `error`
+   * of a {@link GevAnswer}.
+   */
   readonly data: unknown;
 
   constructor(message: string, { name, code, cause, data }: GevRemoteErrorDetails = {}) {

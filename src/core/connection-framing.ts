@@ -2,6 +2,7 @@ import { FrameEnvelope } from '../engine/frame-envelope.js';
 import type { EngineFraming } from '../engine/engine-options.js';
 import type { GevCodec } from '../protocol/codec.js';
 import type { CustomFraming, GevFramer, GevFraming } from '../protocol/framing.js';
+import { type GevPacketFormat, NEST_JSON_PACKETS } from '../protocol/packet-format.js';
 import type { GevConnection } from './connection.js';
 import { CustomFrames } from './custom-frames.js';
 import type { GevData } from './data.js';
@@ -31,17 +32,23 @@ export interface ConnectionFraming {
   readonly longest: number;
   /** Frames that come as Buffers are text of this encoding; undefined: they are Buffers, or the engine makes them text. */
   readonly encoding: BufferEncoding | undefined;
+  /** What the application reads frames as packets with; undefined: they are none, or Nest's. */
+  readonly format: GevPacketFormat<unknown> | undefined;
+  /** Frames are views of the reactor's memory. */
+  readonly borrowed: boolean;
   /** What the application frames by itself, on that connection; undefined: the engine does. May throw what the application throws. */
   open(connection: GevConnection<object>): CustomFrames | undefined;
 }
 
 /** @param limits of the reactor */
-export function framingOf({ framing }: GevCodec, limits: FrameLimits): ConnectionFraming {
+export function framingOf({ framing, packets }: GevCodec, limits: FrameLimits): ConnectionFraming {
   const { kind } = framing;
   const engine = engineFraming(framing, limits.maxFrameLength);
   const own = { ...limits, maxFrameLength: engine.maxFrameLength };
   const common = {
     ...{ kind, engine, limits: own, longest: longestFrame(own), isNestTcp: kind === 'nest-tcp' },
+    ...{ format: packets === NEST_JSON_PACKETS ? undefined : packets },
+    borrowed: framing.kind === 'raw' && !framing.copy,
     ...{ envelope: undefined, encoder: undefined, encoding: undefined, open: () => undefined },
   };
   switch (framing.kind) {

@@ -1,5 +1,6 @@
 import type { GevConnection } from './connection.js';
 import type { ResolvedReactorOptions } from './options.js';
+import type { RequestDeadlines } from './requests.js';
 import type { LoopPort } from '../engine/loop-port.js';
 
 /** For messages of errors; in bytes. */
@@ -17,10 +18,15 @@ export interface ConnectionLoop {
   readonly highWaterMark: number;
   readonly maxSendBuffer: number;
   readonly limits: ReactorLimits;
+  readonly requestDeadlines: RequestDeadlines;
+  /** A layer above reads frames as packets. */
+  readonly packetsAreRead: boolean;
   /** Bytes the kernel took of a connection; -1 when it is gone. */
   bytesWritten(slot: number, generation: number): number;
   /** Bytes that came on a connection, whole frames or not; -1 when it is gone. */
   bytesReceived(slot: number, generation: number): number;
   countRefusedSend(): void;
+  /** An answer came that no request waits for. */
+  dropAnswer(connection: GevConnection<object>): void;
   reportFailure(culprit: string, error: unknown, connection: GevConnection<object>): void;
 }

@@ -4,6 +4,7 @@ import { formatAddress } from './address.js';
 import type { CloseReason } from './close-reason.js';
 import type { GevData } from './data.js';
 import type { GevError } from './errors.js';
+import type { GevRequestOptions } from './request-options.js';
 
 /** Whom a broadcast goes to: these connections, or those that a function picks. */
 export type GevReceivers<Data extends object = Record<string, unknown>> =
@@ -117,6 +118,30 @@ export abstract class GevConnection<Data extends object = Record<string, unknown
    */
   abstract sendAsync(data: GevData): Promise<void>;
 
+  /**
+   * Sends a frame and waits for the answer: a frame of the peer's that goes to no handler, however many messages wait for
+   * theirs. Which frame that is tells
+   *
+   * - {@link GevRequestOptions.match}, where it is given: the first for which it is true;
+   * - an id, where the codec is `packets()` with `request`: `data` is what that makes a frame of, and `read` returns the answer;
+   * - the order otherwise: the first frame that comes, with `packets()` the first for which `read` returns undefined, answers
+   *   the first request.
+   *
+   * One that was given up keeps its place for as long again as its timeout: a late answer is dropped, and counted in
+   * `stats().droppedAnswers`. Waiting for an answer keeps neither the process alive nor the connection from being idle.
+   *
+   * @returns the frame; by id the `data` that `read` returns
+   * @throws (as rejection) GevTimeoutError; GevAbortedError; GevConnectionLostError when the connection ends, or the peer has
+   * said FIN, before the answer came; GevConnectionClosedError where that was so before it was sent; GevRemoteError, or the Error that `read` returns; GevOptionsError for
+   * options, and with `raw()` and `nestJson()` without `match`; GevOverloadedError beyond 65,535 requests, or when no id is free; what {@link GevConnection.send} throws
+   * @example
+   * ```ts
+   * const version = await conn.request('VERSION?', { timeout: 2_000 });
+   * ```
+   */
+  abstract request(data: GevData, options?: GevRequestOptions): Promise<GevData>;
+  abstract request<Answer>(data: unknown, options?: GevRequestOptions<never>): Promise<Answer>;
+
   /** Flushes what was sent, says FIN and closes, within `closeTimeout`. Nothing more is received. Idempotent. */
   abstract close(): void;
 
@@ -144,4 +169,10 @@ export function nameOf(connection: GevConnection<object>): string {
   const peer =
     remoteAddress === undefined ? '' : ` (${formatAddress({ address: remoteAddress, port: remotePort })})`;
   return `connection ${id}${peer}`;
+}
+
+/** Whom a connection leads to, as errors have it: `host:port`, or the path of a Unix socket. */
+export function peerOf({ remoteAddress, remotePort, localAddress }: GevConnection<object>): string {
+  if (remoteAddress === undefined) return localAddress ?? 'a Unix socket';
+  return formatAddress({ address: remoteAddress, port: remotePort });
 }

@@ -18,6 +18,7 @@ export const DEFAULT_STREAM_DRAIN_TIMEOUT = 1_000;
 export const DEFAULT_MAX_FRAME_LENGTH = 64 * 1024 * 1024;
 export const DEFAULT_INCOMPLETE_FRAME_TIMEOUT = 30_000;
 export const DEFAULT_OVERFLOW_LIMIT = 1024;
+export const DEFAULT_REQUEST_TIMEOUT = 5_000;
 
 /** The longest delay of any timer or timeout: what fits a signed 32-bit integer, as for setTimeout. */
 export const MAX_DELAY = 2 ** 31 - 1;

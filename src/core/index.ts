@@ -14,10 +14,18 @@ export type {
 export { lengthField, type LengthFieldOptions } from '../protocol/length-field.js';
 export { delimited, type DelimitedOptions, line, type LineOptions } from '../protocol/line.js';
 export { nestJson, type NestJsonOptions } from '../protocol/nest-json/nest-json.js';
-export type { GevPacket, GevPacketFormat, GevReply } from '../protocol/packet-format.js';
+export type { GevAnswer, GevPacket, GevPacketFormat, GevReply } from '../protocol/packet-format.js';
 export type { GevPacketNotation } from '../protocol/packet-notation.js';
 export { raw, type RawOptions } from '../protocol/raw.js';
 export type { GevAddress, GevListener, GevNetworkAddress, GevPathAddress } from './address.js';
+export {
+  GevAbortedError,
+  GevConnectionLostError,
+  GevOverloadedError,
+  GevRemoteError,
+  GevTimeoutError,
+  type GevRemoteErrorDetails,
+} from './client-errors.js';
 export type { CloseReason } from './close-reason.js';
 export {
   GevConnection,
@@ -52,6 +60,7 @@ export type {
   GevKeepAliveOptions,
   ReactorOptions,
 } from './options.js';
+export type { GevRequestOptions } from './request-options.js';
 export {
   Reactor,
   type DialTarget,

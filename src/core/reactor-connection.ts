@@ -8,10 +8,12 @@ import type { ConnectionLoop } from './connection-loop.js';
 import type { CustomFrames } from './custom-frames.js';
 import { ConnectionStreams } from './connection-streams.js';
 import { MAX_DELAY } from './constants.js';
-import type { EventSource } from './contained-observable.js';
 import { GevConnectionClosedError, GevError, GevProtocolError } from './errors.js';
 import { isIntegerIn, refuse } from './option-checks.js';
+import type { GevAnswer } from '../protocol/packet-format.js';
 import type { GevListener } from './address.js';
+import { type GevRequestOptions, resolveRequestOptions } from './request-options.js';
+import { Requests } from './requests.js';
 import type { ReactorListener } from './reactor-listener.js';
 import { ConnectionOutput } from './connection-output.js';
 import { Operation } from '../engine/loop-port.js';
@@ -50,6 +52,12 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   private tooLong = 0;
   private bag: Record<string, unknown> | undefined;
   private streams: ConnectionStreams | undefined;
+  /** To the peer; there from the first on. */
+  private requests: Requests | undefined;
+  /** Frames are shown to somebody before handlers get them: to subscribers, or to requests. */
+  private watched = false;
+  /** Nothing more comes from the peer. */
+  private inputEnd: CloseReason | undefined;
   /** Where the application frames by itself. */
   private frames: CustomFrames | undefined;
 
@@ -81,6 +89,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   }
 
   get messages$(): Observable<Buffer> {
+    this.watched = true;
     return this.openStreams().messages$;
   }
 
@@ -92,6 +101,18 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     return this.openStreams().closed$;
   }
 
+  request<Answer>(data: unknown, options?: GevRequestOptions<never>): Promise<Answer> {
+    return new Promise<Answer>((resolve, reject) => {
+      const resolved = resolveRequestOptions(options);
+      if (this.inputEnd !== undefined || (this.state !== 'open' && this.state !== 'connecting')) {
+        throw new GevConnectionClosedError(this.closeReason ?? this.inputEnd, { cause: this.closeError });
+      }
+      const { requestDeadlines, packetsAreRead } = this.owner;
+      this.requests ??= new Requests(this, requestDeadlines, !packetsAreRead);
+      this.requests.ask(data, resolved, resolve as (answer: unknown) => void, reject);
+    });
+  }
+
   close(): void {
     this.closeFor('local');
   }
@@ -99,6 +120,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   closeFor(reason: CloseReason): void {
     if (this.state !== 'open' && this.state !== 'connecting') return;
     this.state = 'closing';
+    this.handleEnd(reason);
     this.command(Operation.Close, reason);
   }
 
@@ -237,8 +259,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
       }
       if (next.done === true) break;
       this.messagesReceived++;
-      const messages = this.streams?.messages;
-      if (messages === undefined || this.tell(messages, next.value as Buffer)) take(next.value);
+      if (!this.watched || this.show(next.value)) take(next.value);
       if (!this.receives) {
         this.abandon(frames);
         return;
@@ -247,20 +268,42 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     this.frames!.watch(this.owner.limits.incompleteFrameTimeout, (error) => this.cutInput(error));
   }
 
-  /** Returns whether handlers get it, too: a subscriber may have closed the connection. */
+  /** Returns whether handlers get it, too: it may be an answer, and a subscriber may have closed the connection. */
   handleMessage(data: Buffer): boolean {
     this.bytesReceived += data.length;
     this.messagesReceived++;
-    const messages = this.streams?.messages;
-    return messages === undefined || this.tell(messages, data);
+    return !this.watched || this.show(data);
   }
 
   /** As {@link handleMessage}. */
   handleText(text: string, length: number): boolean {
     this.bytesReceived += length;
     this.messagesReceived++;
-    const messages = this.streams?.messages;
-    return messages === undefined || this.tell(messages, Buffer.from(text));
+    return !this.watched || this.show(text);
+  }
+
+  /** A frame that is no packet: whether it is the answer to what was asked first. */
+  takeNext(frame: unknown): boolean {
+    return this.requests !== undefined && this.requests.takeNext(frame);
+  }
+
+  takeAnswer(answer: GevAnswer): void {
+    if (this.requests === undefined) this.dropAnswer();
+    else this.requests.takeAnswer(answer);
+  }
+
+  dropAnswer(): void {
+    this.owner.dropAnswer(this);
+  }
+
+  watchFrames(): void {
+    this.watched = this.requests?.watching === true || this.streams?.messages !== undefined;
+  }
+
+  /** Nothing more comes from the peer: who waits for an answer is told why. */
+  handleEnd(reason: CloseReason): void {
+    this.inputEnd ??= reason;
+    this.requests?.failAll(reason, this.closeError);
   }
 
   /** Its idle timeout has passed: it ends, unless it is owed a reply. */
@@ -286,6 +329,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     this.errno = errno;
     this.tooLong = tooLong;
     if (errno !== 0) this.error = undefined; // what was to end it came too late
+    this.handleEnd(reason);
     const lost = this.flushes;
     this.flushes = undefined;
     this.frames?.stop();
@@ -293,9 +337,15 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     this.streams?.close(reason);
   }
 
+  protected override abortFor(reason: CloseReason): void {
+    super.abortFor(reason);
+    this.handleEnd(reason);
+  }
+
   private endInput(): void {
     if (!this.receives) return;
     this.refused = true;
+    this.handleEnd('protocol');
     this.command(Operation.RefuseInput);
   }
 
@@ -308,9 +358,14 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     }
   }
 
-  private tell(messages: EventSource<Buffer>, data: Buffer): boolean {
-    messages.next(data);
-    return this.receives;
+  /** To requests before subscribers: what those ask for is not in a frame that has come already. */
+  private show(frame: unknown): boolean {
+    const taken = this.requests?.take(frame) ?? false;
+    const messages = this.streams?.messages;
+    if (messages !== undefined && this.receives) {
+      messages.next(this.framing.isNestTcp ? Buffer.from(frame as string) : (frame as Buffer));
+    }
+    return !taken && this.receives;
   }
 
   private openStreams(): ConnectionStreams {

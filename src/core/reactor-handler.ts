@@ -12,6 +12,8 @@ export interface ReactorTurns {
 /** What a {@link Reactor} tells whoever uses it. Of one connection: open, messages, end, close, in this order. */
 export interface ReactorHandler {
   readonly turns?: ReactorTurns;
+  /** @internal It reads frames as packets itself, with the format of their codec, and tells connections of answers. */
+  readonly readsPackets?: boolean;
   /** After accept, or when a dial has connected. With `gateConnections` nothing is read from it until {@link Reactor.admit}. */
   onOpen(connection: GevConnection): void;
   /** One chunk or frame; the Buffer is the receiver's to keep. */

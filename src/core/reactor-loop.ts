@@ -10,6 +10,7 @@ import { GevError } from './errors.js';
 import type { ResolvedReactorOptions } from './options.js';
 import { ReactorConnection } from './reactor-connection.js';
 import type { ReactorHandler } from './reactor-handler.js';
+import type { RequestDeadlines } from './requests.js';
 import type { ReactorListener } from './reactor-listener.js';
 import { systemErrorName } from './system-error.js';
 import { TracedHandler, TracedPort, traceOpen } from './trace.js';
@@ -41,6 +42,8 @@ export interface ReactorLoopOwner {
   /** One that closed was given up for a budget of all. */
   onShed(reason: CloseReason): void;
   onRefusedSend(): void;
+  onDroppedAnswer(connection: GevConnection<object>): void;
+  readonly requestDeadlines: RequestDeadlines;
   /** Something worth a log line. Does not throw. */
   reportError(error: GevError): void;
   /** As {@link ReactorLoopOwner.reportError}, of what a function of the application threw. */
@@ -54,11 +57,13 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
   readonly highWaterMark: number;
   readonly maxSendBuffer: number;
   readonly limits: ReactorLimits;
+  readonly packetsAreRead: boolean;
   abandoned = false;
   private readonly slots: (ReactorConnection | undefined)[] = [];
   private readonly handler: ReactorHandler;
   private readonly traced = debug.enabled;
   private quiesced: (() => void) | undefined;
+  private readsOn = false;
 
   constructor(
     readonly index: number,
@@ -71,6 +76,7 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
     this.limits = options;
+    this.packetsAreRead = owner.handler.readsPackets ?? false;
     const port = engine.attach(index, this);
     this.outbound = this.traced ? new TracedPort(port, (slot) => this.slots[slot]) : port;
   }
@@ -83,16 +89,29 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     return this.engine.bytesReceived(this.index, slot, generation);
   }
 
+  get requestDeadlines(): RequestDeadlines {
+    return this.owner.requestDeadlines;
+  }
+
   countRefusedSend(): void {
     this.owner.onRefusedSend();
+  }
+
+  dropAnswer(connection: GevConnection<object>): void {
+    this.owner.onDroppedAnswer(connection);
   }
 
   reportFailure(culprit: string, error: unknown, connection: GevConnection<object>): void {
     this.owner.reportFailure(culprit, error, connection);
   }
 
-  /** Resolves with the loop's word that everything the kernel held has been delivered. */
-  onceQuiesced(): Promise<void> {
+  /**
+   * Resolves with the loop's word that everything the kernel held has been delivered.
+   *
+   * @param readsOn more is read from connections after it
+   */
+  onceQuiesced(readsOn: boolean): Promise<void> {
+    this.readsOn = readsOn;
     return new Promise((resolve) => (this.quiesced = resolve));
   }
 
@@ -147,7 +166,9 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     const connection = this.slots[slot];
     // One that is not admitted yet may have come to its end, too.
     const { state } = connection ?? {};
-    if (state === 'open' || state === 'connecting') this.handler.onEnd(connection!);
+    if (state !== 'open' && state !== 'connecting') return;
+    connection!.handleEnd('peer');
+    this.handler.onEnd(connection!);
   }
 
   onDrain(slot: number): void {
@@ -181,6 +202,7 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
 
   onQuiesced(): void {
     debug('loop %d: all that the kernel held is delivered', this.index);
+    if (!this.readsOn) for (const connection of this.slots) connection?.handleEnd('shutdown');
     this.quiesced?.();
   }
 

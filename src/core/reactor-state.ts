@@ -1,12 +1,15 @@
+import { systemClock } from './clock.js';
 import type { CloseReason } from './close-reason.js';
 import { type GevConnection, nameOf } from './connection.js';
-import { describe, type GevError, GevHandlerError } from './errors.js';
+import { Deadlines } from './deadlines.js';
+import { describe, GevError, GevHandlerError } from './errors.js';
 import type { ReactorConnection } from './reactor-connection.js';
 import { ReactorDials } from './reactor-dials.js';
 import type { ReactorHandler } from './reactor-handler.js';
 import type { ReactorListener } from './reactor-listener.js';
 import type { ReactorLoop, ReactorLoopOwner } from './reactor-loop.js';
 import type { ReactorTimers } from './reactor-timers.js';
+import type { RequestDeadlines } from './requests.js';
 
 /** The loops of one reactor and what they share: its connections, dials and timers, and whom they tell what. */
 export class ReactorState implements ReactorLoopOwner {
@@ -17,9 +20,11 @@ export class ReactorState implements ReactorLoopOwner {
   timers: ReactorTimers | undefined;
   closing = false;
   refusedSends = 0;
+  droppedAnswers = 0;
   overPartialBytes = 0;
   overTotalSendBuffer = 0;
   private readonly whenEmptied = new Set<() => void>();
+  private deadlines: RequestDeadlines | undefined;
 
   constructor(
     readonly handler: ReactorHandler,
@@ -50,6 +55,18 @@ export class ReactorState implements ReactorLoopOwner {
 
   onRefusedSend(): void {
     this.refusedSends++;
+  }
+
+  onDroppedAnswer(connection: GevConnection<object>): void {
+    if (this.droppedAnswers++ > 0) return;
+    const message =
+      `An answer of ${nameOf(connection)} was dropped: no request waits for it any more, or none ever had its id. It is ` +
+      'said once; stats().droppedAnswers counts on. Raise the timeout of request() if the peer needs longer';
+    this.reportError(new GevError('ERR_GEV_DROPPED_ANSWER', message));
+  }
+
+  get requestDeadlines(): RequestDeadlines {
+    return (this.deadlines ??= new Deadlines(systemClock, (request) => request.owner.expire(request)));
   }
 
   /** Whoever is told must not bring down the one who tells. */

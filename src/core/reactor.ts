@@ -38,6 +38,8 @@ export interface ReactorStats {
   readonly refused: number;
   /** Calls of {@link GevConnection.trySend} that returned false. */
   readonly refusedSends: number;
+  /** Answers that no request of {@link GevConnection.request} waited for any more, or ever did. */
+  readonly droppedAnswers: number;
   /** Connections closed as incomplete frames took more than `maxPartialBytes`. */
   readonly overPartialBytes: number;
   /** Connections closed as more than `maxTotalSendBuffer` waited for all peers. */
@@ -294,6 +296,7 @@ export class Reactor {
       accepted: stats.accepted,
       refused: stats.refused,
       refusedSends: state.refusedSends,
+      droppedAnswers: state.droppedAnswers,
       overPartialBytes: state.overPartialBytes,
       overTotalSendBuffer: state.overTotalSendBuffer,
       open: state.open.size,
@@ -371,7 +374,7 @@ export class Reactor {
 
   private quiesceLoop(loop: ReactorLoop, argument: number): Promise<void> {
     if (loop.abandoned) return Promise.resolve();
-    const quiesced = loop.onceQuiesced();
+    const quiesced = loop.onceQuiesced(argument === READ_ON);
     loop.outbound.command(Operation.Quiesce, 0, 0, argument);
     return quiesced;
   }

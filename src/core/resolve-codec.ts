@@ -25,6 +25,7 @@ export function resolveCodec(codec: Partial<GevCodec> | null | undefined): GevCo
   const { name, unknown } = codec;
   if (unknown !== undefined) refuseUnknown(unknown.given, unknown.known, { within: `${name}.` });
   checkFraming(name, codec.framing);
+  checkRequests(name, codec.packets);
   return codec;
 }
 
@@ -37,6 +38,25 @@ function isCodec(codec: Partial<GevCodec>): codec is GevCodec {
   if ('decode' in packets)
     return typeof packets.decode === 'function' && typeof packets.encode === 'function';
   return typeof packets.read === 'function' && typeof packets.write === 'function';
+}
+
+function checkRequests(name: string, packets: GevCodec['packets']): void {
+  if (packets === undefined || packets === NEST_JSON_PACKETS) return;
+  const { request, requestIds } = packets as { readonly request?: unknown; readonly requestIds?: unknown };
+  if (request !== undefined && typeof request !== 'function') {
+    throw refuse(`${name}.request`, request, 'a function');
+  }
+  if (requestIds === undefined) return;
+  const ids: readonly unknown[] = Array.isArray(requestIds) ? requestIds : [];
+  if (ids.length !== 2 || !ids.every(Number.isSafeInteger) || Number(ids[0]) > Number(ids[1])) {
+    throw refuse(`${name}.requestIds`, requestIds, 'the first and the last id, [1, 255] say');
+  }
+  if (request === undefined) {
+    throw new GevOptionsError(
+      `${name}.requestIds`,
+      `${name}.requestIds needs "request", which makes a frame of an id`,
+    );
+  }
 }
 
 function checkFraming(name: string, framing: GevFraming): void {

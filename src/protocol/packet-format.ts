@@ -9,6 +9,16 @@ export interface GevPacket {
   readonly metadata?: unknown;
 }
 
+/** An answer that a frame was read as: to a request that was made with `conn.request()`. */
+export interface GevAnswer {
+  /** The id that the request was made with. Where no such request waits, the answer is dropped, and counted. */
+  readonly answers: number;
+  /** What `conn.request()` resolves with. */
+  readonly data?: unknown;
+  /** Anything but undefined: what it rejects with; what is no Error, as the `data` of a {@link GevRemoteError}. */
+  readonly error?: unknown;
+}
+
 /** What a handler has to say to a packet. */
 export interface GevReply {
   /** What it returned, or a value of its Observable. Undefined where there is none, and with an error. */
@@ -26,12 +36,21 @@ export interface GevReply {
  */
 export interface GevPacketFormat<Frame, Connection extends object = object> {
   /**
-   * The packet of a frame; undefined hands the frame to `@OnMessage()`. What it throws ends the connection, reason `protocol`,
-   * when the packets before it are answered.
+   * The packet of a frame, or the answer that it is; undefined hands the frame to `@OnMessage()`, unless it answers a request
+   * in order. What it throws ends the connection, reason `protocol`, when the packets before it are answered.
    */
-  read(frame: Frame, connection: Connection): GevPacket | undefined;
+  read(frame: Frame, connection: Connection): GevPacket | GevAnswer | undefined;
   /** The frame of a reply; undefined: nothing is sent. */
   write(reply: GevReply, packet: GevPacket, connection: Connection): Frame | undefined;
+  /**
+   * The frame of a request to the peer, of what `conn.request()` was given. Its answer is what `read` returns with that id as
+   * `answers`. Without this member, answers are told by their order.
+   *
+   * @param id within {@link requestIds}, and of no other request of that connection that waits
+   */
+  request?(data: unknown, id: number, connection: Connection): Frame;
+  /** The first and the last id that the protocol has room for. Ids count up and wrap. Default: `[1, 65535]`. */
+  readonly requestIds?: readonly [first: number, last: number];
 }
 
 /** Frames are packets of Nest's own JSON, which the reactor itself understands. */

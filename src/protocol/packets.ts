@@ -37,13 +37,10 @@ export function packets<Frame = Buffer, Connection extends object = object>(
   options: PacketsOptions<Frame, Connection>,
 ): GevCodec {
   const { name = `packets(${framing.name})`, concurrency = 1 } = options;
-  const format: GevPacketFormat<Frame, Connection> = {
-    read: (frame, connection) => options.read(frame, connection),
-    write: (reply, packet, connection) => options.write(reply, packet, connection),
-  };
+  const format: GevPacketFormat<Frame, Connection> = options;
   return Object.freeze({
     ...framing,
-    ...unknownOptions(options, ['name', 'concurrency', 'read', 'write']),
+    ...unknownOptions(options, ['name', 'concurrency', 'read', 'write', 'request', 'requestIds']),
     ...{ name, concurrency, packets: format as GevPacketFormat<never, never> },
   });
 }

@@ -43,6 +43,7 @@ const NO_STATS: ReturnType<Reactor['stats']> = {
   accepted: 0,
   refused: 0,
   refusedSends: 0,
+  droppedAnswers: 0,
   overPartialBytes: 0,
   overTotalSendBuffer: 0,
   open: 0,

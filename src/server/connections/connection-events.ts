@@ -44,6 +44,7 @@ export interface ConnectionEventsSetup
  * connection. Of one connection, in order: `@OnConnect`, its messages, `@OnClose` once.
  */
 export class ConnectionEvents implements ReactorHandler, ConnectionHost {
+  readonly readsPackets = true;
   readonly messageHandlers: readonly ConnectionHandler[];
   readonly maxQueuedBytes: number;
   readonly overflow: OverflowPolicy;

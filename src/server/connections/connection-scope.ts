@@ -2,8 +2,9 @@ import { type GevContext, type GevContextArgs, MessageContext } from '../../cont
 import type { CloseReason } from '../../core/close-reason.js';
 import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { Reactor } from '../../core/reactor.js';
+import { isAnswer } from '../../core/requests.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
-import type { GevPacket, GevPacketFormat } from '../../protocol/packet-format.js';
+import type { GevAnswer, GevPacket, GevPacketFormat } from '../../protocol/packet-format.js';
 import { OVERAGE } from '../../protocol/nest-json/vocabulary.js';
 import { sizeOf } from '../admission/message-queue.js';
 import type { OverflowPolicy } from '../admission/overflow-gate.js';
@@ -292,14 +293,17 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
   }
 
   private read(format: GevPacketFormat<unknown>, message: unknown): void {
-    let packet: GevPacket | undefined;
+    let packet: GevPacket | GevAnswer | undefined;
     try {
       packet = format.read(message, this.connection);
     } catch (error) {
       this.connection.cutInput(error);
       return;
     }
-    if (packet === undefined) this.receive(message);
+    // Answers to our own requests wait for nobody: who awaits one may be the handler that all others wait for.
+    if (packet === undefined) {
+      if (!this.connection.takeNext(message)) this.receive(message);
+    } else if (isAnswer(packet)) this.connection.takeAnswer(packet);
     else this.rpc!.receiveForeign(packet, sizeOf(message));
   }
 
