@@ -66,6 +66,8 @@ export {
   type GevListenTarget,
 } from './core/errors.js';
 export { GevMissingPackageError } from './core/missing-package-error.js';
+export { GevRefusedError } from './core/refused-error.js';
+export type { GevRefusal } from './engine/refusals.js';
 export {
   errorCodec,
   type GevErrorClass,

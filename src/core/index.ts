@@ -34,6 +34,8 @@ export {
   type SendCallback,
 } from './connection.js';
 export type { GevData } from './data.js';
+export { GevRefusedError } from './refused-error.js';
+export type { GevRefusal } from '../engine/refusals.js';
 export {
   GevAlreadyListeningError,
   GevBackpressureError,

@@ -26,6 +26,7 @@ import { ReactorState } from './reactor-state.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 import { assertInterval } from './timer.js';
 import { Operation, READ_ON } from '../engine/loop-port.js';
+import { type GevRefusal, REFUSALS } from '../engine/refusals.js';
 
 export type { DialTarget } from './reactor-dials.js';
 export type { ReactorHandler, ReactorTurns } from './reactor-handler.js';
@@ -34,8 +35,10 @@ export type { ReactorTimerHandle } from './reactor-timers.js';
 /** Counters of a {@link Reactor} since listen. */
 export interface ReactorStats {
   readonly accepted: number;
-  /** Closed at accept: over `maxConnections`, or for lack of file descriptors. */
+  /** Sockets that never became open connections. */
   readonly refused: number;
+  /** Of these, how many for which cause. */
+  readonly refusals: Readonly<Record<GevRefusal, number>>;
   /** Calls of {@link GevConnection.trySend} that returned false. */
   readonly refusedSends: number;
   /** Answers that no request of {@link GevConnection.request} waited for any more, or ever did. */
@@ -47,6 +50,9 @@ export interface ReactorStats {
   readonly open: number;
   readonly loops: readonly { readonly connections: number }[];
 }
+
+/** @internal Of a reactor that does not run. */
+export const NO_REFUSALS = refusalsOf([]);
 
 const STARTS_ONCE = 'A reactor starts once: make another one';
 /** How long connections that were cut may take to say so. */
@@ -291,10 +297,11 @@ export class Reactor {
   /** Counters since listen. */
   stats(): ReactorStats {
     const { state } = this;
-    const stats = this.moving?.stats() ?? { accepted: 0, refused: 0, connections: [] };
+    const stats = this.moving?.stats() ?? { accepted: 0, refusals: [], connections: [] };
     return {
       accepted: stats.accepted,
-      refused: stats.refused,
+      refused: stats.refusals.reduce((sum, count) => sum + count, 0),
+      refusals: refusalsOf(stats.refusals),
       refusedSends: state.refusedSends,
       droppedAnswers: state.droppedAnswers,
       overPartialBytes: state.overPartialBytes,
@@ -384,4 +391,11 @@ export class Reactor {
       throw new GevNotListeningError('Timers of a reactor run from its start to its stop');
     return this.state.timers;
   }
+}
+
+function refusalsOf(counts: readonly number[]): Readonly<Record<GevRefusal, number>> {
+  return Object.fromEntries(REFUSALS.map((cause, index) => [cause, counts[index] ?? 0])) as Record<
+    GevRefusal,
+    number
+  >;
 }

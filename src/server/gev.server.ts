@@ -15,7 +15,7 @@ import { boundObservable, EventSource } from '../core/contained-observable.js';
 import { GevAlreadyListeningError } from '../core/errors.js';
 import { Listeners } from '../core/listeners.js';
 import type { GevServerOptions, ReactorOptions, ResolvedGevServerOptions } from '../core/options.js';
-import { Reactor } from '../core/reactor.js';
+import { NO_REFUSALS, Reactor } from '../core/reactor.js';
 import { reactorOptionsOf } from '../core/reactor-options.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { patternTexts } from '../protocol/nest-json/packet-reader.js';
@@ -42,6 +42,7 @@ const NO_CONNECTIONS: ReadonlyMap<number, GevConnection> = new Map();
 const NO_STATS: ReturnType<Reactor['stats']> = {
   accepted: 0,
   refused: 0,
+  refusals: NO_REFUSALS,
   refusedSends: 0,
   droppedAnswers: 0,
   overPartialBytes: 0,

@@ -1,6 +1,7 @@
 import type { ResolvedListener } from '../../core/options.js';
 import type { GevCodec } from '../../protocol/codec.js';
 import { notationOf } from '../../protocol/nest-packets.js';
+import { formatOf } from '../../protocol/packets.js';
 import { type GevPacketFormat, NEST_JSON_PACKETS } from '../../protocol/packet-format.js';
 import type { RpcServer } from '../rpc/rpc-server.js';
 
@@ -38,9 +39,4 @@ export function protocolOf(
     observed: notationOf(codec) !== undefined,
     scanned: codec.packets === NEST_JSON_PACKETS,
   };
-}
-
-/** What packets of another protocol are read and written with; undefined where frames are Nest's packets, or none. */
-export function formatOf({ packets }: GevCodec): GevPacketFormat<unknown> | undefined {
-  return typeof packets === 'object' && 'read' in packets ? packets : undefined;
 }
