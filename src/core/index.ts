@@ -15,6 +15,7 @@ export { lengthField, type LengthFieldOptions } from '../protocol/length-field.j
 export { delimited, type DelimitedOptions, line, type LineOptions } from '../protocol/line.js';
 export { nestJson, type NestJsonOptions } from '../protocol/nest-json/nest-json.js';
 export type { GevAnswer, GevPacket, GevPacketFormat, GevReply } from '../protocol/packet-format.js';
+export type { GevPacketNotation } from '../protocol/packet-notation.js';
 export { raw, type RawOptions } from '../protocol/raw.js';
 export type { GevAddress, GevListener, GevNetworkAddress, GevPathAddress } from './address.js';
 export {
