@@ -68,6 +68,13 @@ export class Reactor {
     return this.state.open;
   }
 
+  /** The open connection with that {@link GevConnection.identity}. */
+  get<Data extends object = Record<string, unknown>, Frame = GevData>(
+    identity: string,
+  ): GevConnection<Data, Frame> | undefined {
+    return this.state.identities.get(identity) as GevConnection<Data, Frame> | undefined;
+  }
+
   /**
    * Binds, listens and starts the loops.
    *
@@ -163,17 +170,17 @@ export class Reactor {
   }
 
   /** Opens the gate of a connection: it becomes `open` and is read from. */
-  admit(connection: GevConnection): void {
+  admit(connection: GevConnection<object, unknown>): void {
     this.state.open.get(connection.id)?.admit();
   }
 
   /** Closes a connection that was not admitted. */
-  refuse(connection: GevConnection): void {
+  refuse(connection: GevConnection<object, unknown>): void {
     connection.close();
   }
 
   /** After `onEnd`: no reply is pending any more. Flushes and closes, reason `peer`, `protocol` or why it was to leave. */
-  finish(connection: GevConnection): void {
+  finish(connection: GevConnection<object, unknown>): void {
     this.state.open.get(connection.id)?.finish();
   }
 
@@ -188,12 +195,12 @@ export class Reactor {
   }
 
   /** Stops reading from a connection; what the kernel holds makes its peer wait. */
-  pause(connection: GevConnection): void {
+  pause(connection: GevConnection<object, unknown>): void {
     this.state.open.get(connection.id)?.pause();
   }
 
   /** Goes on reading from a connection. */
-  resume(connection: GevConnection): void {
+  resume(connection: GevConnection<object, unknown>): void {
     this.state.open.get(connection.id)?.resume();
   }
 
@@ -204,11 +211,11 @@ export class Reactor {
    * @returns how many
    * @throws GevHandlerError for what is neither bytes nor text, and for receivers that are neither; GevFrameTooLongError
    */
-  broadcast<Data extends object = Record<string, unknown>>(
-    data: GevData,
-    receivers?: GevReceivers<Data>,
+  broadcast<Data extends object = Record<string, unknown>, Frame = GevData>(
+    data: NoInfer<Frame>,
+    receivers?: GevReceivers<Data, Frame>,
   ): number {
-    return broadcast(this.state, data, receivers as GevReceivers | undefined);
+    return broadcast(this.state, data as GevData, receivers as GevReceivers | undefined);
   }
 
   /**

@@ -23,7 +23,7 @@ import { patternTexts } from '../protocol/nest-json/packet-reader.js';
 import { idleOptionsOf, validateServerOptions } from '../core/validate-options.js';
 import { assemble } from './assembly.js';
 import { carriesPackets } from './connections/connection-protocol.js';
-import type { ConnectionEvents } from './connections/connection-events.js';
+import { type ConnectionEvents, handlerStatsOf } from './connections/connection-events.js';
 import { checkAccess, type GevAccess } from '../core/access.js';
 import { ErrorLog } from '../core/error-log.js';
 import { GevServerHandle } from './gev.server-handle.js';
@@ -147,6 +147,13 @@ export class GevServer
     return this.running?.reactor.connections ?? NO_CONNECTIONS;
   }
 
+  /** The open connection with that {@link GevConnection.identity}; undefined where there is none. */
+  get<Data extends object = Record<string, unknown>, Frame = GevData>(
+    identity: string,
+  ): GevConnection<Data, Frame> | undefined {
+    return this.running?.reactor.get(identity);
+  }
+
   /** Goes over {@link GevServer.connections}. */
   [Symbol.iterator](): IterableIterator<GevConnection> {
     return this.connections.values();
@@ -221,9 +228,9 @@ export class GevServer
    * server.broadcast('hello\n', members); // a Set<GevConnection<Guest>>, say
    * ```
    */
-  broadcast<Data extends object = Record<string, unknown>>(
-    data: GevData,
-    receivers?: GevReceivers<Data>,
+  broadcast<Data extends object = Record<string, unknown>, Frame = GevData>(
+    data: NoInfer<Frame>,
+    receivers?: GevReceivers<Data, Frame>,
   ): number {
     return this.running?.reactor.broadcast(data, receivers) ?? 0;
   }
@@ -264,16 +271,8 @@ export class GevServer
   /** Counters since listen. */
   stats(): GevServerStats {
     const { reactor, events } = this.running ?? {};
-    return {
-      ...(reactor?.stats() ?? NO_STATS),
-      handlers: {
-        pending: (events?.work.count ?? 0) + (events?.admission.abandoned ?? 0),
-        inFlight: events?.admission.inFlight ?? 0,
-        overloaded: events?.admission.shed ?? 0,
-        lateReplies: events?.reports.lateReplies ?? 0,
-        droppedValues: this.droppedValues,
-      },
-    };
+    const { droppedValues } = this;
+    return { ...(reactor?.stats() ?? NO_STATS), handlers: { ...handlerStatsOf(events), droppedValues } };
   }
 
   /**

@@ -10,6 +10,7 @@ import {
   SLAB_SIZE,
 } from './layout.js';
 import { type FramePiece, MAX_FRAME_HEADER, MAX_SHARED_PAYLOAD, Operation } from '../loop-port.js';
+import { writeText } from './write-text.js';
 
 /** Payloads above this go out in pieces, so that a large one needs no slab of its own. */
 const MAX_PIECE = SLAB_SIZE / 2;
@@ -78,7 +79,7 @@ export class Outbound {
       return;
     }
     const at = this.reserveSend(slot, generation, length);
-    this.openBytes.write(text, at, length, 'utf8');
+    writeText(this.openBytes, text, at, length);
     this.commitSend(slot, generation, at, length, flags);
   }
 
@@ -242,7 +243,7 @@ export class Outbound {
       }
       if (index === length) return at + length;
     }
-    return at + openBytes.write(text, at, 3 * length, 'utf8');
+    return at + writeText(openBytes, text, at, 3 * length);
   }
 
   /** Where the payload of a send of `most` bytes or less goes: behind the last one, if that is the same connection's. */
