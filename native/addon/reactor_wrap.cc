@@ -11,6 +11,7 @@
 #include "addon/environment.h"
 #include "addon/errors.h"
 #include "protocol/framer_factory.h"
+#include "protocol/proxy_step.h"
 #include "reactor/ledger.h"
 
 namespace addon {
@@ -105,6 +106,7 @@ Napi::Function ReactorWrap::Define(Napi::Env env) {
   return DefineClass(
       env, "NativeReactor",
       {InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Listen>>("listen"),
+       InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::ExpectProxy>>("expectProxy"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::SetAccess>>("setAccess"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Start>>("start"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Publish>>("publish"),
@@ -283,7 +285,17 @@ Napi::Value ReactorWrap::Listen(const Napi::CallbackInfo& info) {
     }
     bound = group_->Listen(
         port < 0 ? reactor::Endpoint::FromPath(host)
-                 : reactor::Endpoint::FromAddress(host, static_cast<std::uint16_t>(port)));
+                 : reactor::Endpoint::FromAddress(host, static_cast<std::uint16_t>(port)),
+        [this, proxying = proxying_]() -> reactor::LoopGroup::PrefaceFactory {
+          if (!proxying) return {};
+          return [versions = proxying->versions, &filter = group_->filter()] {
+            auto preface = std::make_unique<reactor::Preface>();
+            preface->Add(std::make_unique<protocol::ProxyStep>(versions, filter));
+            return preface;
+          };
+        }(),
+        proxying_ ? std::optional(proxying_->trusted) : std::nullopt);
+    proxying_.reset();
   } catch (...) {
     Stop();
     throw;
@@ -295,6 +307,13 @@ Napi::Value ReactorWrap::Listen(const Napi::CallbackInfo& info) {
                                                : bound.family() == AF_INET ? 4
                                                                            : 6));
   return address;
+}
+
+// expectProxy(versions, trusted): of the next listener
+Napi::Value ReactorWrap::ExpectProxy(const Napi::CallbackInfo& info) {
+  proxying_ = {static_cast<protocol::ProxyVersions>(info[0].As<Napi::Number>().Uint32Value()),
+               RangesOf(info[1])};
+  return info.Env().Undefined();
 }
 
 // setAccess(allow | undefined, deny)

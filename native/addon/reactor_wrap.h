@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "addon/inline_driver.h"
 #include "bridge/loop_bridge.h"
 #include "protocol/framer.h"
+#include "protocol/proxy_header.h"
 #include "reactor/loop_group.h"
 
 namespace addon {
@@ -57,6 +59,7 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   }
 
   Napi::Value Listen(const Napi::CallbackInfo& info);
+  Napi::Value ExpectProxy(const Napi::CallbackInfo& info);
   Napi::Value SetAccess(const Napi::CallbackInfo& info);
   Napi::Value Start(const Napi::CallbackInfo& info);
   Napi::Value Publish(const Napi::CallbackInfo& info);
@@ -81,6 +84,12 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
     std::int32_t slab = -1;  // -1: none
     std::uint32_t next = 0;
     std::uint32_t end = 0;
+  };
+
+  /// What listeners want to read in front of a connection, and from whom.
+  struct Proxying {
+    protocol::ProxyVersions versions;
+    reactor::AddressRanges trusted;
   };
 
   /// What JavaScript did: started handlers for what came, queued it for want of time, or stopped
@@ -112,6 +121,7 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   reactor::GroupOptions options_;
   // Of connections that are dialled, and of listeners without their own; then those of listeners.
   std::vector<std::unique_ptr<const protocol::Framer>> framers_;
+  std::optional<Proxying> proxying_;   // of the next listener
   std::vector<std::string> patterns_;  // JSON texts of those that are handled
   std::vector<std::unique_ptr<bridge::LoopBridge>> bridges_;
   std::unique_ptr<reactor::LoopGroup> group_;

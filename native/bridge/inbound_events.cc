@@ -44,6 +44,15 @@ bool InboundEvents::Open(const reactor::Connection& connection) {
   return true;
 }
 
+bool InboundEvents::Proxied(const reactor::Connection& connection,
+                            std::span<const std::byte> findings) {
+  if (!stream_.Reserve(findings.size())) return false;
+  const std::uint32_t offset = stream_.CopyData(findings);
+  stream_.Append({EventKind::kProxied, connection.slot(), connection.generation(), offset,
+                  static_cast<std::uint32_t>(findings.size()), 0, 0, 0});
+  return true;
+}
+
 bool InboundEvents::Flushed(const reactor::Connection& connection) {
   const std::uint64_t written = connection.bytes_written();
   return Write(EventKind::kFlushed, connection, Low(written), High(written));

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "bridge/inbound_stream.h"
 #include "reactor/close_reason.h"
@@ -19,6 +20,8 @@ class InboundEvents {
   explicit InboundEvents(InboundStream& stream) noexcept : stream_(stream) {}
 
   bool Open(const reactor::Connection& connection);
+  /// Before Open(), of one that a proxy has made.
+  bool Proxied(const reactor::Connection& connection, std::span<const std::byte> findings);
   bool End(const reactor::Connection& connection) { return Write(EventKind::kEnd, connection); }
   bool Drain(const reactor::Connection& connection) { return Write(EventKind::kDrain, connection); }
   bool Flushed(const reactor::Connection& connection);

@@ -64,6 +64,7 @@ enum class EventKind : std::int32_t {
   kText       = 13,  // data: one frame of text; b: 1 when it is known to be ASCII.
                      // Of a packet written as Nest's clients do also a: number of its pattern,
                      // b: | length of its id << 1, c: where its data begins in the frame; else a: 0
+  kProxied    = 16,  // of the connection whose kOpen comes next; data: as ProxyStep::findings()
   kRefused    = 14,  // data: remote host, then what was wrong; a: Refusal, b: how many of that since
                      // the last one, c: length of the remote host
 };

@@ -99,6 +99,8 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   [[nodiscard]] DialToken dial() const noexcept { return dial_; }
   /// Which of its group's listeners accepted it; 0 when it was dialled.
   [[nodiscard]] std::uint16_t listener() const noexcept { return listener_; }
+  /// What it went through; null once it was announced.
+  [[nodiscard]] const Preface* preface() const noexcept { return preface_.get(); }
   /// Bytes that wait in this process.
   [[nodiscard]] std::size_t buffered() const noexcept { return write_.waiting(); }
   /// Bytes the kernel took so far. Safe from any thread.
@@ -152,6 +154,8 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   /// there is more. Peek() leaves them there.
   ssize_t Take(std::span<std::byte> room) noexcept;
   ssize_t Peek(std::span<std::byte> room) noexcept;
+  /// It is that peer's from now on. `counted`: as Arrival's; until now it was not.
+  void BelongTo(const Endpoint& peer, bool counted) noexcept;
 
   // --- called by the EventLoop only ---------------------------------------
 

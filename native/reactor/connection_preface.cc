@@ -77,6 +77,12 @@ ssize_t Connection::Take(std::span<std::byte> room) noexcept {
   return result;
 }
 
+void Connection::BelongTo(const Endpoint& peer, bool counted) noexcept {
+  assert(state_ == State::kEstablishing && !counted_);
+  remote_ = peer;
+  counted_ = counted;
+}
+
 ssize_t Connection::AwaitMore(ssize_t result, bool announced) noexcept {
   if (result >= 0) return result;
   if (WouldBlock(result)) {

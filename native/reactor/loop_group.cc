@@ -29,7 +29,7 @@ LoopGroup::LoopGroup(GroupOptions options, std::span<LoopHandler* const> handler
 
 LoopGroup::~LoopGroup() { Stop(); }
 
-Endpoint LoopGroup::Listen(const Endpoint& endpoint, PrefaceFactory make_preface) {
+Endpoint LoopGroup::Listen(const Endpoint& endpoint, PrefaceFactory make_preface, Proxies proxies) {
   const bool listener_each = options_.load_balance == LoadBalance::kKernel && !endpoint.is_unix();
   ListenOptions listen = options_.listen;
   listen.receive_buffer = options_.loop.socket.receive_buffer;
@@ -50,9 +50,9 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint, PrefaceFactory make_preface
   for (std::size_t i = 0; i < listeners.size(); ++i) {
     loops_[i]->Listen(
         std::move(listeners[i]),
-        [this, i, number, make_preface](FileDescriptor socket, const Endpoint& remote) {
+        [this, i, number, make_preface, proxies](FileDescriptor socket, const Endpoint& remote) {
           OnAccept(i, {.socket = std::move(socket), .remote = remote, .listener = number},
-                   make_preface);
+                   make_preface, proxies);
         },
         std::exchange(file, {}));  // there is one socket where there is a file
   }
@@ -72,8 +72,9 @@ void LoopGroup::Start() {
 }
 
 // On the thread of the loop that accepted.
-void LoopGroup::OnAccept(std::size_t loop, Arrival arrival, const PrefaceFactory& make_preface) {
-  if (const std::optional<Refusal> refusal = Refuse(arrival)) {
+void LoopGroup::OnAccept(std::size_t loop, Arrival arrival, const PrefaceFactory& make_preface,
+                         const Proxies& proxies) {
+  if (const std::optional<Refusal> refusal = Refuse(arrival, proxies)) {
     loops_[loop]->OnRefused(*refusal, arrival.remote);
     return;  // the descriptor closes
   }
@@ -95,12 +96,16 @@ void LoopGroup::OnAccept(std::size_t loop, Arrival arrival, const PrefaceFactory
 }
 
 // Empty: it counts as open now.
-std::optional<Refusal> LoopGroup::Refuse(Arrival& arrival) noexcept {
+std::optional<Refusal> LoopGroup::Refuse(Arrival& arrival, const Proxies& proxies) noexcept {
   const std::size_t open = open_.fetch_add(1, std::memory_order_relaxed);
   std::optional<Refusal> refusal;
-  if (!filter_.idle()) {
+  if (proxies) {
+    const std::optional<Address> address = arrival.remote.address();
+    if (address && !proxies->Contains(*address)) refusal = Refusal::kProxyUntrusted;
+  }
+  if (!refusal && !filter_.idle()) {
     const Nanoseconds now = MonotonicNow();
-    refusal = filter_.Admit(arrival.remote, now, arrival.counted);
+    if (!proxies) refusal = filter_.Admit(arrival.remote, now, arrival.counted);
     if (!refusal && !filter_.Pass(now)) refusal = Refusal::kAcceptRate;
   }
   if (!refusal && options_.max_connections != 0 && open >= options_.max_connections) {

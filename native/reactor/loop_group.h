@@ -39,6 +39,8 @@ struct GroupOptions {
 class LoopGroup {
  public:
   using PrefaceFactory = std::function<std::unique_ptr<Preface>()>;
+  /// Whoever may connect to a listener, for others: they are asked for once they are named.
+  using Proxies = std::optional<AddressRanges>;
 
   /// One loop for each handler; handlers must outlive the group. Throws std::system_error.
   LoopGroup(GroupOptions options, std::span<LoopHandler* const> handlers);
@@ -52,7 +54,7 @@ class LoopGroup {
   /// use then.
   /// `make_preface` (may be empty) is called for each connection that it accepts, by any loop's
   /// thread; may throw std::bad_alloc.
-  Endpoint Listen(const Endpoint& endpoint, PrefaceFactory make_preface = {});
+  Endpoint Listen(const Endpoint& endpoint, PrefaceFactory make_preface = {}, Proxies proxies = {});
   /// Starts the threads. Once.
   void Start();
 
@@ -79,16 +81,18 @@ class LoopGroup {
   /// Bytes that wait for peers on all loops, as they have reported.
   [[nodiscard]] std::size_t waiting_output() const noexcept { return output_budget_.waiting(); }
   /// Who may come in from now on.
+  [[nodiscard]] AcceptFilter& filter() noexcept { return filter_; }
   void SetAccess(AccessRules rules) { filter_.SetRules(std::move(rules)); }
   /// Sockets that never became an open connection, for that cause.
   [[nodiscard]] std::uint64_t refused(Refusal cause) const noexcept;
 
  private:
-  void OnAccept(std::size_t loop, Arrival arrival, const PrefaceFactory& make_preface);
+  void OnAccept(std::size_t loop, Arrival arrival, const PrefaceFactory& make_preface,
+                const Proxies& proxies);
   void HandOver(std::size_t target, Arrival& arrival);
   void OnDialled(std::size_t index) noexcept;
   void OnClosed(std::size_t index, const Endpoint* counted) noexcept;
-  [[nodiscard]] std::optional<Refusal> Refuse(Arrival& arrival) noexcept;
+  [[nodiscard]] std::optional<Refusal> Refuse(Arrival& arrival, const Proxies& proxies) noexcept;
 
   GroupOptions options_;
   LoadBalancer balancer_;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +39,9 @@ class PrefaceStep {
 
   /// After kFailed: the cause it counts as.
   [[nodiscard]] virtual Refusal cause() const noexcept { return Refusal::kHandshakeClosed; }
+  /// Once it is done: what JavaScript is to hear with the open event.
+  [[nodiscard]] virtual std::span<const std::byte> findings() const noexcept { return {}; }
+
   /// After kFailed, and when time is up: what was wrong, for a line of the log. May throw
   /// std::bad_alloc.
   [[nodiscard]] virtual std::string detail() const { return {}; }
@@ -53,6 +58,14 @@ class Preface {
     return current_ < steps_.size() ? steps_[current_].get() : nullptr;
   }
   void GoOn() noexcept { ++current_; }
+
+  /// Those of the first step that has some.
+  [[nodiscard]] std::span<const std::byte> findings() const noexcept {
+    for (const auto& step : steps_) {
+      if (!step->findings().empty()) return step->findings();
+    }
+    return {};
+  }
 
  private:
   std::vector<std::unique_ptr<PrefaceStep>> steps_;

@@ -19,8 +19,10 @@ enum class Refusal : std::uint8_t {
   kMaxConnectionsPerAddress = 5,
   kAcceptRate = 6,  // more than so many a second, of all
   kAcceptRatePerAddress = 7,
+  kProxyUntrusted = 8,  // a PROXY header is expected, and not from there
+  kProxyHeader = 9,     // and something else came
 };
-inline constexpr std::size_t kRefusals = 8;
+inline constexpr std::size_t kRefusals = 10;
 
 /// What a loop tells of refusals: one of them, and how many of its cause there were since it told
 /// of the last.

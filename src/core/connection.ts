@@ -1,3 +1,4 @@
+import type { GevProxyInfo } from './proxy.js';
 import type { GevListener } from './address.js';
 import type { Observable } from 'rxjs';
 import { formatAddress } from './address.js';
@@ -46,6 +47,11 @@ export abstract class GevConnection<Data extends object = Record<string, unknown
   abstract readonly loop: number;
   /** Where it came in; undefined where it was dialled. */
   abstract readonly listener: GevListener | undefined;
+  /**
+   * What the proxy has said that made it, where its listener has `proxyProtocol`; undefined elsewhere. The addresses above are the
+   * client's then.
+   */
+  abstract readonly proxy: GevProxyInfo | undefined;
   /** When it was accepted or had connected, in milliseconds as Date.now() tells. */
   abstract readonly openedAt: number;
 

@@ -36,6 +36,7 @@ export {
 export { GevIdentityInUseError } from './identities.js';
 export type { GevData } from './data.js';
 export type { GevAccess } from './access.js';
+export type { GevProxyInfo, GevProxyProtocol } from './proxy.js';
 export { GevRefusedError } from './refused-error.js';
 export type { GevRefusal } from '../engine/refusals.js';
 export {

@@ -1,9 +1,11 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { GevAddress } from './address.js';
-import { GevListenError } from './errors.js';
+import { GevListenError, GevOptionsError } from './errors.js';
 import type { ResolvedReactorOptions } from './options.js';
+import { engineProxy } from './proxy.js';
 import type { ReactorListener } from './reactor-listener.js';
+import type { EngineProxy } from '../engine/engine-options.js';
 import type { Engine, EngineAddress } from '../engine/engine.js';
 
 type ListenOptions = Pick<ResolvedReactorOptions, 'host' | 'port' | 'path'>;
@@ -43,12 +45,23 @@ export function bind(
   const failed = (error: unknown): never => {
     throw listenError(options, error);
   };
+  const proxy = engineProxy(options);
+  if (proxy !== undefined) expectProxy(engine, proxy);
   try {
     const bound = engine.listen(host, path === undefined ? port : -1, framing.engine);
     return bound instanceof Promise ? bound.catch(failed) : bound;
   } catch (error) {
     return failed(error);
   }
+}
+
+/** Without it a client's bytes would be taken for a proxy's word, or that for theirs. */
+function expectProxy(engine: Engine, proxy: EngineProxy): void {
+  if (engine.expectProxy !== undefined) return engine.expectProxy(proxy);
+  throw new GevOptionsError(
+    'proxyProtocol',
+    `Option "proxyProtocol" needs the native engine, and this one is ${engine.kind}: see docs/platforms.md`,
+  );
 }
 
 /** Where an engine listens, as users are told. */

@@ -1,3 +1,4 @@
+import type { GevProxyProtocol } from './proxy.js';
 import type { GevCodec } from '../protocol/codec.js';
 import type { GevErrorCodec, GevErrors } from './error-codec.js';
 
@@ -58,6 +59,10 @@ export interface GevListenerOptions {
   readonly codec?: GevCodec;
   /** As the server's `concurrency`. Default: the server's, else the codec's. */
   readonly concurrency?: number;
+  /** As the server's. */
+  readonly proxyProtocol?: GevProxyProtocol;
+  /** As the server's. */
+  readonly trusted?: readonly string[];
 }
 
 /** One of the listeners, with every default filled in. */
@@ -68,6 +73,8 @@ export interface ResolvedListener {
   readonly path: string | undefined;
   readonly codec: GevCodec;
   readonly concurrency: number;
+  readonly proxyProtocol: GevProxyProtocol | undefined;
+  readonly trusted: readonly string[] | undefined;
 }
 
 /** What Nest calls a serializer: its result, or what it promises, is sent as JSON. */
@@ -141,6 +148,13 @@ export interface GevServerOptions {
   readonly acceptRate?: number;
   /** The same for one address, of IPv6 for one /64. Default: 0, no limit. */
   readonly acceptRatePerAddress?: number;
+  /**
+   * Connections begin with a PROXY header of that version, by which a proxy such as HAProxy says whose they are:
+   * `remoteAddress`, limits and log lines are that client's, `conn.proxy` has the rest. Needs `trusted`. Default: they do not.
+   */
+  readonly proxyProtocol?: GevProxyProtocol;
+  /** Addresses and CIDR blocks of these proxies. Whoever else connects is refused. */
+  readonly trusted?: readonly string[];
   /** Addresses and CIDR blocks; clients elsewhere are closed at accept. Default: everybody may come in. */
   readonly allow?: readonly string[];
   /** Those of whom may not, although they are in {@link GevServerOptions.allow}. Default: none. */
@@ -341,6 +355,8 @@ export interface ResolvedGevServerOptions {
   readonly maxConnectionsPerAddress: number;
   readonly acceptRate: number;
   readonly acceptRatePerAddress: number;
+  readonly proxyProtocol: GevProxyProtocol | undefined;
+  readonly trusted: readonly string[] | undefined;
   /** Undefined: everybody. */
   readonly allow: readonly string[] | undefined;
   readonly deny: readonly string[];

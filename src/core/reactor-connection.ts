@@ -15,6 +15,7 @@ import type { GevData } from './data.js';
 import type { GevListener } from './address.js';
 import { type GevRequestOptions, resolveRequestOptions } from './request-options.js';
 import { Requests } from './requests.js';
+import { type GevProxyInfo, proxyInfo } from './proxy.js';
 import type { ReactorListener } from './reactor-listener.js';
 import { ConnectionOutput } from './connection-output.js';
 import { Operation } from '../engine/loop-port.js';
@@ -35,6 +36,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   readonly localPort: number | undefined;
   readonly loop: number;
   readonly listener: GevListener | undefined;
+  readonly proxy: GevProxyInfo | undefined;
   readonly openedAt = Date.now();
   bytesReceived = 0;
   messagesReceived = 0;
@@ -66,11 +68,12 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   constructor(
     owner: ConnectionLoop,
     listener: ReactorListener,
-    { slot, generation, remoteHost, remotePort, localHost, localPort, family, dial }: Opening,
+    { slot, generation, remoteHost, remotePort, localHost, localPort, family, dial, proxy }: Opening,
   ) {
     super(owner, listener.framing, slot, generation);
     this.listener = dial === 0 ? listener : undefined;
     const unix = family === 1;
+    this.proxy = proxy && proxyInfo(proxy);
     this.loop = owner.index;
     this.remoteFamily = unix ? 'Unix' : family === 6 ? 'IPv6' : 'IPv4';
     this.remoteAddress = unix ? undefined : remoteHost;

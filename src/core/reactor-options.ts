@@ -24,7 +24,7 @@ const HANDLER_OPTIONS = {
 } satisfies Record<HandlerOptionName, true>;
 
 /** What `listeners` say, too. */
-const SHORT_FORM = ['host', 'port', 'path', 'codec'];
+const SHORT_FORM = ['host', 'port', 'path', 'codec', 'proxyProtocol', 'trusted'];
 
 /**
  * Checks the options and fills in the defaults.
@@ -53,9 +53,10 @@ export function reactorOptionsOf(options: ResolvedGevServerOptions): ReactorOpti
   const others: ReactorOptions = Object.fromEntries(
     Object.entries(options).filter(([name]) => !isHandlerOption(name) && !SHORT_FORM.includes(name)),
   );
-  const listeners = options.listeners.map(({ name, host, port, path, codec }) =>
-    path === undefined ? { name, host, port, codec } : { name, path, codec },
-  );
+  const listeners = options.listeners.map(({ name, host, port, path, codec, proxyProtocol, trusted }) => ({
+    ...{ name, codec, proxyProtocol, trusted },
+    ...(path === undefined ? { host, port } : { path }),
+  }));
   return { ...others, listeners };
 }
 

@@ -10,6 +10,8 @@ const REFUSAL_WORDS: Readonly<Record<GevRefusal, string>> = {
   maxConnectionsPerAddress: 'maxConnectionsPerAddress is reached',
   acceptRate: 'acceptRate is reached',
   acceptRatePerAddress: 'acceptRatePerAddress is reached',
+  proxyUntrusted: 'the listener is for proxies, and that one is not trusted (proxyProtocol, trusted)',
+  proxyHeader: 'what came is no PROXY header of the version that is expected (proxyProtocol)',
 };
 
 /**

@@ -2,6 +2,7 @@ import { DEFAULT_HOST, DEFAULT_PORT } from './constants.js';
 import { GevOptionsError } from './errors.js';
 import { integer, MAX_INT32, nested, port, refuse, socketPath, text } from './option-checks.js';
 import type { GevListenerOptions, GevServerOptions, ResolvedListener } from './options.js';
+import { resolveProxy } from './proxy.js';
 import { resolveCodec } from './resolve-codec.js';
 
 const KNOWN_OPTIONS = {
@@ -11,6 +12,8 @@ const KNOWN_OPTIONS = {
   path: true,
   codec: true,
   concurrency: true,
+  proxyProtocol: true,
+  trusted: true,
 } satisfies Record<keyof GevListenerOptions, true>;
 
 /** How many addresses a server may listen at: connections count their listener in eight bits. */
@@ -51,7 +54,7 @@ export function resolveListeners(options: GevServerOptions): ResolvedListeners {
 function resolveListener(
   own: Record<string, unknown>,
   prefix: string,
-  defaults: Pick<GevServerOptions, 'host' | 'codec' | 'concurrency'>,
+  defaults: Pick<GevServerOptions, 'host' | 'codec' | 'concurrency' | 'proxyProtocol' | 'trusted'>,
 ): ResolvedListener {
   const path = socketPath(own, `${prefix}path`);
   if (path !== undefined && (own[`${prefix}host`] !== undefined || own[`${prefix}port`] !== undefined)) {
@@ -71,5 +74,6 @@ function resolveListener(
       integer(own, `${prefix}concurrency`, 1, MAX_INT32) ??
       integer(defaults, 'concurrency', 1, MAX_INT32) ??
       codec.concurrency,
+    ...resolveProxy(own, prefix, defaults),
   };
 }

@@ -79,6 +79,8 @@ const KNOWN_OPTIONS = {
   maxConnectionsPerAddress: true,
   acceptRate: true,
   acceptRatePerAddress: true,
+  proxyProtocol: true,
+  trusted: true,
   allow: true,
   deny: true,
   codec: true,
@@ -144,7 +146,8 @@ export function resolveEngine(options: { readonly engine?: GevEngine }): GevEngi
 export function validateServerOptions(serverOptions: GevServerOptions = {}): ResolvedGevServerOptions {
   const options = objectOf(serverOptions);
   refuseUnknown(options, OPTION_NAMES, { foreign: FOREIGN_SERVER_OPTIONS });
-  const { codec, concurrency, host, port, path, listeners } = resolveListeners(options);
+  const { codec, concurrency, host, port, path, proxyProtocol, trusted, listeners } =
+    resolveListeners(options);
   const cap = aliased(options, 'maxSendBuffer', 'maxSendBufferSize', 1, MAX_INT32);
   const highWaterMark =
     integer(options, 'highWaterMark', 1, MAX_INT32) ?? Math.min(DEFAULT_HIGH_WATER_MARK, cap ?? MAX_INT32);
@@ -174,6 +177,8 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     maxConnectionsPerAddress: integer(options, 'maxConnectionsPerAddress', 0, MAX_INT32) ?? 0,
     acceptRate: integer(options, 'acceptRate', 0, MAX_RATE) ?? 0,
     acceptRatePerAddress: integer(options, 'acceptRatePerAddress', 0, MAX_RATE) ?? 0,
+    proxyProtocol,
+    trusted,
     ...checkAccess(options),
     codec,
     concurrency,

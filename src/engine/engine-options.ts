@@ -1,4 +1,4 @@
-import type { AccessRules } from './address-ranges.js';
+import type { AccessRules, AddressRanges } from './address-ranges.js';
 
 /** Kinds of framing: the numbers of native/protocol/framer_factory.h. */
 export const FramingKind = { raw: 0, 'nest-tcp': 1, delimited: 2, 'length-field': 3 } as const;
@@ -32,6 +32,14 @@ export interface EngineLengthField {
   readonly includesHeader: boolean;
   /** Bytes at the front that are not delivered, up to 65535; -1: all up to the end of the field. */
   readonly strip: number;
+}
+
+/** What stands in front of each connection to a listener. */
+export interface EngineProxy {
+  /** Bits: 1 for version 1, 2 for version 2. */
+  readonly versions: number;
+  /** Whose word is taken. */
+  readonly trusted: AddressRanges;
 }
 
 /** Numbers and flags an engine is configured with; all required and checked before. Sizes in bytes, times in ms. */

@@ -1,5 +1,5 @@
 import type { AccessRules } from './address-ranges.js';
-import type { EngineFraming, EngineOptions } from './engine-options.js';
+import type { EngineFraming, EngineOptions, EngineProxy } from './engine-options.js';
 import type { Delivery, InboundListener } from './inbound-listener.js';
 import type { LoopPort } from './loop-port.js';
 
@@ -49,6 +49,8 @@ export interface Engine {
    * a Unix socket. Fails with an Error that has `code`, `errno` (negative) and `syscall`, and the engine is stopped then.
    */
   listen(host: string, port: number, framing: EngineFraming): EngineAddress | Promise<EngineAddress>;
+  /** Before `listen()`: connections to that listener begin with a PROXY header. Absent where the engine reads none. */
+  expectProxy?(proxy: EngineProxy): void;
   /** Those that come in from now on are asked by these. */
   setAccess(rules: AccessRules): void;
   /** Starts the loops. */

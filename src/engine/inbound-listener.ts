@@ -1,5 +1,14 @@
 import type { GevRefusal } from './refusals.js';
 
+/** What a proxy has said in front of a connection. */
+export interface OpeningProxy {
+  readonly version: 1 | 2;
+  /** What its client had connected to; undefined: it named none. */
+  readonly destination: { readonly address: string; readonly port: number } | undefined;
+  /** Of version 2, in their order. */
+  readonly tlvs: readonly { readonly type: number; readonly value: Buffer }[];
+}
+
 /** A connection that is there now: accepted, or dialled. */
 export interface Opening {
   /** Where it has its place among the connections of its loop, until it closes. */
@@ -18,6 +27,8 @@ export interface Opening {
   readonly dial: number;
   /** Which listener accepted it, counted from 0; 0 for what was dialled. */
   readonly listener: number;
+  /** Undefined: no proxy made it. */
+  readonly proxy?: OpeningProxy | undefined;
 }
 
 /** Sockets that never became open connections: of those, the last. */

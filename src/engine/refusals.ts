@@ -8,6 +8,8 @@ export const REFUSALS = [
   'maxConnectionsPerAddress',
   'acceptRate',
   'acceptRatePerAddress',
+  'proxyUntrusted',
+  'proxyHeader',
 ] as const;
 
 /**
@@ -18,5 +20,7 @@ export const REFUSALS = [
  * - `denied`: its address is not in `allow`, or is in `deny`
  * - `maxConnectionsPerAddress`: its address had that many open
  * - `acceptRate`, `acceptRatePerAddress`: so many had come within a second
+ * - `proxyUntrusted`: a PROXY header is expected there, and its address is not in `trusted`
+ * - `proxyHeader`: it is, and something else came
  */
 export type GevRefusal = (typeof REFUSALS)[number];

@@ -42,6 +42,7 @@ export const exceptions = [
 
 /** Files about what only the native engine has. */
 export const nativeFiles = [
+  'proxy-protocol',
   'balancing', // over loops
   'dead-peers', // TCP_USER_TIMEOUT, probes
   'memory', // of the addon

@@ -36,6 +36,8 @@ describe('server options', () => {
       maxConnectionsPerAddress: 0,
       acceptRate: 0,
       acceptRatePerAddress: 0,
+      proxyProtocol: undefined,
+      trusted: undefined,
       allow: undefined,
       deny: [],
       codec: nestJson(),

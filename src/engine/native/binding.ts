@@ -34,6 +34,8 @@ export interface NativeReactor {
    * -1: `host` is the path of a Unix socket. Throws an Error with `code`, `errno`, `syscall`, and closes all of them.
    */
   listen(host: string, port: number, framing?: EngineFraming): EngineAddress;
+  /** Connections to the next listener begin with a PROXY header, from sources that `AddressRanges.toBytes()` made of. */
+  expectProxy(versions: number, trusted: Uint8Array): void;
   /** Those that come in from now on are asked by these: {@link NativeAccess}. Throws unless it listens. */
   setAccess(allow: Uint8Array | undefined, deny: Uint8Array): void;
   /** Starts the loops. Throws likewise. */

@@ -1,9 +1,10 @@
 import { markAsUntransferable } from 'node:worker_threads';
 import type { NativeReactor } from './binding.js';
 import { FreshScope, inFreshScope } from '../fresh-scope.js';
-import type { Delivery, InboundListener } from '../inbound-listener.js';
+import type { Delivery, InboundListener, OpeningProxy } from '../inbound-listener.js';
 import { DESCRIPTOR_WORDS, EventKind, INBOUND_DATA, SLAB_HEADER } from './layout.js';
 import type { Pace } from '../pace.js';
+import { proxiedOf } from './proxied.js';
 import { REFUSALS } from '../refusals.js';
 
 /**
@@ -30,6 +31,8 @@ export class Inbound {
   private pool = Buffer.allocUnsafeSlow(POOL_SIZE);
   private poolMemory = this.pool.buffer;
   private poolUsed = 0;
+  /** Of the connection that opens next. */
+  private proxied: OpeningProxy | undefined;
 
   constructor(
     private readonly reactor: NativeReactor,
@@ -154,6 +157,12 @@ export class Inbound {
     inFreshScope(() => this.tell(words, bytes, word));
   }
 
+  private takeProxied(): OpeningProxy | undefined {
+    const { proxied } = this;
+    this.proxied = undefined;
+    return proxied;
+  }
+
   private uncaught(error: unknown): void {
     inFreshScope(() => this.listener.onUncaught(error));
   }
@@ -180,6 +189,7 @@ export class Inbound {
           family: c & 0xff,
           dial: c >>> 8,
           listener: b >>> 16,
+          proxy: this.takeProxied(),
         });
         break;
       }
@@ -226,6 +236,9 @@ export class Inbound {
         break;
       case EventKind.Failure:
         listener.onFailure(a, b);
+        break;
+      case EventKind.Proxied:
+        this.proxied = proxiedOf(bytes.subarray(words[word + 3], words[word + 3]! + words[word + 4]!));
         break;
       case EventKind.Refused: {
         const offset = words[word + 3]!;

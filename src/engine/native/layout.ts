@@ -33,6 +33,7 @@ export const EventKind = {
   Idle: 12,
   Text: 13,
   Refused: 14,
+  Proxied: 16,
 } as const;
 
 /** Words shared beside the slabs: whether a batch is being delivered, and each loop's open outbound slab. */

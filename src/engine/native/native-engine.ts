@@ -1,5 +1,5 @@
 import type { AccessRules } from '../address-ranges.js';
-import type { EngineFraming } from '../engine-options.js';
+import type { EngineFraming, EngineProxy } from '../engine-options.js';
 import type { NativeAccess, NativeBinding, NativeReactor } from './binding.js';
 import type { InboundListener } from '../inbound-listener.js';
 import { Inbound } from './inbound.js';
@@ -67,6 +67,10 @@ export class NativeEngine implements Engine {
 
   listen(host: string, port: number, framing: EngineFraming): EngineAddress {
     return this.native.listen(host, port, framing);
+  }
+
+  expectProxy({ versions, trusted }: EngineProxy): void {
+    this.native.expectProxy(versions, trusted.toBytes());
   }
 
   setAccess(rules: AccessRules): void {
