@@ -41,6 +41,7 @@ export {
   type GevReceivers,
   type SendCallback,
 } from './core/connection.js';
+export { GevIdentityInUseError } from './core/identities.js';
 export { GEV_TRANSPORT } from './core/constants.js';
 export {
   GevAlreadyListeningError,

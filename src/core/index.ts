@@ -33,6 +33,7 @@ export {
   type GevReceivers,
   type SendCallback,
 } from './connection.js';
+export { GevIdentityInUseError } from './identities.js';
 export type { GevData } from './data.js';
 export { GevRefusedError } from './refused-error.js';
 export type { GevRefusal } from '../engine/refusals.js';
@@ -63,11 +64,11 @@ export type {
   ReactorOptions,
 } from './options.js';
 export type { GevRequestOptions } from './request-options.js';
+export type { ReactorStats } from './reactor-stats.js';
 export {
   Reactor,
   type DialTarget,
   type ReactorHandler,
-  type ReactorStats,
   type ReactorTimerHandle,
   type ReactorTurns,
 } from './reactor.js';

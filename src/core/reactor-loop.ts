@@ -8,6 +8,7 @@ import type { GevConnection } from './connection.js';
 import { debug } from './debug.js';
 import { escapeControls } from './error-log.js';
 import { GevError } from './errors.js';
+import type { Identities } from './identities.js';
 import type { ResolvedReactorOptions } from './options.js';
 import { ReactorConnection } from './reactor-connection.js';
 import type { ReactorHandler } from './reactor-handler.js';
@@ -46,6 +47,7 @@ export interface ReactorLoopOwner {
   onRefusedSend(): void;
   onDroppedAnswer(connection: GevConnection<object>): void;
   readonly requestDeadlines: RequestDeadlines;
+  readonly identities: Identities;
   /** Something worth a log line. Does not throw. */
   reportError(error: GevError): void;
   /** As {@link ReactorLoopOwner.reportError}, of what a function of the application threw. */
@@ -60,6 +62,7 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
   readonly maxSendBuffer: number;
   readonly limits: ReactorLimits;
   readonly packetsAreRead: boolean;
+  readonly identities: Identities;
   abandoned = false;
   private readonly slots: (ReactorConnection | undefined)[] = [];
   private readonly handler: ReactorHandler;
@@ -78,6 +81,7 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
     this.limits = options;
+    this.identities = owner.identities;
     this.packetsAreRead = owner.handler.readsPackets ?? false;
     const port = engine.attach(index, this);
     this.outbound = this.traced ? new TracedPort(port, (slot) => this.slots[slot]) : port;

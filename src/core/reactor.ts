@@ -23,36 +23,14 @@ import { ReactorLoop } from './reactor-loop.js';
 import { resolveReactorOptions } from './reactor-options.js';
 import { ReactorListener } from './reactor-listener.js';
 import { ReactorState } from './reactor-state.js';
+import { refusalsOf, type ReactorStats } from './reactor-stats.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 import { assertInterval } from './timer.js';
 import { Operation, READ_ON } from '../engine/loop-port.js';
-import { type GevRefusal, REFUSALS } from '../engine/refusals.js';
 
 export type { DialTarget } from './reactor-dials.js';
 export type { ReactorHandler, ReactorTurns } from './reactor-handler.js';
 export type { ReactorTimerHandle } from './reactor-timers.js';
-
-/** Counters of a {@link Reactor} since listen. */
-export interface ReactorStats {
-  readonly accepted: number;
-  /** Sockets that never became open connections. */
-  readonly refused: number;
-  /** Of these, how many for which cause. */
-  readonly refusals: Readonly<Record<GevRefusal, number>>;
-  /** Calls of {@link GevConnection.trySend} that returned false. */
-  readonly refusedSends: number;
-  /** Answers that no request of {@link GevConnection.request} waited for any more, or ever did. */
-  readonly droppedAnswers: number;
-  /** Connections closed as incomplete frames took more than `maxPartialBytes`. */
-  readonly overPartialBytes: number;
-  /** Connections closed as more than `maxTotalSendBuffer` waited for all peers. */
-  readonly overTotalSendBuffer: number;
-  readonly open: number;
-  readonly loops: readonly { readonly connections: number }[];
-}
-
-/** @internal Of a reactor that does not run. */
-export const NO_REFUSALS = refusalsOf([]);
 
 const STARTS_ONCE = 'A reactor starts once: make another one';
 /** How long connections that were cut may take to say so. */
@@ -86,6 +64,13 @@ export class Reactor {
   /** Open connections by id. */
   get connections(): ReadonlyMap<number, GevConnection> {
     return this.state.open;
+  }
+
+  /** The open connection with that {@link GevConnection.identity}. */
+  get<Data extends object = Record<string, unknown>, Frame = GevData>(
+    identity: string,
+  ): GevConnection<Data, Frame> | undefined {
+    return this.state.identities.get(identity) as GevConnection<Data, Frame> | undefined;
   }
 
   /**
@@ -183,27 +168,27 @@ export class Reactor {
   }
 
   /** Opens the gate of a connection: it becomes `open` and is read from. */
-  admit(connection: GevConnection): void {
+  admit(connection: GevConnection<object, unknown>): void {
     this.state.open.get(connection.id)?.admit();
   }
 
   /** Closes a connection that was not admitted. */
-  refuse(connection: GevConnection): void {
+  refuse(connection: GevConnection<object, unknown>): void {
     connection.close();
   }
 
   /** After `onEnd`: no reply is pending any more. Flushes and closes, reason `peer`, `protocol` or why it was to leave. */
-  finish(connection: GevConnection): void {
+  finish(connection: GevConnection<object, unknown>): void {
     this.state.open.get(connection.id)?.finish();
   }
 
   /** Stops reading from a connection; what the kernel holds makes its peer wait. */
-  pause(connection: GevConnection): void {
+  pause(connection: GevConnection<object, unknown>): void {
     this.state.open.get(connection.id)?.pause();
   }
 
   /** Goes on reading from a connection. */
-  resume(connection: GevConnection): void {
+  resume(connection: GevConnection<object, unknown>): void {
     this.state.open.get(connection.id)?.resume();
   }
 
@@ -214,11 +199,11 @@ export class Reactor {
    * @returns how many
    * @throws GevHandlerError for what is neither bytes nor text, and for receivers that are neither; GevFrameTooLongError
    */
-  broadcast<Data extends object = Record<string, unknown>>(
-    data: GevData,
-    receivers?: GevReceivers<Data>,
+  broadcast<Data extends object = Record<string, unknown>, Frame = GevData>(
+    data: NoInfer<Frame>,
+    receivers?: GevReceivers<Data, Frame>,
   ): number {
-    return broadcast(this.state, data, receivers as GevReceivers | undefined);
+    return broadcast(this.state, data as GevData, receivers as GevReceivers | undefined);
   }
 
   /**
@@ -391,11 +376,4 @@ export class Reactor {
       throw new GevNotListeningError('Timers of a reactor run from its start to its stop');
     return this.state.timers;
   }
-}
-
-function refusalsOf(counts: readonly number[]): Readonly<Record<GevRefusal, number>> {
-  return Object.fromEntries(REFUSALS.map((cause, index) => [cause, counts[index] ?? 0])) as Record<
-    GevRefusal,
-    number
-  >;
 }
