@@ -7,17 +7,17 @@ const layers = [
   ['engine'],
   ['protocol'],
   ['core'],
-  ['server', 'client', 'context'],
+  ['server', 'client', 'context', 'msgpack'],
   ['decorators', 'timers', 'module'],
 ];
-const nestFree = new Set(['engine', 'protocol', 'core']);
+const nestFree = new Set(['engine', 'protocol', 'core', 'msgpack']);
 
 const restrictImports = (...patterns) => ({
   'no-restricted-imports': ['error', { patterns: patterns.filter(Boolean) }],
 });
 
 const outsideSource = {
-  regex: '(^nestjs-gev(/core)?$|(^|/)(sample|test|bench|dist)/)',
+  regex: '(^nestjs-gev(/(core|msgpack))?$|(^|/)(sample|test|bench|dist)/)',
   message: 'src/ imports neither the package by name nor sample/, test/, bench/ or dist/.',
 };
 
@@ -53,7 +53,8 @@ const layerRules = layers.flatMap((folders, depth) =>
 
 const throughTheEntry = restrictImports({
   regex: '^(\\./|\\.\\./)+(src|dist)/',
-  message: "Import from 'nestjs-gev' or 'nestjs-gev/core'. Only unit tests may reach inside.",
+  message:
+    "Import from 'nestjs-gev', 'nestjs-gev/core' or 'nestjs-gev/msgpack'. Only unit tests may reach inside.",
 });
 
 /** How not to wait: see CONTRIBUTING.md. */

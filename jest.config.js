@@ -8,7 +8,7 @@ export default {
   transform: { '^.+\\.ts$': '@swc/jest' },
   moduleNameMapper: {
     '^nestjs-gev$': '<rootDir>/src/index.ts',
-    '^nestjs-gev/core$': '<rootDir>/src/core/index.ts',
+    '^nestjs-gev/(core|msgpack)$': '<rootDir>/src/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: [
@@ -20,6 +20,6 @@ export default {
   // For promises that never settle: `until` of test/kit gives up before, and says what it waited for.
   testTimeout: Math.ceil(60_000 * slowness()),
   maxWorkers: 2,
-  collectCoverageFrom: ['src/**/*.ts', '!src/index.ts', '!src/core/index.ts'],
+  collectCoverageFrom: ['src/**/*.ts', '!src/index.ts', '!src/{core,msgpack}/index.ts'],
   coverageProvider: 'v8',
 };

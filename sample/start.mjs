@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 /** What each project of nest-cli.json shows, and the variables that only it knows. */
 const about = {
   'device-gateway': [
-    'devices over raw TCP with authentication, pushed to by HTTP; health, configuration',
+    'GPS trackers with a binary protocol (GT06), commanded by HTTP; health, configuration',
     'see its README.md',
   ],
   rpc: ['a service and its client: request, event, stream, and what stops when the client gives up'],

@@ -40,6 +40,7 @@ export {
   type GevReceivers,
   type SendCallback,
 } from './core/connection.js';
+export { GevIdentityInUseError } from './core/identities.js';
 export { GEV_TRANSPORT } from './core/constants.js';
 export {
   GevAlreadyListeningError,
@@ -65,6 +66,9 @@ export {
   type GevErrorDetails,
   type GevListenTarget,
 } from './core/errors.js';
+export { GevMissingPackageError } from './core/missing-package-error.js';
+export { GevRefusedError } from './core/refused-error.js';
+export type { GevRefusal } from './engine/refusals.js';
 export {
   errorCodec,
   type GevErrorClass,
@@ -115,7 +119,9 @@ export type {
 export { lengthField, type LengthFieldOptions } from './protocol/length-field.js';
 export { delimited, type DelimitedOptions, line, type LineOptions } from './protocol/line.js';
 export { nestJson, type NestJsonOptions } from './protocol/nest-json/nest-json.js';
+export { nestPackets, type NestPacketsOptions } from './protocol/nest-packets.js';
 export type { GevAnswer, GevPacket, GevPacketFormat, GevReply } from './protocol/packet-format.js';
+export type { GevPacketNotation } from './protocol/packet-notation.js';
 export { packets, type PacketsOptions } from './protocol/packets.js';
 export { raw, type RawOptions } from './protocol/raw.js';
 export type { GevServerEvents, GevServerStats, GevServerStatus } from './server/gev.server.events.js';

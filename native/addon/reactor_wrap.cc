@@ -493,7 +493,12 @@ Napi::Value ReactorWrap::Stats(const Napi::CallbackInfo& info) {
     connections.Set(i, Napi::Number::New(env, static_cast<double>(group_->connections(i))));
   }
   stats.Set("accepted", Napi::Number::New(env, static_cast<double>(group_->accepted())));
-  stats.Set("refused", Napi::Number::New(env, static_cast<double>(group_->refused())));
+  const Napi::Array refusals = Napi::Array::New(env, reactor::kRefusals);
+  for (std::uint32_t i = 0; i < reactor::kRefusals; ++i) {
+    const auto cause = static_cast<reactor::Refusal>(i);
+    refusals.Set(i, Napi::Number::New(env, static_cast<double>(group_->refused(cause))));
+  }
+  stats.Set("refusals", refusals);
   stats.Set("connections", connections);
   return stats;
 }

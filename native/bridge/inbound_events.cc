@@ -65,6 +65,18 @@ bool InboundEvents::Timer(reactor::TimerId id, std::uint32_t skipped) {
 
 bool InboundEvents::Quiesced() { return Write({EventKind::kQuiesced, 0, 0, 0, 0, 0, 0, 0}); }
 
+bool InboundEvents::Refused(const reactor::RefusalReport& report) {
+  const std::string remote_host = report.remote.host();
+  const std::size_t length = remote_host.size() + report.detail.size();
+  if (!stream_.Reserve(length)) return false;
+  const std::uint32_t offset = stream_.CopyData(Bytes(remote_host));
+  stream_.CopyData(Bytes(report.detail));
+  stream_.Append({EventKind::kRefused, 0, 0, offset, static_cast<std::uint32_t>(length),
+                  static_cast<std::uint32_t>(report.cause), Low(report.count),
+                  static_cast<std::uint32_t>(remote_host.size())});
+  return true;
+}
+
 bool InboundEvents::Failure(reactor::LoopFailure failure, int error) {
   return Write({EventKind::kFailure, 0, 0, 0, 0, static_cast<std::uint32_t>(failure),
                 static_cast<std::uint32_t>(error), 0});

@@ -30,6 +30,7 @@ class InboundEvents {
   bool Timer(reactor::TimerId id, std::uint32_t skipped);
   bool Quiesced();
   bool Failure(reactor::LoopFailure failure, int error);
+  bool Refused(const reactor::RefusalReport& report);
 
  private:
   bool Write(EventKind kind, const reactor::Connection& connection, std::uint32_t a = 0,

@@ -104,6 +104,7 @@ class LoopBridge final : public reactor::LoopHandler {
   void OnFailure(reactor::LoopFailure failure, int error) override {
     events_.Failure(failure, error);
   }
+  void OnRefused(const reactor::RefusalReport& report) override { events_.Refused(report); }
 
  private:
   Doorbell* doorbell_;

@@ -64,6 +64,8 @@ enum class EventKind : std::int32_t {
   kText       = 13,  // data: one frame of text; b: 1 when it is known to be ASCII.
                      // Of a packet written as Nest's clients do also a: number of its pattern,
                      // b: | length of its id << 1, c: where its data begins in the frame; else a: 0
+  kRefused    = 14,  // data: remote host, then what was wrong; a: Refusal, b: how many of that since
+                     // the last one, c: length of the remote host
 };
 
 /// What a record asks for. `argument` is the high 24 bits of the first word.

@@ -18,6 +18,7 @@ enum class CloseReason : std::uint8_t {
   kError = 8,         // any other failure; an errno goes with it
   kHandshake = 9,     // it was not admitted within the handshake timeout
   kAge = 10,          // it had lasted as long as connections may
+  kReplaced = 11,     // another connection has taken over what it stood for
 };
 
 }  // namespace reactor

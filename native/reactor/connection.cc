@@ -18,7 +18,9 @@ namespace {
   using State = Connection::State;
   switch (from) {
     case State::kFree:
-      return to == State::kOpen;
+      return to == State::kEstablishing || to == State::kOpen;
+    case State::kEstablishing:
+      return to == State::kOpen || to == State::kClosed;
     case State::kOpen:
       return to == State::kFlushing || to == State::kClosed;
     case State::kFlushing:
@@ -33,25 +35,26 @@ namespace {
 
 }  // namespace
 
-void Connection::Open(EventLoop& loop, std::uint32_t slot, FileDescriptor socket,
-                      const Endpoint& remote, DialToken dial, std::uint16_t listener) noexcept {
+void Connection::Open(EventLoop& loop, std::uint32_t slot, Arrival arrival) noexcept {
   loop_ = &loop;
   slot_ = slot;
-  socket_ = std::move(socket);
-  remote_ = remote;
-  dial_ = dial;
-  listener_ = listener;
-  Enter(State::kOpen);
+  socket_ = std::move(arrival.socket);
+  remote_ = arrival.remote;
+  dial_ = arrival.dial;
+  listener_ = arrival.listener;
+  preface_ = std::move(arrival.preface);
+  const bool opens = preface_ == nullptr;
+  Enter(opens ? State::kOpen : State::kEstablishing);
   const ConnectionOptions& options = loop.options().connection;
   // Of a Unix socket a receive call stops at descriptors, which nobody wants and the kernel closes.
-  read_.Open(options.start_paused, remote.is_unix() || !loop.short_reads_tell_the_end());
+  read_.Open(options.start_paused || !opens, remote_.is_unix() || !loop.short_reads_tell_the_end());
   write_.Open(loop.ring_memory());
   idle_timeout_ = options.idle_timeout;
-  if (options.start_paused && options.handshake_timeout != 0) {
+  if ((options.start_paused || !opens) && options.handshake_timeout != 0) {
     admit_by_ = MonotonicNow() + options.handshake_timeout;
   }
   Touch();
-  Raise(kOpenEvent);
+  Raise(opens ? kOpenEvent : kStepEvent);
   ArmTimer();
 }
 
@@ -62,6 +65,7 @@ void Connection::MarkFree() noexcept {
   assert(!pace_.running() && !partial_link_.linked);
   read_.Reset();
   write_.Reset();
+  preface_.reset();
   pending_ = 0;
   scheduled_ = refused_ = leaving_ = hastened_ = idle_asked_ = false;
   error_ = 0;
@@ -90,6 +94,9 @@ bool Connection::IsConsistent() const noexcept {
     case State::kClosed:
       return attended && !socket_.valid() && !timer_.armed() && write_.empty() &&
              read_.state() == ReadSide::State::kStopped && write_.state() == Write::kClosed;
+    case State::kEstablishing:
+      return attended && socket_.valid() && preface_ != nullptr && (pending_ & kOpenEvent) == 0 &&
+             (write_.empty() || awaits_kernel) && write_.state() == Write::kOpen;
     case State::kFlushing:
       return attended && socket_.valid() && (drops || read_.ended()) && awaits_kernel &&
              write_.state() == Write::kFinWanted;
@@ -114,7 +121,10 @@ bool Connection::IsConsistent() const noexcept {
 }
 
 void Connection::OnReady(Ready ready) noexcept {
-  if (state_ == State::kClosed) return;
+  if (state_ <= State::kEstablishing) [[unlikely]] {
+    if (state_ == State::kEstablishing) OnReadyToEstablish(ready);
+    return;
+  }
   if (Has(ready, Ready::kRead)) {
     read_.OnEdge();
     // Bytes have come, though nobody reads them now.
@@ -131,7 +141,12 @@ void Connection::OnReady(Ready ready) noexcept {
 }
 
 Connection::Served Connection::Serve() {
-  if ((pending_ & kOpenEvent) != 0 && !Announce()) return Served::kMore;
+  if ((pending_ & (kStepEvent | kOpenEvent)) != 0) {
+    if ((pending_ & kStepEvent) != 0 && !Establish()) {
+      return state_ == State::kClosed ? Served::kReleased : Served::kAll;
+    }
+    if (!Announce()) return Served::kMore;
+  }
   if (MayRead()) {
     if (!read_.delivers()) {
       Discard();
@@ -157,6 +172,7 @@ bool Connection::Announce() noexcept {
     return false;
   }
   Withdraw(kOpenEvent);
+  preface_.reset();
   return true;
 }
 

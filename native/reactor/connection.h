@@ -3,9 +3,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 
+#include "reactor/arrival.h"
 #include "reactor/clock.h"
 #include "reactor/close_reason.h"
 #include "reactor/connection_list.h"
@@ -14,7 +16,9 @@
 #include "reactor/loop_handler.h"
 #include "reactor/partial_frames.h"
 #include "reactor/poller/ready.h"
+#include "reactor/preface.h"
 #include "reactor/read_side.h"
+#include "reactor/refusal.h"
 #include "reactor/socket.h"
 #include "reactor/timer_wheel.h"
 #include "reactor/write_side.h"
@@ -37,13 +41,17 @@ struct ConnectionOptions {
   Nanoseconds close_timeout = FromMilliseconds(5000);
   Nanoseconds half_close_timeout = FromMilliseconds(30000);
   bool start_paused = false;          // read nothing until Resume(), which admits
-  Nanoseconds handshake_timeout = 0;  // to be admitted within; 0: never
+  Nanoseconds handshake_timeout = 0;  // to be established and admitted within; 0: never
 };
 
 /// One established stream socket and its state machine:
 ///
 ///   open ──Close()──▶ flushing ──output written──▶ fin-sent ──peer's FIN──▶ closed
 ///     └──────────────Abort(), errors, timeouts, at any moment──────────────▶ closed
+///
+/// One with a Preface is establishing before it is open: counted, but unknown to the handler, as it
+/// stays when it comes to nothing. That is told by a count of refusals, and of a dial by
+/// OnDialFailed(). When accepting ends, what cannot open there and then ends, too.
 ///
 /// Once it was to close or to leave for shutdown, whatever it closes for, it waits in fin-sent only
 /// until the peer's system has acknowledged all that was sent, where the kernel tells (Linux).
@@ -54,6 +62,7 @@ struct ConnectionOptions {
 ///
 ///   connection │ read side                           │ write side
 ///   ───────────┼─────────────────────────────────────┼─────────────────────────────────────
+///   establ.    │ open, paused                        │ open
 ///   open       │ any                                 │ open, fin-wanted, fin-sent
 ///   flushing   │ dropping, ended                     │ fin-wanted
 ///   fin-sent   │ dropping                            │ fin-sent
@@ -64,7 +73,7 @@ struct ConnectionOptions {
 /// room for them.
 class alignas(kCacheLine) Connection final : public TimerTarget {
  public:
-  enum class State : std::uint8_t { kFree, kOpen, kFlushing, kFinSent, kClosed };
+  enum class State : std::uint8_t { kFree, kClosed, kEstablishing, kOpen, kFlushing, kFinSent };
 
   /// What Serve() leaves.
   enum class Served : std::uint8_t {
@@ -137,10 +146,18 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   /// above it the oldest is given up, which may be this one.
   void SetKeptInput(const KeptInput& kept) noexcept;
 
+  // --- for the steps of its preface ----------------------------------------
+
+  /// One recv(): bytes, 0 at the peer's end, or -errno. After -EAGAIN the step is called again when
+  /// there is more. Peek() leaves them there.
+  ssize_t Take(std::span<std::byte> room) noexcept;
+  ssize_t Peek(std::span<std::byte> room) noexcept;
+
   // --- called by the EventLoop only ---------------------------------------
 
-  void Open(EventLoop& loop, std::uint32_t slot, FileDescriptor socket, const Endpoint& remote,
-            DialToken dial, std::uint16_t listener) noexcept;
+  void Open(EventLoop& loop, std::uint32_t slot, Arrival arrival) noexcept;
+  /// Ends it unless what the kernel holds is enough for it to open. Harmless when it has.
+  void EstablishNow() noexcept;
   /// Takes what the poller reported.
   void OnReady(Ready ready) noexcept;
   /// Delivers what is due: open, received bytes, signals, close.
@@ -165,12 +182,18 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
     kFlushedEvent = 8,
     kCloseEvent = 16,
     kIdleEvent = 32,
+    kStepEvent = 64,  // for its preface; once closed: it never opened, and its slot may be freed
   };
 
   void Enter(State next) noexcept;
   /// Likewise for what is received.
   void Enter(ReadSide::State next) noexcept;
   [[nodiscard]] bool MayRead() const noexcept { return read_.IsDue(write_.is_full()); }
+  void OnReadyToEstablish(Ready ready) noexcept;
+  bool Establish() noexcept;  // whether it is open now
+  void OpenEstablished() noexcept;
+  void Refuse(Refusal cause, int error) noexcept;
+  ssize_t AwaitMore(ssize_t result, bool announced) noexcept;
   bool Announce() noexcept;  // false: the handler had no room, or no memory
   bool Read() noexcept;      // false: the handler had no room
   bool ReadOn();
@@ -233,7 +256,7 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   WriteSide write_;
   FramePace pace_;
   ConnectionLink partial_link_;
-  Nanoseconds admit_by_ = 0;        // 0: no limit, or admitted
+  Nanoseconds admit_by_ = 0;        // established, too; 0: no limit, or admitted
   Nanoseconds close_deadline_ = 0;  // 0: none
   Nanoseconds retry_at_ = 0;        // 0: none
   Nanoseconds acknowledge_by_ = 0;  // when to look for the peer's acknowledgement; 0: not
@@ -241,6 +264,7 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   DialToken dial_ = 0;
   Endpoint remote_;
   std::uint16_t listener_ = 0;
+  std::unique_ptr<Preface> preface_;  // until it was announced, or its slot is free
 };
 
 }  // namespace reactor

@@ -26,6 +26,7 @@ void Connection::ShutdownWrite() noexcept {
 }
 
 void Connection::Close(CloseReason reason) noexcept {
+  if (state_ == State::kEstablishing) Abort(reason);
   if (reason == CloseReason::kShutdown) Hasten();
   if (state_ != State::kOpen) return;
   Enter(State::kFlushing);
@@ -68,12 +69,15 @@ void Connection::LookForAcknowledgement() noexcept {
 }
 
 void Connection::Abort(CloseReason reason, int error) noexcept {
-  if (state_ == State::kOpen || state_ == State::kFlushing || state_ == State::kFinSent) {
+  if (state_ == State::kEstablishing && reason != CloseReason::kShutdown) {
+    Refuse(Refusal::kHandshakeClosed, error);
+  } else if (state_ >= State::kEstablishing) {
     Finish(reason, error);
   }
 }
 
 void Connection::Finish(CloseReason reason, int error) noexcept {
+  const bool opened = state_ != State::kEstablishing;
   Enter(State::kClosed);
   reason_ = refused_ ? CloseReason::kProtocol : reason;
   if (!refused_) error_ = error;
@@ -82,8 +86,14 @@ void Connection::Finish(CloseReason reason, int error) noexcept {
   loop_->wheel().Cancel(timer_);
   if (write_.Close()) CountOutput();
   socket_.Reset();  // leaves the poller by itself
-  Withdraw(kEndEvent | kDrainEvent | kIdleEvent);
-  Raise(kCloseEvent);
+  if (opened) {
+    Withdraw(kEndEvent | kDrainEvent | kIdleEvent);
+    Raise(kCloseEvent);
+  } else {
+    pending_ = 0;
+    if (dial_ != 0) loop_->connector().Reject(dial_, error == 0 ? ECANCELED : error);
+    Raise(kStepEvent);
+  }
   loop_->OnConnectionClosed();
 }
 
@@ -101,10 +111,12 @@ void Connection::ArmTimer() noexcept {
     if (idle_timeout_ != 0 && !idle_asked_) {
       deadline = std::min(deadline, last_activity_ + idle_timeout_);
     }
-    if (admit_by_ != 0) deadline = std::min(deadline, admit_by_);
     if (pace_.running()) {
       deadline = std::min(deadline, pace_.Deadline(limits.incomplete_frame_timeout));
     }
+  }
+  if (admit_by_ != 0 && (state_ == State::kOpen || state_ == State::kEstablishing)) {
+    deadline = std::min(deadline, admit_by_);
   }
   if (retry_at_ != 0) deadline = std::min(deadline, retry_at_);
   if (acknowledge_by_ != 0) deadline = std::min(deadline, acknowledge_by_);
@@ -116,6 +128,10 @@ void Connection::OnDeadline() {
   const Nanoseconds now = loop_->now();
   if (close_deadline_ != 0 && now >= close_deadline_) {
     Finish(state_ == State::kOpen ? CloseReason::kPeer : reason_, 0);
+    return;
+  }
+  if (state_ == State::kEstablishing && admit_by_ != 0 && now >= admit_by_) {
+    Refuse(Refusal::kHandshakeTimeout, ETIMEDOUT);
     return;
   }
   if (state_ == State::kOpen) {
@@ -210,6 +226,7 @@ void Connection::Retry() noexcept {
   read_.Suspect();
   write_.OnWritable();
   if (!write_.empty()) FlushOutput();
+  if (state_ == State::kEstablishing) Raise(kStepEvent);
   if (MayRead()) loop_->Schedule(*this);
 }
 

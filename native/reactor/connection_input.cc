@@ -17,8 +17,6 @@ namespace {
 
 constexpr std::size_t kFinalReadBudget = 1024 * 1024;  // bytes read at most when the server stops
 
-bool WouldBlock(ssize_t result) noexcept { return result == -EAGAIN || result == -EWOULDBLOCK; }
-
 }  // namespace
 
 // What the handler keeps of a peer's input is this connection's memory: where there is none, it

@@ -103,7 +103,9 @@ void Connector::Conclude(Attempt& attempt) {
   const int fd = attempt.socket.get();
   if (const int error = TakeError(fd)) return Fail(token, error);
   if (IsSelfConnected(fd, attempt.remote)) return Fail(token, ECONNREFUSED);
-  const bool adopted = loop_.Adopt(std::move(attempt.socket), attempt.remote, token) != nullptr;
+  const bool adopted =
+      loop_.Adopt({.socket = std::move(attempt.socket), .remote = attempt.remote, .dial = token}) !=
+      nullptr;
   attempts_.erase(token);
   if (!adopted) Reject(token, ENOBUFS);
 }

@@ -14,6 +14,8 @@ int ThrowIfFailed(int result, const char* what) {
   return result;
 }
 
+bool WouldBlock(ssize_t result) noexcept { return result == -EAGAIN || result == -EWOULDBLOCK; }
+
 bool IsPeerFailure(int error) noexcept {
   switch (error) {
     case ECONNRESET:

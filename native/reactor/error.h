@@ -1,6 +1,8 @@
 // errno values as C++ errors. Set-up throws std::system_error; the hot path returns -errno.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 namespace reactor {
@@ -10,6 +12,9 @@ namespace reactor {
 
 /// Returns `result`, or throws when it is a negative errno.
 int ThrowIfFailed(int result, const char* what);
+
+/// True when a call that returned this is to be made again once the poller says so.
+bool WouldBlock(ssize_t result) noexcept;
 
 /// True for what a vanished peer causes: ECONNRESET, EPIPE, ETIMEDOUT, unreachable networks…
 bool IsPeerFailure(int error) noexcept;

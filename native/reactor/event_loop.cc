@@ -84,6 +84,7 @@ bool EventLoop::Turn(int max_wait_ms) {
   connector_.Emit(handler_);
   EmitQuiesced();
   EmitFailures();
+  EmitRefusals();
   handler_.EndEvents();
   return HasWork();
 }
@@ -238,21 +239,20 @@ void EventLoop::Listen(FileDescriptor listener, Acceptor::Callback on_accept, So
                                                   std::move(on_accept)));
 }
 
-Connection* EventLoop::Adopt(FileDescriptor socket, const Endpoint& remote, DialToken dial,
-                             std::uint16_t listener) {
+Connection* EventLoop::Adopt(Arrival arrival) {
   assert(thread_.IsCurrent());
-  const bool dialled = dial != 0;
+  const bool dialled = arrival.dial != 0;
+  const int fd = arrival.socket.get();
   if (dialled && options_.on_dialled) options_.on_dialled();
   // A dialled socket has its options, and the poller knows it by the connector's token.
-  if (!dialled) ApplyOptions(socket.get(), remote.family(), options_.socket);
+  if (!dialled) ApplyOptions(fd, arrival.remote.family(), options_.socket);
   std::uint32_t slot = 0;
   Connection* connection = MakeRoomInLists() ? table_.Allocate(slot) : nullptr;
-  const int fd = socket.get();
   if (connection == nullptr) {
     OnConnectionClosed();
     return nullptr;
   }
-  connection->Open(*this, slot, std::move(socket), remote, dial, listener);
+  connection->Open(*this, slot, std::move(arrival));
   const PollToken token = TokenOf(*connection);
   const int result = dialled ? poller_.Rearm(fd, token) : poller_.Add(fd, token);
   if (result < 0) {
@@ -260,6 +260,7 @@ Connection* EventLoop::Adopt(FileDescriptor socket, const Endpoint& remote, Dial
     connection->Abort(CloseReason::kError, -result);
   }
   // Handed over by a loop that was still accepting.
+  if (quiescing_) connection->EstablishNow();
   if (quiescing_ && !reads_on_) BeginFinalRead(*connection);
   return connection;
 }
@@ -271,6 +272,7 @@ void EventLoop::Quiesce(bool reads_on) {
   acceptors_.clear();
   quiescing_ = true;
   reads_on_ = reads_on;
+  table_.ForEach([](Connection& connection) { connection.EstablishNow(); });
   if (!reads_on) table_.ForEach([this](Connection& connection) { BeginFinalRead(connection); });
 }
 
@@ -336,6 +338,28 @@ void EventLoop::EmitFailures() {
     const int error = std::exchange(owed_failures_[kind], 0);
     if (error != 0) handler_.OnFailure(static_cast<LoopFailure>(kind), error);
   }
+}
+
+void EventLoop::OnRefused(Refusal cause, const Endpoint& remote, const PrefaceStep* step) noexcept {
+  Count(cause);
+  const auto kind = static_cast<std::size_t>(cause);
+  if (last_report_[kind] != 0 && now_ - last_report_[kind] < kFailureInterval) return;
+  try {
+    RefusalReport report{
+        .cause = cause, .count = refused(cause) - reported_[kind], .remote = remote};
+    if (step != nullptr) report.detail = step->detail();
+    owed_reports_.push_back(std::move(report));
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+  last_report_[kind] = now_;
+  reported_[kind] = refused(cause);
+}
+
+void EventLoop::EmitRefusals() {
+  if (owed_reports_.empty()) return;
+  for (const RefusalReport& report : owed_reports_) handler_.OnRefused(report);
+  owed_reports_.clear();
 }
 
 std::span<std::byte> EventLoop::scratch() noexcept { return {scratch_.get(), kScratchSize}; }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "reactor/acceptor.h"
+#include "reactor/arrival.h"
 #include "reactor/clock.h"
 #include "reactor/connection.h"
 #include "reactor/connection_table.h"
@@ -21,6 +22,8 @@
 #include "reactor/output_budget.h"
 #include "reactor/partial_frames.h"
 #include "reactor/poller.h"
+#include "reactor/preface.h"
+#include "reactor/refusal.h"
 #include "reactor/ring_memory.h"
 #include "reactor/thread_check.h"
 #include "reactor/timer_queue.h"
@@ -84,9 +87,9 @@ class EventLoop {
                                                   std::uint32_t generation) const noexcept {
     return table_.BytesOf(slot, generation);
   }
-  /// Clients that were hung up on for lack of descriptors.
-  [[nodiscard]] std::uint64_t shed() const noexcept {
-    return shed_.load(std::memory_order_relaxed);
+  /// Sockets that never became an open connection, for that cause.
+  [[nodiscard]] std::uint64_t refused(Refusal cause) const noexcept {
+    return refused_[static_cast<std::size_t>(cause)].load(std::memory_order_relaxed);
   }
 
   // --- the loop's thread ---------------------------------------------------------
@@ -96,17 +99,15 @@ class EventLoop {
   void Listen(FileDescriptor listener, Acceptor::Callback on_accept, SocketFile file = {});
   /// Stops accepting where it stands. Also from the owner's thread once the loop's has ended.
   void StopListening() noexcept { acceptors_.clear(); }
-  /// Makes a connection of an established socket, accepted by that listener or, with its token,
-  /// dialled. Null (and the socket closed) when that fails.
-  Connection* Adopt(FileDescriptor socket, const Endpoint& remote, DialToken dial = 0,
-                    std::uint16_t listener = 0);
+  /// Makes a connection of it. Null (and the socket closed) when that fails.
+  Connection* Adopt(Arrival arrival);
   [[nodiscard]] Connection* Find(std::uint32_t slot, std::uint32_t generation) noexcept {
     assert(thread_.IsCurrent());
     return table_.Find(slot, generation);
   }
-  /// Stops accepting, once what waits to be accepted is. `reads_on`: OnQuiesced() comes when each
-  /// connection was announced. Otherwise when what the kernel already holds of each was delivered;
-  /// then reading has stopped.
+  /// Stops accepting, once what waits to be accepted is, and ends what has not opened. `reads_on`:
+  /// OnQuiesced() comes when each connection was announced. Otherwise when what the kernel already
+  /// holds of each was delivered; then reading has stopped.
   void Quiesce(bool reads_on = false);
   /// Both cancel the dials that are under way.
   void CloseAll(CloseReason reason);
@@ -147,7 +148,11 @@ class EventLoop {
   void ShedPartialFrames() noexcept;
   /// Told to the handler at the end of a turn: a failure may come from a task, outside its events.
   void ReportFailure(LoopFailure failure, int error);
-  void CountShed() noexcept { shed_.fetch_add(1, std::memory_order_relaxed); }
+  /// Counts a client that was hung up on for lack of descriptors.
+  void CountShed() noexcept { Count(Refusal::kDescriptors); }
+  /// Counts one, and has the handler told at the end of a turn. `step` (may be null) says what was
+  /// wrong.
+  void OnRefused(Refusal cause, const Endpoint& remote, const PrefaceStep* step = nullptr) noexcept;
 
  private:
   [[nodiscard]] int WaitLimit(int max_wait_ms) noexcept;
@@ -165,6 +170,10 @@ class EventLoop {
   void BeginFinalRead(Connection& connection);
   void EmitQuiesced();
   void EmitFailures();
+  void EmitRefusals();
+  void Count(Refusal cause) noexcept {
+    refused_[static_cast<std::size_t>(cause)].fetch_add(1, std::memory_order_relaxed);
+  }
   [[nodiscard]] bool OwesQuiesced() const noexcept {
     return quiescing_ && !quiesced_ && final_reads_ == 0 && AllAnnounced();
   }
@@ -195,11 +204,14 @@ class EventLoop {
   bool quiesced_ = false;
   std::array<Nanoseconds, 2> last_failure_{};
   std::array<int, 2> owed_failures_{};  // errno by kind; 0: none
+  std::array<Nanoseconds, kRefusals> last_report_{};
+  std::array<std::uint64_t, kRefusals> reported_{};  // of those counted
+  std::vector<RefusalReport> owed_reports_;
 
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> stopped_{false};
   std::atomic<bool> has_tasks_{false};
-  std::atomic<std::uint64_t> shed_{0};
+  std::array<std::atomic<std::uint64_t>, kRefusals> refused_{};
   std::mutex tasks_mutex_;
   std::vector<Task> tasks_;  // guarded by tasks_mutex_
 };

@@ -27,7 +27,7 @@ LoopGroup::LoopGroup(GroupOptions options, std::span<LoopHandler* const> handler
 
 LoopGroup::~LoopGroup() { Stop(); }
 
-Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
+Endpoint LoopGroup::Listen(const Endpoint& endpoint, PrefaceFactory make_preface) {
   const bool listener_each = options_.load_balance == LoadBalance::kKernel && !endpoint.is_unix();
   ListenOptions listen = options_.listen;
   listen.receive_buffer = options_.loop.socket.receive_buffer;
@@ -48,8 +48,9 @@ Endpoint LoopGroup::Listen(const Endpoint& endpoint) {
   for (std::size_t i = 0; i < listeners.size(); ++i) {
     loops_[i]->Listen(
         std::move(listeners[i]),
-        [this, i, number](FileDescriptor socket, const Endpoint& remote) {
-          OnAccept(i, number, std::move(socket), remote);
+        [this, i, number, make_preface](FileDescriptor socket, const Endpoint& remote) {
+          OnAccept(i, {.socket = std::move(socket), .remote = remote, .listener = number},
+                   make_preface);
         },
         std::exchange(file, {}));  // there is one socket where there is a file
   }
@@ -69,34 +70,35 @@ void LoopGroup::Start() {
 }
 
 // On the thread of the loop that accepted.
-void LoopGroup::OnAccept(std::size_t loop, std::uint16_t listener, FileDescriptor socket,
-                         const Endpoint& remote) {
+void LoopGroup::OnAccept(std::size_t loop, Arrival arrival, const PrefaceFactory& make_preface) {
   const std::size_t open = open_.fetch_add(1, std::memory_order_relaxed);
   if (options_.max_connections != 0 && open >= options_.max_connections) {
     open_.fetch_sub(1, std::memory_order_relaxed);
-    refused_.fetch_add(1, std::memory_order_relaxed);
+    loops_[loop]->OnRefused(Refusal::kMaxConnections, arrival.remote);
     return;  // the descriptor closes
   }
   accepted_.fetch_add(1, std::memory_order_relaxed);
   std::size_t target = loop;
   if (options_.load_balance != LoadBalance::kKernel && loops_.size() > 1) {
     for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] = connections(i);
-    target = balancer_.Pick(remote, counts_);
+    target = balancer_.Pick(arrival.remote, counts_);
   }
   assigned_[target].fetch_add(1, std::memory_order_relaxed);
-  if (target == loop) {
-    loops_[target]->Adopt(std::move(socket), remote, 0, listener);
-    return;
-  }
-  // std::function wants copies; the descriptor has one owner at a time, so it travels in a box.
   try {
-    auto box = std::make_shared<FileDescriptor>(std::move(socket));
-    loops_[target]->Post([&adopter = *loops_[target], box = std::move(box), remote, listener] {
-      adopter.Adopt(std::move(*box), remote, 0, listener);
-    });
+    if (make_preface) arrival.preface = make_preface();
+    if (target != loop) return HandOver(target, std::move(arrival));
   } catch (const std::bad_alloc&) {
     OnClosed(target);  // the descriptor closes
+    return;
   }
+  loops_[target]->Adopt(std::move(arrival));
+}
+
+// std::function wants copies; an arrival has one owner at a time, so it travels in a box.
+void LoopGroup::HandOver(std::size_t target, Arrival arrival) {
+  auto box = std::make_shared<Arrival>(std::move(arrival));
+  loops_[target]->Post(
+      [&adopter = *loops_[target], box = std::move(box)] { adopter.Adopt(std::move(*box)); });
 }
 
 void LoopGroup::OnDialled(std::size_t index) noexcept {
@@ -116,9 +118,9 @@ void LoopGroup::Stop() {
   for (const auto& loop : loops_) loop->StopListening();
 }
 
-std::uint64_t LoopGroup::refused() const noexcept {
-  std::uint64_t refused = refused_.load(std::memory_order_relaxed);
-  for (const auto& loop : loops_) refused += loop->shed();
+std::uint64_t LoopGroup::refused(Refusal cause) const noexcept {
+  std::uint64_t refused = 0;
+  for (const auto& loop : loops_) refused += loop->refused(cause);
   return refused;
 }
 

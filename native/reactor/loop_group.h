@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <thread>
@@ -32,6 +33,8 @@ struct GroupOptions {
 /// marked.
 class LoopGroup {
  public:
+  using PrefaceFactory = std::function<std::unique_ptr<Preface>()>;
+
   /// One loop for each handler; handlers must outlive the group. Throws std::system_error.
   LoopGroup(GroupOptions options, std::span<LoopHandler* const> handlers);
   LoopGroup(const LoopGroup&) = delete;
@@ -42,7 +45,9 @@ class LoopGroup {
   /// Binds and listens; returns the real address. Before Start(), once for each listener: a
   /// connection's listener() counts them from 0. Throws std::system_error; the group is of no more
   /// use then.
-  Endpoint Listen(const Endpoint& endpoint);
+  /// `make_preface` (may be empty) is called for each connection that it accepts, by any loop's
+  /// thread; may throw std::bad_alloc.
+  Endpoint Listen(const Endpoint& endpoint, PrefaceFactory make_preface = {});
   /// Starts the threads. Once.
   void Start();
 
@@ -68,12 +73,12 @@ class LoopGroup {
   }
   /// Bytes that wait for peers on all loops, as they have reported.
   [[nodiscard]] std::size_t waiting_output() const noexcept { return output_budget_.waiting(); }
-  /// Connections closed at accept: over max_connections, or for lack of descriptors.
-  [[nodiscard]] std::uint64_t refused() const noexcept;
+  /// Sockets that never became an open connection, for that cause.
+  [[nodiscard]] std::uint64_t refused(Refusal cause) const noexcept;
 
  private:
-  void OnAccept(std::size_t loop, std::uint16_t listener, FileDescriptor socket,
-                const Endpoint& remote);
+  void OnAccept(std::size_t loop, Arrival arrival, const PrefaceFactory& make_preface);
+  void HandOver(std::size_t target, Arrival arrival);
   void OnDialled(std::size_t index) noexcept;
   void OnClosed(std::size_t index) noexcept;
 
@@ -84,7 +89,6 @@ class LoopGroup {
   std::vector<std::size_t> counts_;  // scratch of the accepting thread
   std::atomic<std::size_t> open_{0};
   std::atomic<std::uint64_t> accepted_{0};
-  std::atomic<std::uint64_t> refused_{0};
   std::vector<std::unique_ptr<EventLoop>> loops_;
   std::vector<std::thread> threads_;
   std::uint16_t listeners_ = 0;

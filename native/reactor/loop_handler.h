@@ -5,6 +5,7 @@
 #include <span>
 
 #include "reactor/close_reason.h"
+#include "reactor/refusal.h"
 
 namespace reactor {
 
@@ -81,6 +82,8 @@ class LoopHandler {
   virtual bool OnQuiesced() = 0;
   /// At most one a second and kind. Best effort.
   virtual void OnFailure(LoopFailure failure, int error) = 0;
+  /// Connections that never opened. At most one a second and cause. Best effort.
+  virtual void OnRefused(const RefusalReport& report) = 0;
 };
 
 }  // namespace reactor

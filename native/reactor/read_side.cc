@@ -68,4 +68,13 @@ ssize_t ReadSide::Receive(int fd, std::span<std::byte> room) noexcept {
   return result;
 }
 
+ssize_t ReadSide::Peek(int fd, std::span<std::byte> room) noexcept {
+  ssize_t result = 0;
+  do {
+    result = SocketOps::Peek(fd, room.data(), room.size());
+  } while (result == -EINTR);
+  if (result <= 0) supply_ = Supply::kNone;
+  return result;
+}
+
 }  // namespace reactor

@@ -74,6 +74,8 @@ class ReadSide {
   }
   /// One recv(), whose result it returns: bytes, 0 at the end, or -errno.
   ssize_t Receive(int fd, std::span<std::byte> room) noexcept;
+  /// Likewise, and what is there stays there.
+  ssize_t Peek(int fd, std::span<std::byte> room) noexcept;
 
   // --- who holds reading up ----------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ TEST(AcceptorTest, AcceptsWhoConnectedBeforeItWasRegistered) {
   auto listener = reactor::ListenOn(test::Loopback(), {});
   const ClientSocket early(reactor::Endpoint::LocalOf(listener.get()));
   loop.Listen(std::move(listener), [&](FileDescriptor socket, const reactor::Endpoint& remote) {
-    loop.Adopt(std::move(socket), remote);
+    loop.Adopt({.socket = std::move(socket), .remote = remote});
   });
   for (int i = 0; i < 3; ++i) loop.Turn(0);
   EXPECT_EQ(handler.opened(), 1);
@@ -84,7 +84,8 @@ TEST(AcceptorTest, S9_WithoutDescriptorsClientsAreHungUpOnAndTheOthersGoOn) {
   for (int i = 0; i < 20; ++i) clients.emplace_back(harness.address);
   {
     const DescriptorLimit limit(3);
-    ASSERT_TRUE(harness.TurnUntil([&] { return harness.loop.shed() == 17; }));
+    ASSERT_TRUE(harness.TurnUntil(
+        [&] { return harness.loop.refused(reactor::Refusal::kDescriptors) == 17; }));
     EXPECT_EQ(harness.handler.opened(), 4);
     old.Write("still here?");
     EXPECT_TRUE(harness.TurnUntil([&] {
@@ -112,8 +113,9 @@ TEST(AcceptorTest, S9_ALoopWithoutDescriptorsSleeps) {
   for (int i = 0; i < 5; ++i) clients.emplace_back(harness.address);
   const DescriptorLimit limit(0);
   // A slow machine may reach the next try within a turn, so that there is work once more.
-  EXPECT_TRUE(
-      harness.TurnUntil([&] { return harness.loop.shed() > 0 && !harness.loop.HasWork(); }));
+  EXPECT_TRUE(harness.TurnUntil([&] {
+    return harness.loop.refused(reactor::Refusal::kDescriptors) > 0 && !harness.loop.HasWork();
+  }));
   EXPECT_TRUE(harness.loop.NextDeadline()) << "it tries again by itself";
 }
 

@@ -156,7 +156,7 @@ TEST(EventLoopTest, AdoptedSocketsOfAnyKindWork) {
   EventLoop loop({}, handler);
   auto [ours, theirs] = test::MakeSocketPair();
   reactor::Endpoint unnamed;
-  ASSERT_NE(loop.Adopt(std::move(ours), unnamed), nullptr);
+  ASSERT_NE(loop.Adopt({.socket = std::move(ours), .remote = unnamed}), nullptr);
   ASSERT_EQ(reactor::SocketOps::Send(theirs.get(), "hi", 2), 2);
   for (int i = 0; i < 20 && handler.received() < 2; ++i) loop.Turn(10);
   char reply[2] = {};
@@ -231,7 +231,7 @@ TEST(EventLoopTest, S8_AConnectionHandedOverLateIsReadToItsEndToo) {
   harness.loop.Quiesce();
   auto [ours, theirs] = test::MakeSocketPair();
   ASSERT_EQ(reactor::SocketOps::Send(theirs.get(), "late", 4), 4);
-  harness.loop.Adopt(std::move(ours), {});
+  harness.loop.Adopt({.socket = std::move(ours), .remote = {}});
   ASSERT_TRUE(harness.TurnUntil([&] { return harness.handler.quiesced() == 1; }));
   EXPECT_EQ(harness.handler.received(), 4U);
   ASSERT_EQ(reactor::SocketOps::Send(theirs.get(), "more", 4), 4);

@@ -253,7 +253,7 @@ TEST(LoopBridgeTest, F4_ManySmallFramesOfOneConnectionLeaveRoomForTheOthers) {
   std::vector<std::uint32_t> names;
   for (int i = 0; i < 3; ++i) {
     auto [ours, theirs] = test::MakeSocketPair();
-    names.push_back(loop.Adopt(std::move(ours), reactor::Endpoint{})->slot());
+    names.push_back(loop.Adopt({.socket = std::move(ours), .remote = {}})->slot());
     peers.push_back(std::move(theirs));
   }
   loop.Turn(0);

@@ -194,7 +194,8 @@ TEST(LoopGroupTest, S7_OverTheLimitConnectionsAreClosedAndCountedAndASlotFreedIs
   std::string nothing;
   refused.ReadToEnd(nothing);
   EXPECT_EQ(nothing, "");
-  EXPECT_TRUE(WaitUntil([&] { return server.group().refused() == 1; }));
+  EXPECT_TRUE(
+      WaitUntil([&] { return server.group().refused(reactor::Refusal::kMaxConnections) == 1; }));
   server.clients[0].Close();
   EXPECT_TRUE(WaitUntil([&] { return server.counts()[0] + server.counts()[1] == 2; }));
   server.ConnectInTurn(0);

@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
-import { GevModule, raw } from 'nestjs-gev';
+import { GevModule } from 'nestjs-gev';
 import { DevicesModule } from './devices/devices.module.js';
+import { gt06 } from './gt06/gt06.codec.js';
 import { HttpModule } from './http/http.module.js';
 import { type Settings, validate } from './settings.js';
 
@@ -16,8 +17,10 @@ import { type Settings, validate } from './settings.js';
         host: config.get('HOST', { infer: true }),
         port: config.get('PORT', { infer: true }),
         loops: config.get('LOOPS', { infer: true }),
-        codec: raw(),
-        idleTimeout: 60_000, // a device sends a reading, or an empty line, every minute
+        codec: gt06(),
+        idleTimeout: 10 * 60_000, // a device sends a heartbeat every few minutes
+        incompleteFrameTimeout: 10_000,
+        maxFrameLength: 4096, // a device sends far less
         keepAlive: 30_000, // finds out about devices that have vanished without a word
         maxConnections: 10_000,
         highWaterMark: 64 * 1024, // of output to one device, which should read what it is sent

@@ -7,12 +7,14 @@ export interface Settings {
   readonly PORT: number;
   readonly HTTP_PORT: number;
   readonly LOOPS: NonNullable<GevServerOptions['loops']>;
-  /** What the tokens of devices are made of. */
-  readonly DEVICE_SECRET: string;
+  /** The devices that may log in. */
+  readonly IMEIS: 'any' | ReadonlySet<string>;
   /** What callers of the HTTP side must know. */
   readonly API_KEY: string;
-  /** How long a device may take to say who it is, in ms. */
-  readonly AUTH_TIMEOUT: number;
+  /** How long a device may take to log in, in ms. */
+  readonly LOGIN_TIMEOUT: number;
+  /** How long a device may take to acknowledge a command, in ms. */
+  readonly COMMAND_TIMEOUT: number;
 }
 
 /** For ConfigModule: refuses to start with what makes no sense, or is no secret. */
@@ -22,9 +24,10 @@ export function validate(env: Record<string, unknown>): Settings {
     PORT: integer(env, 'PORT', 1833),
     HTTP_PORT: integer(env, 'HTTP_PORT', 3000),
     LOOPS: env.LOOPS === undefined || env.LOOPS === 'auto' ? 'auto' : integer(env, 'LOOPS', 0),
-    DEVICE_SECRET: secret(env, 'DEVICE_SECRET'),
+    IMEIS: imeis(env, 'IMEIS'),
     API_KEY: secret(env, 'API_KEY'),
-    AUTH_TIMEOUT: integer(env, 'AUTH_TIMEOUT', 5_000),
+    LOGIN_TIMEOUT: integer(env, 'LOGIN_TIMEOUT', 30_000),
+    COMMAND_TIMEOUT: integer(env, 'COMMAND_TIMEOUT', 10_000),
   };
 }
 
@@ -38,6 +41,17 @@ function integer(env: Record<string, unknown>, name: string, otherwise: number):
   const value = Number(env[name] ?? otherwise);
   if (!Number.isInteger(value) || value < 0) throw new Error(`${name} must be a whole number`);
   return value;
+}
+
+/** A device proves nothing: who knows an IMEI can log in with it. So in production they are named. */
+function imeis(env: Record<string, unknown>, name: string): 'any' | ReadonlySet<string> {
+  if (env[name] === undefined && env.NODE_ENV === 'production') throw new Error(`${name} must be set`);
+  const value = text(env, name, 'any');
+  if (value === 'any') return value;
+  const list = value.split(',').map((imei) => imei.trim());
+  if (!list.every((imei) => /^\d{15}$/.test(imei)))
+    throw new Error(`${name} must be "any", or numbers of 15 digits`);
+  return new Set(list);
 }
 
 /** Known to everybody who reads this: good enough to try the sample, and for nothing else. */

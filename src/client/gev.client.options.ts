@@ -6,6 +6,7 @@ import type {
   GevLogger,
   GevSerializer,
 } from '../core/options.js';
+import type { GevCodec } from '../protocol/codec.js';
 
 /** Where a server listens. */
 export type GevEndpoint = GevNetworkEndpoint | GevPathEndpoint;
@@ -94,9 +95,15 @@ export interface GevClientOptions {
   /** When an endpoint is left out although it is connected; false: never. */
   readonly ejection?: GevEjectionOptions | false;
 
-  /** Nest's: makes of a packet what is then written as JSON. */
+  /**
+   * What the server speaks: {@link nestJson}, or another codec that carries Nest's packets, such as `msgpack()` or one made by
+   * {@link nestPackets}. Default: `nestJson()`.
+   */
+  readonly codec?: GevCodec;
+
+  /** Nest's: makes of a packet what is then written as JSON, or as the codec has it. */
   readonly serializer?: GevSerializer;
-  /** Nest's: makes a reply of the JSON value that was received. */
+  /** Nest's: makes a reply of the value that was received. */
   readonly deserializer?: GevDeserializer;
   /** What subscribers get of a handler's error, see {@link errorCodec}. Default: `'nest'`, what came under `err`. */
   readonly errors?: GevErrors;
@@ -147,6 +154,7 @@ export interface ResolvedGevClientOptions {
   readonly reconnect: Required<GevReconnectOptions> | false;
   readonly offlineQueue: number;
   readonly ejection: Required<GevEjectionOptions> | false;
+  readonly codec: GevCodec;
   readonly serializer: GevSerializer | undefined;
   readonly deserializer: GevDeserializer | undefined;
   /** Undefined: as Nest has it. */

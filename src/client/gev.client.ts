@@ -9,6 +9,7 @@ import { Reactor, type ReactorHandler } from '../core/reactor.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
 import { systemClock } from '../core/clock.js';
 import { Deadlines } from '../core/deadlines.js';
+import { notationOf } from '../protocol/nest-packets.js';
 import { Call } from './calls/call.js';
 import { Calls, type CallSetup } from './calls/calls.js';
 import { EventDispatch } from './calls/event-dispatch.js';
@@ -55,6 +56,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
     super();
     this.options = validateClientOptions(options);
     const { serializer, deserializer, errors, logger, requestTimeout, connectTimeout } = this.options;
+    const notation = notationOf(this.options.codec)!;
     this.initializeSerializer({ serializer });
     this.initializeDeserializer({ deserializer });
     this.report = new ClientReport(logger ?? new Logger(GevClient.name));
@@ -64,8 +66,8 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
       deadlines: new Deadlines<Outgoing>(systemClock, (outgoing) => this.expire(outgoing)),
       clock: systemClock,
       hold: this.hold,
-      packets: new PacketSerializer(serializer),
-      replies: new ReplyDeserializer(this.deserializer, deserializer !== undefined),
+      packets: new PacketSerializer(serializer, notation),
+      replies: new ReplyDeserializer(this.deserializer, deserializer !== undefined, notation),
       errors,
       metadataOf: (outgoing) => this.metadataOf(outgoing),
       serializeError: (error) => this.serializeError(error) as unknown,

@@ -7,6 +7,7 @@ const CLOSE_TIMEOUT_MS = 1_000;
 /** What a client's reactor works from. */
 export function reactorOptions(options: ResolvedGevClientOptions): ReactorOptions {
   return {
+    codec: options.codec,
     engine: options.engine,
     loops: options.loops,
     maxFrameLength: options.maxFrameLength,

@@ -27,7 +27,10 @@ import {
   text,
   withMethod,
 } from '../core/option-checks.js';
+import { resolveCodec } from '../core/resolve-codec.js';
 import { resolveLiveness } from '../core/liveness-options.js';
+import type { GevCodec } from '../protocol/codec.js';
+import { notationOf } from '../protocol/nest-packets.js';
 import { objectOf, resolveEngine, resolveLogger, resolveLoops } from '../core/validate-options.js';
 import type {
   GevRequestBalance,
@@ -58,6 +61,7 @@ const KNOWN_OPTIONS = {
   reconnect: true,
   offlineQueue: true,
   ejection: true,
+  codec: true,
   serializer: true,
   deserializer: true,
   errors: true,
@@ -111,6 +115,7 @@ export function validateClientOptions(clientOptions: GevClientOptions = {}): Res
     reconnect,
     offlineQueue,
     ejection: resolveEjection(options.ejection),
+    codec: resolveClientCodec(options.codec),
     serializer: withMethod(options, 'serializer', 'serialize'),
     deserializer: withMethod(options, 'deserializer', 'deserialize'),
     errors: resolveErrors(options),
@@ -125,6 +130,17 @@ export function validateClientOptions(clientOptions: GevClientOptions = {}): Res
     ...resolveLiveness(options),
     logger: resolveLogger(options.logger),
   };
+}
+
+/** A client says what Nest's clients say. */
+function resolveClientCodec(given: GevClientOptions['codec']): GevCodec {
+  const codec = resolveCodec(given);
+  if (notationOf(codec) !== undefined) return codec;
+  throw refuse(
+    'codec',
+    codec.name,
+    "a codec that carries Nest's packets: nestJson(), msgpack() or nestPackets()",
+  );
 }
 
 /** A thread more than there are connections would have nothing to do. */

@@ -12,7 +12,7 @@ export class CallSignal {
   private closing: Subscription | undefined;
 
   constructor(
-    private readonly connection: GevConnection<object>,
+    private readonly connection: GevConnection<object, unknown>,
     state: CallState,
   ) {
     this.controller = createCallController((...failure) => connection.reportFailure(...failure));

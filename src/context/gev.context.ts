@@ -2,6 +2,7 @@ import { BaseRpcContext } from '@nestjs/microservices';
 import type { CloseReason } from '../core/close-reason.js';
 import { isBranded } from '../core/both-builds.js';
 import type { GevConnection } from '../core/connection.js';
+import type { GevData } from '../core/data.js';
 import type { GevCallEnd } from '../core/errors.js';
 import { CallSignal, type CallState } from './call-signal.js';
 import { GevSocketRef } from './gev.socket-ref.js';
@@ -9,8 +10,8 @@ import { GevSocketRef } from './gev.socket-ref.js';
 const BRAND = Symbol.for('gev:context');
 
 /** The arguments of a {@link GevContext}: connection, pattern, the packet's metadata, why the connection closed. */
-export type GevContextArgs<Data extends object = Record<string, unknown>> = [
-  connection: GevConnection<Data>,
+export type GevContextArgs<Data extends object = Record<string, unknown>, Frame = GevData> = [
+  connection: GevConnection<Data, Frame>,
   pattern: string,
   metadata?: unknown,
   reason?: CloseReason,
@@ -28,11 +29,13 @@ export type GevContextArgs<Data extends object = Record<string, unknown>> = [
  * }
  * ```
  * @typeParam Data what the application keeps in `connection.data`
+ * @typeParam Frame what its messages are, see {@link GevConnection}
  * @publicApi
  */
-export class GevContext<Data extends object = Record<string, unknown>> extends BaseRpcContext<
-  GevContextArgs<Data>
-> {
+export class GevContext<
+  Data extends object = Record<string, unknown>,
+  Frame = GevData,
+> extends BaseRpcContext<GevContextArgs<Data, Frame>> {
   /** What has become of the call while nobody has asked for its signal; then the signal. */
   private call: CallSignal | CallState;
 
@@ -69,7 +72,7 @@ export class GevContext<Data extends object = Record<string, unknown>> extends B
   }
 
   /** The connection that this call is about. */
-  getConnection(): GevConnection<Data> {
+  getConnection(): GevConnection<Data, Frame> {
     return this.args[0];
   }
 

@@ -21,7 +21,7 @@ export interface GevSocketEvents {
  */
 export class GevSocketRef {
   /** @internal */
-  constructor(private readonly connection: GevConnection<object>) {}
+  constructor(private readonly connection: GevConnection<object, unknown>) {}
 
   /** The same object: here as in Nest's, `netSocket.remoteAddress` and the like are found. */
   get netSocket(): this {

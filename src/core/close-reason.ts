@@ -11,6 +11,7 @@
  * - `shutdown`: the server stops
  * - `handshake`: `@OnConnect` handlers did not settle within `handshakeTimeout`
  * - `age`: it had lasted as long as `maxConnectionAge` allows
+ * - `replaced`: another connection has taken over its identity, see {@link GevConnection.identify}
  * - `error`: anything else; `connection.closeError` carries the system's code
  *
  * @publicApi
@@ -29,6 +30,7 @@ export const CLOSE_REASONS = [
   'error',
   'handshake',
   'age',
+  'replaced',
 ] as const;
 
 /** The number the native side knows a reason by. */

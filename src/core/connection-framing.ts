@@ -2,7 +2,8 @@ import { FrameEnvelope } from '../engine/frame-envelope.js';
 import type { EngineFraming } from '../engine/engine-options.js';
 import type { GevCodec } from '../protocol/codec.js';
 import type { CustomFraming, GevFramer, GevFraming } from '../protocol/framing.js';
-import { type GevPacketFormat, NEST_JSON_PACKETS } from '../protocol/packet-format.js';
+import type { GevPacketFormat } from '../protocol/packet-format.js';
+import { formatOf } from '../protocol/packets.js';
 import type { GevConnection } from './connection.js';
 import { CustomFrames } from './custom-frames.js';
 import type { GevData } from './data.js';
@@ -41,13 +42,14 @@ export interface ConnectionFraming {
 }
 
 /** @param limits of the reactor */
-export function framingOf({ framing, packets }: GevCodec, limits: FrameLimits): ConnectionFraming {
+export function framingOf(codec: GevCodec, limits: FrameLimits): ConnectionFraming {
+  const { framing } = codec;
   const { kind } = framing;
   const engine = engineFraming(framing, limits.maxFrameLength);
   const own = { ...limits, maxFrameLength: engine.maxFrameLength };
   const common = {
     ...{ kind, engine, limits: own, longest: longestFrame(own), isNestTcp: kind === 'nest-tcp' },
-    ...{ format: packets === NEST_JSON_PACKETS ? undefined : packets },
+    format: formatOf(codec),
     borrowed: framing.kind === 'raw' && !framing.copy,
     ...{ envelope: undefined, encoder: undefined, encoding: undefined, open: () => undefined },
   };

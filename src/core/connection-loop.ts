@@ -1,4 +1,5 @@
 import type { GevConnection } from './connection.js';
+import type { Identities } from './identities.js';
 import type { ResolvedReactorOptions } from './options.js';
 import type { RequestDeadlines } from './requests.js';
 import type { LoopPort } from '../engine/loop-port.js';
@@ -19,6 +20,8 @@ export interface ConnectionLoop {
   readonly maxSendBuffer: number;
   readonly limits: ReactorLimits;
   readonly requestDeadlines: RequestDeadlines;
+  /** Of all connections of the reactor. */
+  readonly identities: Identities;
   /** A layer above reads frames as packets. */
   readonly packetsAreRead: boolean;
   /** Bytes the kernel took of a connection; -1 when it is gone. */

@@ -193,8 +193,8 @@ export abstract class ConnectionOutput extends GevConnection {
   }
 
   /** Whether one more frame would not end it by `maxSendBuffer`. */
-  hasRoomFor(text: string): boolean {
-    return this.bufferedBytes + Buffer.byteLength(text) + MAX_FRAME_HEADER <= this.owner.maxSendBuffer;
+  hasRoomFor(data: GevData): boolean {
+    return this.bufferedBytes + Buffer.byteLength(data) + MAX_FRAME_HEADER <= this.owner.maxSendBuffer;
   }
 
   /** Output has been above the high-water mark, and `drain$` has not emitted since. */

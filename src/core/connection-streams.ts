@@ -1,12 +1,13 @@
 import type { Observable, Subscriber, Subscription } from 'rxjs';
 import type { FailureReport } from './callback.js';
 import type { CloseReason } from './close-reason.js';
+import type { GevData } from './data.js';
 import { ContainedObservable, EventSource } from './contained-observable.js';
 
 /** The Observables of one connection, each made when it is asked for. */
 export class ConnectionStreams {
   /** Somebody wants what is received. */
-  messages: EventSource<Buffer> | undefined = undefined;
+  messages: EventSource<GevData> | undefined = undefined;
   private drains: EventSource<void> | undefined = undefined;
   private ends: EventSource<CloseReason> | undefined = undefined;
 
@@ -16,8 +17,8 @@ export class ConnectionStreams {
     private reason: CloseReason | undefined,
   ) {}
 
-  get messages$(): Observable<Buffer> {
-    return (this.messages ??= this.open<Buffer>('messages$')).observable;
+  get messages$(): Observable<GevData> {
+    return (this.messages ??= this.open<GevData>('messages$')).observable;
   }
 
   get drain$(): Observable<void> {

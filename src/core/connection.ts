@@ -7,8 +7,8 @@ import type { GevError } from './errors.js';
 import type { GevRequestOptions } from './request-options.js';
 
 /** Whom a broadcast goes to: these connections, or those that a function picks. */
-export type GevReceivers<Data extends object = Record<string, unknown>> =
-  Iterable<GevConnection<object>> | ((connection: GevConnection<Data>) => boolean);
+export type GevReceivers<Data extends object = Record<string, unknown>, Frame = GevData> =
+  Iterable<GevConnection<object, Frame>> | ((connection: GevConnection<Data, Frame>) => boolean);
 
 /** Called once: without an argument when the kernel has taken the bytes, with an error when it never will. */
 export type SendCallback = (error?: GevError) => void;
@@ -26,9 +26,11 @@ export type GevConnectionState = 'connecting' | 'open' | 'closing' | 'closed';
  * {@link GevConnectionClosedError}. Reactors make them.
  *
  * @typeParam Data what the application keeps in {@link GevConnection.data}
+ * @typeParam Frame what messages are with its codec, and what is sent: bytes or text, or whatever a `custom()` framing makes
+ * frames of. It is declared where a handler names the type, not checked
  * @publicApi
  */
-export abstract class GevConnection<Data extends object = Record<string, unknown>> {
+export abstract class GevConnection<Data extends object = Record<string, unknown>, Frame = GevData> {
   /** Unique among all connections of this process (of this worker thread). */
   abstract readonly id: number;
   /** The peer's numeric address; undefined for Unix sockets. An IPv4 peer of a dual-stack server shows as IPv4. */
@@ -79,8 +81,11 @@ export abstract class GevConnection<Data extends object = Record<string, unknown
    */
   abstract get closeError(): GevError | undefined;
 
-  /** What is received from now on, a frame's content as UTF-8; completes with the connection. Handlers get every message all the same. */
-  abstract get messages$(): Observable<Buffer>;
+  /**
+   * What is received from now on, as `@OnMessage` handlers have it, who get it all the same; answers to requests, too. Completes
+   * with the connection.
+   */
+  abstract get messages$(): Observable<Frame>;
 
   /** Emits when output that has been above the high-water mark is down to the low-water mark. */
   abstract get drain$(): Observable<void>;
@@ -100,7 +105,7 @@ export abstract class GevConnection<Data extends object = Record<string, unknown
    * @throws GevConnectionClosedError once closing or closed, unless there is a callback to tell; GevHandlerError for what
    * is neither bytes nor text, and a callback that is no function; with `nestJson()` GevFrameTooLongError above `maxFrameLength`, or what `maxSendBuffer` has room for
    */
-  abstract send(data: GevData, callback?: SendCallback): boolean;
+  abstract send(data: Frame, callback?: SendCallback): boolean;
 
   /**
    * As {@link GevConnection.send}, for whoever cannot know whether the peer is still there: a push from a timer, an event
@@ -109,14 +114,14 @@ export abstract class GevConnection<Data extends object = Record<string, unknown
    * @returns false when the connection is gone, or goes because `maxSendBuffer` is full, or it is no data, which is logged:
    * nothing is sent, and `stats().refusedSends` counts it. Above `highWaterMark` it is true; see {@link GevConnection.writable}.
    */
-  abstract trySend(data: GevData): boolean;
+  abstract trySend(data: Frame): boolean;
 
   /**
    * As {@link GevConnection.send}, as a promise that resolves when the kernel has taken the bytes.
    *
    * @throws GevConnectionClosedError (as rejection) when the connection closes before
    */
-  abstract sendAsync(data: GevData): Promise<void>;
+  abstract sendAsync(data: Frame): Promise<void>;
 
   /**
    * Sends a frame and waits for the answer: a frame of the peer's that goes to no handler, however many messages wait for
@@ -139,8 +144,26 @@ export abstract class GevConnection<Data extends object = Record<string, unknown
    * const version = await conn.request('VERSION?', { timeout: 2_000 });
    * ```
    */
-  abstract request(data: GevData, options?: GevRequestOptions): Promise<GevData>;
-  abstract request<Answer>(data: unknown, options?: GevRequestOptions<never>): Promise<Answer>;
+  abstract request(data: Frame, options?: GevRequestOptions<Frame>): Promise<Frame>;
+  abstract request<Answer>(data: unknown, options?: GevRequestOptions<Frame>): Promise<Answer>;
+
+  /** What {@link GevConnection.identify} has named it; stays when it has closed. */
+  abstract readonly identity: string | undefined;
+
+  /**
+   * Names whom it belongs to: a device, a user. At most one open connection of a server, or reactor, has an identity, whichever
+   * listener it came in at, and `server.get(identity)` finds it. Called again with another one it moves; with the same one nothing
+   * happens. Look at who it is first: whoever may take over an identity can send its owner away.
+   *
+   * @param options `replace`: a connection that has the identity closes, reason `replaced`. Default: false
+   * @throws GevIdentityInUseError without `replace`, when another one has it; GevConnectionClosedError once closing or closed;
+   * GevOptionsError unless it is a text that is not empty
+   * @example
+   * ```ts
+   * conn.identify(imei, { replace: true }); // its former connection may be dead without a word
+   * ```
+   */
+  abstract identify(identity: string, options?: { readonly replace?: boolean }): void;
 
   /** Flushes what was sent, says FIN and closes, within `closeTimeout`. Nothing more is received. Idempotent. */
   abstract close(): void;
@@ -164,7 +187,7 @@ export abstract class GevConnection<Data extends object = Record<string, unknown
 }
 
 /** A connection in a log line. */
-export function nameOf(connection: GevConnection<object>): string {
+export function nameOf(connection: GevConnection<object, unknown>): string {
   const { id, remoteAddress, remotePort } = connection;
   const peer =
     remoteAddress === undefined ? '' : ` (${formatAddress({ address: remoteAddress, port: remotePort })})`;
@@ -172,7 +195,7 @@ export function nameOf(connection: GevConnection<object>): string {
 }
 
 /** Whom a connection leads to, as errors have it: `host:port`, or the path of a Unix socket. */
-export function peerOf({ remoteAddress, remotePort, localAddress }: GevConnection<object>): string {
+export function peerOf({ remoteAddress, remotePort, localAddress }: GevConnection<object, unknown>): string {
   if (remoteAddress === undefined) return localAddress ?? 'a Unix socket';
   return formatAddress({ address: remoteAddress, port: remotePort });
 }

@@ -15,6 +15,7 @@ export { lengthField, type LengthFieldOptions } from '../protocol/length-field.j
 export { delimited, type DelimitedOptions, line, type LineOptions } from '../protocol/line.js';
 export { nestJson, type NestJsonOptions } from '../protocol/nest-json/nest-json.js';
 export type { GevAnswer, GevPacket, GevPacketFormat, GevReply } from '../protocol/packet-format.js';
+export type { GevPacketNotation } from '../protocol/packet-notation.js';
 export { raw, type RawOptions } from '../protocol/raw.js';
 export type { GevAddress, GevListener, GevNetworkAddress, GevPathAddress } from './address.js';
 export {
@@ -32,7 +33,10 @@ export {
   type GevReceivers,
   type SendCallback,
 } from './connection.js';
+export { GevIdentityInUseError } from './identities.js';
 export type { GevData } from './data.js';
+export { GevRefusedError } from './refused-error.js';
+export type { GevRefusal } from '../engine/refusals.js';
 export {
   GevAlreadyListeningError,
   GevBackpressureError,
@@ -60,11 +64,11 @@ export type {
   ReactorOptions,
 } from './options.js';
 export type { GevRequestOptions } from './request-options.js';
+export type { ReactorStats } from './reactor-stats.js';
 export {
   Reactor,
   type DialTarget,
   type ReactorHandler,
-  type ReactorStats,
   type ReactorTimerHandle,
   type ReactorTurns,
 } from './reactor.js';

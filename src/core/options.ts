@@ -151,11 +151,11 @@ export interface GevServerOptions {
   /**
    * Messages of ONE connection that handlers may work on at a time. More of them wait; when too many do (1024, or
    * `highWaterMark` bytes), reading from the connection pauses.
-   * Default: the codec's, no limit for `nestJson()` and 1 for others, which `packets()` may set.
+   * Default: the codec's, no limit for those of Nest's packets and 1 for others, which `packets()` may set.
    */
   readonly concurrency?: number;
   /**
-   * Requests of all connections in flight at a time, with `nestJson()` and `packets()`. More of them wait in order, as with
+   * Requests of all connections in flight at a time, where codecs carry packets. More of them wait in order, as with
    * `concurrency`; when for two seconds no call has ended, those that wait are answered with the error `ERR_GEV_OVERLOADED`.
    * Default: no limit.
    */
@@ -180,11 +180,11 @@ export interface GevServerOptions {
    * closes, reason `protocol`. Not less than `maxFrameLength`. Default: 128 MiB, or `maxFrameLength` where that is more.
    */
   readonly maxPartialBytes?: number;
-  /** Nest's: what becomes of a reply before it is sent, with `nestJson()`. Default: nothing. */
+  /** Nest's: what becomes of a reply before it is sent, where packets are Nest's. Default: nothing. */
   readonly serializer?: GevSerializer;
-  /** Nest's: what becomes of a packet before it is looked at, with `nestJson()`. Default: Nest's own. */
+  /** Nest's: what becomes of a packet before it is looked at, where packets are Nest's. Default: Nest's own. */
   readonly deserializer?: GevDeserializer;
-  /** With `nestJson()`: how errors of handlers travel, see {@link errorCodec}. Default: `'nest'`. */
+  /** Where codecs carry packets: how errors of handlers travel, see {@link errorCodec}. Default: `'nest'`. */
   readonly errors?: GevErrors;
 
   /** Send small replies at once (TCP_NODELAY). Default: true. */

@@ -11,6 +11,7 @@ import { MAX_DELAY } from './constants.js';
 import { GevConnectionClosedError, GevError, GevProtocolError } from './errors.js';
 import { isIntegerIn, refuse } from './option-checks.js';
 import type { GevAnswer } from '../protocol/packet-format.js';
+import type { GevData } from './data.js';
 import type { GevListener } from './address.js';
 import { type GevRequestOptions, resolveRequestOptions } from './request-options.js';
 import { Requests } from './requests.js';
@@ -38,6 +39,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   bytesReceived = 0;
   messagesReceived = 0;
   closeReason: CloseReason | undefined = undefined;
+  identity: string | undefined = undefined;
 
   /** The layer above sets it, when the connection opens or later. */
   attachment: Attachment | undefined = undefined;
@@ -88,7 +90,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     return this.error;
   }
 
-  get messages$(): Observable<Buffer> {
+  get messages$(): Observable<GevData> {
     this.watched = true;
     return this.openStreams().messages$;
   }
@@ -101,7 +103,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     return this.openStreams().closed$;
   }
 
-  request<Answer>(data: unknown, options?: GevRequestOptions<never>): Promise<Answer> {
+  request<Answer>(data: unknown, options?: GevRequestOptions<unknown>): Promise<Answer> {
     return new Promise<Answer>((resolve, reject) => {
       const resolved = resolveRequestOptions(options);
       if (this.inputEnd !== undefined || (this.state !== 'open' && this.state !== 'connecting')) {
@@ -113,6 +115,10 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     });
   }
 
+  identify(identity: string, options?: { readonly replace?: boolean }): void {
+    this.owner.identities.claim(this, identity, options);
+  }
+
   close(): void {
     this.closeFor('local');
   }
@@ -120,7 +126,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   closeFor(reason: CloseReason): void {
     if (this.state !== 'open' && this.state !== 'connecting') return;
     this.state = 'closing';
-    this.handleEnd(reason);
+    this.depart(reason);
     this.command(Operation.Close, reason);
   }
 
@@ -329,7 +335,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     this.errno = errno;
     this.tooLong = tooLong;
     if (errno !== 0) this.error = undefined; // what was to end it came too late
-    this.handleEnd(reason);
+    this.depart(reason);
     const lost = this.flushes;
     this.flushes = undefined;
     this.frames?.stop();
@@ -339,6 +345,12 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
 
   protected override abortFor(reason: CloseReason): void {
     super.abortFor(reason);
+    this.depart(reason);
+  }
+
+  /** It is of no use to anybody any more. */
+  private depart(reason: CloseReason): void {
+    if (this.identity !== undefined) this.owner.identities.release(this);
     this.handleEnd(reason);
   }
 
@@ -363,7 +375,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     const taken = this.requests?.take(frame) ?? false;
     const messages = this.streams?.messages;
     if (messages !== undefined && this.receives) {
-      messages.next(this.framing.isNestTcp ? Buffer.from(frame as string) : (frame as Buffer));
+      messages.next(this.framing.isNestTcp ? Buffer.from(frame as string) : (frame as GevData));
     }
     return !taken && this.receives;
   }

@@ -1,17 +1,20 @@
 import { constants } from 'node:os';
 import type { Engine } from '../engine/engine.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
-import type { InboundListener, Opening } from '../engine/inbound-listener.js';
+import type { InboundListener, Opening, RefusalNews } from '../engine/inbound-listener.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 import type { ConnectionLoop, ReactorLimits } from './connection-loop.js';
 import type { GevConnection } from './connection.js';
 import { debug } from './debug.js';
+import { escapeControls } from './error-log.js';
 import { GevError } from './errors.js';
+import type { Identities } from './identities.js';
 import type { ResolvedReactorOptions } from './options.js';
 import { ReactorConnection } from './reactor-connection.js';
 import type { ReactorHandler } from './reactor-handler.js';
 import type { RequestDeadlines } from './requests.js';
 import type { ReactorListener } from './reactor-listener.js';
+import { GevRefusedError } from './refused-error.js';
 import { systemErrorName } from './system-error.js';
 import { TracedHandler, TracedPort, traceOpen } from './trace.js';
 import type { LoopPort } from '../engine/loop-port.js';
@@ -44,6 +47,7 @@ export interface ReactorLoopOwner {
   onRefusedSend(): void;
   onDroppedAnswer(connection: GevConnection<object>): void;
   readonly requestDeadlines: RequestDeadlines;
+  readonly identities: Identities;
   /** Something worth a log line. Does not throw. */
   reportError(error: GevError): void;
   /** As {@link ReactorLoopOwner.reportError}, of what a function of the application threw. */
@@ -58,6 +62,7 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
   readonly maxSendBuffer: number;
   readonly limits: ReactorLimits;
   readonly packetsAreRead: boolean;
+  readonly identities: Identities;
   abandoned = false;
   private readonly slots: (ReactorConnection | undefined)[] = [];
   private readonly handler: ReactorHandler;
@@ -76,6 +81,7 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     this.highWaterMark = options.highWaterMark;
     this.maxSendBuffer = options.maxSendBuffer;
     this.limits = options;
+    this.identities = owner.identities;
     this.packetsAreRead = owner.handler.readsPackets ?? false;
     const port = engine.attach(index, this);
     this.outbound = this.traced ? new TracedPort(port, (slot) => this.slots[slot]) : port;
@@ -213,6 +219,13 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
         ? `Accepting connections failed: ${code}. ${ACCEPT_REMEDIES[code] ?? 'It is tried again'}`
         : `A connection could not be watched: ${code}`;
     this.owner.reportError(new GevError(code, message, { errno }));
+  }
+
+  /** Whoever connects and leaves, as checks whether a port is open do, is worth no line. */
+  onRefused({ cause, count, remoteHost, detail }: RefusalNews): void {
+    const error = new GevRefusedError(cause, count, remoteHost || undefined, escapeControls(detail));
+    if (cause === 'handshakeClosed' && detail === '') debug('%s', error.message);
+    else this.owner.reportError(error);
   }
 
   onUncaught(error: unknown): void {

@@ -3,6 +3,7 @@ import type { CloseReason } from './close-reason.js';
 import { type GevConnection, nameOf } from './connection.js';
 import { Deadlines } from './deadlines.js';
 import { describe, GevError, GevHandlerError } from './errors.js';
+import { Identities } from './identities.js';
 import type { ReactorConnection } from './reactor-connection.js';
 import { ReactorDials } from './reactor-dials.js';
 import type { ReactorHandler } from './reactor-handler.js';
@@ -16,6 +17,7 @@ export class ReactorState implements ReactorLoopOwner {
   readonly loops: ReactorLoop[] = [];
   readonly open = new Map<number, ReactorConnection>();
   readonly dials = new ReactorDials();
+  readonly identities = new Identities((error) => this.reportError(error));
   /** From its start to its stop. */
   timers: ReactorTimers | undefined;
   closing = false;

@@ -23,6 +23,7 @@ import { ReactorLoop } from './reactor-loop.js';
 import { resolveReactorOptions } from './reactor-options.js';
 import { ReactorListener } from './reactor-listener.js';
 import { ReactorState } from './reactor-state.js';
+import { refusalsOf, type ReactorStats } from './reactor-stats.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 import { assertInterval } from './timer.js';
 import { Operation, READ_ON } from '../engine/loop-port.js';
@@ -30,23 +31,6 @@ import { Operation, READ_ON } from '../engine/loop-port.js';
 export type { DialTarget } from './reactor-dials.js';
 export type { ReactorHandler, ReactorTurns } from './reactor-handler.js';
 export type { ReactorTimerHandle } from './reactor-timers.js';
-
-/** Counters of a {@link Reactor} since listen. */
-export interface ReactorStats {
-  readonly accepted: number;
-  /** Closed at accept: over `maxConnections`, or for lack of file descriptors. */
-  readonly refused: number;
-  /** Calls of {@link GevConnection.trySend} that returned false. */
-  readonly refusedSends: number;
-  /** Answers that no request of {@link GevConnection.request} waited for any more, or ever did. */
-  readonly droppedAnswers: number;
-  /** Connections closed as incomplete frames took more than `maxPartialBytes`. */
-  readonly overPartialBytes: number;
-  /** Connections closed as more than `maxTotalSendBuffer` waited for all peers. */
-  readonly overTotalSendBuffer: number;
-  readonly open: number;
-  readonly loops: readonly { readonly connections: number }[];
-}
 
 const STARTS_ONCE = 'A reactor starts once: make another one';
 /** How long connections that were cut may take to say so. */
@@ -80,6 +64,13 @@ export class Reactor {
   /** Open connections by id. */
   get connections(): ReadonlyMap<number, GevConnection> {
     return this.state.open;
+  }
+
+  /** The open connection with that {@link GevConnection.identity}. */
+  get<Data extends object = Record<string, unknown>, Frame = GevData>(
+    identity: string,
+  ): GevConnection<Data, Frame> | undefined {
+    return this.state.identities.get(identity) as GevConnection<Data, Frame> | undefined;
   }
 
   /**
@@ -177,27 +168,27 @@ export class Reactor {
   }
 
   /** Opens the gate of a connection: it becomes `open` and is read from. */
-  admit(connection: GevConnection): void {
+  admit(connection: GevConnection<object, unknown>): void {
     this.state.open.get(connection.id)?.admit();
   }
 
   /** Closes a connection that was not admitted. */
-  refuse(connection: GevConnection): void {
+  refuse(connection: GevConnection<object, unknown>): void {
     connection.close();
   }
 
   /** After `onEnd`: no reply is pending any more. Flushes and closes, reason `peer`, `protocol` or why it was to leave. */
-  finish(connection: GevConnection): void {
+  finish(connection: GevConnection<object, unknown>): void {
     this.state.open.get(connection.id)?.finish();
   }
 
   /** Stops reading from a connection; what the kernel holds makes its peer wait. */
-  pause(connection: GevConnection): void {
+  pause(connection: GevConnection<object, unknown>): void {
     this.state.open.get(connection.id)?.pause();
   }
 
   /** Goes on reading from a connection. */
-  resume(connection: GevConnection): void {
+  resume(connection: GevConnection<object, unknown>): void {
     this.state.open.get(connection.id)?.resume();
   }
 
@@ -208,11 +199,11 @@ export class Reactor {
    * @returns how many
    * @throws GevHandlerError for what is neither bytes nor text, and for receivers that are neither; GevFrameTooLongError
    */
-  broadcast<Data extends object = Record<string, unknown>>(
-    data: GevData,
-    receivers?: GevReceivers<Data>,
+  broadcast<Data extends object = Record<string, unknown>, Frame = GevData>(
+    data: NoInfer<Frame>,
+    receivers?: GevReceivers<Data, Frame>,
   ): number {
-    return broadcast(this.state, data, receivers as GevReceivers | undefined);
+    return broadcast(this.state, data as GevData, receivers as GevReceivers | undefined);
   }
 
   /**
@@ -291,10 +282,11 @@ export class Reactor {
   /** Counters since listen. */
   stats(): ReactorStats {
     const { state } = this;
-    const stats = this.moving?.stats() ?? { accepted: 0, refused: 0, connections: [] };
+    const stats = this.moving?.stats() ?? { accepted: 0, refusals: [], connections: [] };
     return {
       accepted: stats.accepted,
-      refused: stats.refused,
+      refused: stats.refusals.reduce((sum, count) => sum + count, 0),
+      refusals: refusalsOf(stats.refusals),
       refusedSends: state.refusedSends,
       droppedAnswers: state.droppedAnswers,
       overPartialBytes: state.overPartialBytes,

@@ -14,7 +14,7 @@ export interface GevRequestOptions<Frame = GevData> {
    * Whether a frame is the answer. The first that is goes to no handler. Called in the async context of the request; what it
    * throws ends this request. Default: the packet format tells by an id, or answers come in the order of the requests.
    */
-  readonly match?: (frame: Frame) => boolean;
+  match?(frame: Frame): boolean;
   /**
    * Sent only when no other request of this connection is in flight, and alone until it is answered or given up: for peers
    * that get confused by more than one at a time. Those that are made meanwhile wait. Default: false.
@@ -35,13 +35,15 @@ export interface ResolvedRequestOptions {
 }
 
 /** @throws GevOptionsError */
-export function resolveRequestOptions(options: GevRequestOptions<never> | undefined): ResolvedRequestOptions {
+export function resolveRequestOptions(
+  options: GevRequestOptions<unknown> | undefined,
+): ResolvedRequestOptions {
   if (options === undefined || options === null) return DEFAULTS;
   if (typeof options !== 'object')
     throw refuse('options', options, 'an object, the second argument of request()');
-  const own: GevRequestOptions<never> = given(options);
+  const own: GevRequestOptions<unknown> = given(options);
   refuseUnknown(own, KNOWN, { owner: 'request()' });
-  const { match, signal } = own;
+  const { match, signal } = own as { readonly match?: unknown; readonly signal?: unknown };
   if (match !== undefined && typeof match !== 'function') throw refuse('match', match, 'a function');
   if (signal !== undefined && !isSignal(signal)) throw refuse('signal', signal, 'an AbortSignal');
   return {
@@ -60,6 +62,6 @@ const DEFAULTS: ResolvedRequestOptions = {
 };
 
 /** Of whatever realm. */
-function isSignal(value: object): value is AbortSignal {
-  return 'aborted' in value && 'addEventListener' in value;
+function isSignal(value: unknown): value is AbortSignal {
+  return typeof (value as Partial<AbortSignal>).aborted === 'boolean';
 }

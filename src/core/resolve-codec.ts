@@ -35,6 +35,8 @@ function isCodec(codec: Partial<GevCodec>): codec is GevCodec {
   const { concurrency, packets } = codec;
   if (concurrency !== Infinity && !isIntegerIn(concurrency, 1, MAX_INT32)) return false;
   if (packets === undefined || packets === NEST_JSON_PACKETS) return true;
+  if ('decode' in packets)
+    return typeof packets.decode === 'function' && typeof packets.encode === 'function';
   return typeof packets.read === 'function' && typeof packets.write === 'function';
 }
 

@@ -35,7 +35,7 @@ import {
   text,
   withMethod,
 } from './option-checks.js';
-import { NEST_JSON_PACKETS } from '../protocol/packet-format.js';
+import { notationOf } from '../protocol/nest-packets.js';
 import { resolveListeners } from './resolve-listeners.js';
 import type {
   GevEngine,
@@ -202,8 +202,7 @@ export function idleOptionsOf(options: GevServerOptions, { listeners }: Resolved
   const used = new Set<keyof GevServerOptions>();
   if (codecs.some(({ framing }) => framing.kind !== 'raw')) FRAME_OPTIONS.forEach((name) => used.add(name));
   if (codecs.some(({ packets }) => packets !== undefined)) REQUEST_OPTIONS.forEach((name) => used.add(name));
-  if (codecs.some(({ packets }) => packets === NEST_JSON_PACKETS))
-    NEST_OPTIONS.forEach((name) => used.add(name));
+  if (codecs.some((codec) => notationOf(codec) !== undefined)) NEST_OPTIONS.forEach((name) => used.add(name));
   return [...REQUEST_OPTIONS, ...FRAME_OPTIONS, ...NEST_OPTIONS].filter(
     (name) => options[name] !== undefined && options[name] !== null && !used.has(name),
   );

@@ -11,7 +11,8 @@ export interface EngineAddress {
 
 export interface EngineStats {
   readonly accepted: number;
-  readonly refused: number;
+  /** Sockets that never became open connections, by cause: in the order of `REFUSALS`. */
+  readonly refusals: readonly number[];
   /** Connections of each loop. */
   readonly connections: readonly number[];
 }

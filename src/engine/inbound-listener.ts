@@ -1,3 +1,5 @@
+import type { GevRefusal } from './refusals.js';
+
 /** A connection that is there now: accepted, or dialled. */
 export interface Opening {
   /** Where it has its place among the connections of its loop, until it closes. */
@@ -16,6 +18,17 @@ export interface Opening {
   readonly dial: number;
   /** Which listener accepted it, counted from 0; 0 for what was dialled. */
   readonly listener: number;
+}
+
+/** Sockets that never became open connections: of those, the last. */
+export interface RefusalNews {
+  readonly cause: GevRefusal;
+  /** How many there were of that cause since the last news of it, this one included. */
+  readonly count: number;
+  /** Numeric; empty for Unix sockets. */
+  readonly remoteHost: string;
+  /** What was wrong; empty where the cause says it all. */
+  readonly detail: string;
 }
 
 /**
@@ -51,6 +64,8 @@ export interface InboundListener {
   onTimer(id: number, skipped: number): void;
   onQuiesced(): void;
   onFailure(failure: number, errno: number): void;
+  /** At most once a second for each cause. */
+  onRefused(news: RefusalNews): void;
   /** One of the above threw. The events behind it are still delivered. */
   onUncaught(error: unknown): void;
 }

@@ -1,5 +1,6 @@
 import type { GevFraming } from './framing.js';
 import type { GevPacketFormat, NEST_JSON_PACKETS } from './packet-format.js';
+import type { GevPacketNotation } from './packet-notation.js';
 
 /**
  * What a server speaks: how bytes become messages, and what these mean.
@@ -13,8 +14,11 @@ export interface GevCodec {
   readonly name: string;
   /** Bytes to frames and back. */
   readonly framing: GevFraming;
-  /** Frames to packets for `@MessagePattern()` and `@EventPattern()`, and replies back; undefined: frames are for `@OnMessage()`. */
-  readonly packets?: typeof NEST_JSON_PACKETS | GevPacketFormat<never, never>;
+  /**
+   * Frames to packets for `@MessagePattern()` and `@EventPattern()`, and replies back: Nest's own as JSON or in another notation,
+   * or those of another protocol. Undefined: frames are for `@OnMessage()`.
+   */
+  readonly packets?: typeof NEST_JSON_PACKETS | GevPacketNotation<never> | GevPacketFormat<never, never>;
   /**
    * How many messages of one connection may be in the hands of handlers at a time, unless the server's `concurrency`
    * says otherwise. 1 keeps replies in the order of the messages; `Infinity`: no limit.

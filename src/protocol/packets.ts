@@ -44,3 +44,8 @@ export function packets<Frame = Buffer, Connection extends object = object>(
     ...{ name, concurrency, packets: format as GevPacketFormat<never, never> },
   });
 }
+
+/** What packets of another protocol are read and written with; undefined where frames are Nest's packets, or none. */
+export function formatOf({ packets }: GevCodec): GevPacketFormat<unknown> | undefined {
+  return typeof packets === 'object' && 'read' in packets ? packets : undefined;
+}

@@ -3,6 +3,9 @@ import type { GevConnection } from '../core/connection.js';
 import type { ErrorLog } from '../core/error-log.js';
 import type { GevError } from '../core/errors.js';
 import type { ResolvedGevServerOptions, ResolvedListener } from '../core/options.js';
+import { notationOf } from '../protocol/nest-packets.js';
+import { formatOf } from '../protocol/packets.js';
+import { type GevPacketNotation, JSON_NOTATION } from '../protocol/packet-notation.js';
 import { Admission } from './admission/admission.js';
 import type { OverflowPolicy } from './admission/overflow-gate.js';
 import { Turns } from './admission/turns.js';
@@ -10,13 +13,13 @@ import { WaitGroup } from './admission/wait-group.js';
 import { ConnectionAges } from './connections/connection-ages.js';
 import { ConnectionEvents } from './connections/connection-events.js';
 import type { ConnectionHandler, ConnectionHandlers } from './connections/connection-handlers.js';
-import { carriesPackets, formatOf, protocolOf } from './connections/connection-protocol.js';
+import { carriesPackets, protocolOf } from './connections/connection-protocol.js';
 import { ConnectionReports } from './connections/connection-reports.js';
 import { ErrorReplies } from './handlers/error-replies.js';
 import type { ConnectionEvent } from './handlers/handler-marker.js';
 import type { NestSteps } from './handlers/nest-steps.js';
 import { FormatReplies } from './rpc/format-replies.js';
-import { PlainReplies, type Replies, SerializedReplies } from './rpc/replies.js';
+import { NotedReplies, PlainReplies, type Replies, SerializedReplies } from './rpc/replies.js';
 import { RouteTable } from './rpc/route-table.js';
 import { RpcReports } from './rpc/rpc-reports.js';
 import { RpcServer } from './rpc/rpc-server.js';
@@ -84,7 +87,6 @@ class RpcAssembly {
   readonly errors: ErrorReplies;
   private readonly routes: RouteTable;
   private readonly reports: RpcReports;
-  private readonly nestReplies: Replies;
 
   constructor(
     private readonly parts: ServerParts,
@@ -92,7 +94,7 @@ class RpcAssembly {
     connections: ConnectionReports,
   ) {
     const { options, patternHandlers, steps, log } = parts;
-    const { serializer, errors } = options;
+    const { errors } = options;
     this.routes = new RouteTable(
       patternHandlers,
       (pattern) => steps.findHandler(pattern),
@@ -101,20 +103,27 @@ class RpcAssembly {
     );
     this.reports = new RpcReports(log, this.routes, (error) => connections.countLate(error));
     this.errors = new ErrorReplies(errors, (error) => this.reports.unencodable(error));
-    this.nestReplies = serializer === undefined ? new PlainReplies() : new SerializedReplies(serializer);
   }
 
   serverOf({ codec, concurrency }: ResolvedListener): RpcServer {
-    const { routes, reports, errors, parts, shared, nestReplies } = this;
+    const { routes, reports, errors, parts, shared } = this;
     const format = formatOf(codec);
+    const notation = notationOf(codec);
     return new RpcServer({
       ...shared,
       ...{ routes, reports, errors, concurrency },
       deserializer: parts.options.deserializer,
+      notation,
       ordered: format !== undefined,
-      replies: format === undefined ? nestReplies : new FormatReplies(format),
+      replies: format === undefined ? this.nestReplies(notation!) : new FormatReplies(format),
       handleEvent: parts.steps.handleEvent,
     });
+  }
+
+  private nestReplies(notation: GevPacketNotation<unknown>): Replies {
+    const { serializer } = this.parts.options;
+    if (serializer !== undefined) return new SerializedReplies(serializer, notation);
+    return notation === JSON_NOTATION ? new PlainReplies() : new NotedReplies(notation);
   }
 }
 

@@ -16,6 +16,7 @@ import { GevAlreadyListeningError } from '../core/errors.js';
 import { Listeners } from '../core/listeners.js';
 import type { GevServerOptions, ReactorOptions, ResolvedGevServerOptions } from '../core/options.js';
 import { Reactor } from '../core/reactor.js';
+import { NO_STATS } from '../core/reactor-stats.js';
 import { reactorOptionsOf } from '../core/reactor-options.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { patternTexts } from '../protocol/nest-json/packet-reader.js';
@@ -39,17 +40,6 @@ import { countListening, serverNames, titleOf } from './server-names.js';
 import { drain } from './shutdown.js';
 
 const NO_CONNECTIONS: ReadonlyMap<number, GevConnection> = new Map();
-const NO_STATS: ReturnType<Reactor['stats']> = {
-  accepted: 0,
-  refused: 0,
-  refusedSends: 0,
-  droppedAnswers: 0,
-  overPartialBytes: 0,
-  overTotalSendBuffer: 0,
-  open: 0,
-  loops: [],
-};
-
 /** A server while it listens. */
 interface Running {
   readonly reactor: Reactor;
@@ -156,6 +146,13 @@ export class GevServer
     return this.running?.reactor.connections ?? NO_CONNECTIONS;
   }
 
+  /** The open connection with that {@link GevConnection.identity}; undefined where there is none. */
+  get<Data extends object = Record<string, unknown>, Frame = GevData>(
+    identity: string,
+  ): GevConnection<Data, Frame> | undefined {
+    return this.running?.reactor.get(identity);
+  }
+
   /** Goes over {@link GevServer.connections}. */
   [Symbol.iterator](): IterableIterator<GevConnection> {
     return this.connections.values();
@@ -230,9 +227,9 @@ export class GevServer
    * server.broadcast('hello\n', members); // a Set<GevConnection<Guest>>, say
    * ```
    */
-  broadcast<Data extends object = Record<string, unknown>>(
-    data: GevData,
-    receivers?: GevReceivers<Data>,
+  broadcast<Data extends object = Record<string, unknown>, Frame = GevData>(
+    data: NoInfer<Frame>,
+    receivers?: GevReceivers<Data, Frame>,
   ): number {
     return this.running?.reactor.broadcast(data, receivers) ?? 0;
   }

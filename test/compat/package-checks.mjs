@@ -27,7 +27,9 @@ export async function checkTarball(tarball) {
  * @param folder of the installed package
  */
 export function checkNames(folder) {
-  const entries = ['index.d.ts', 'core/index.d.ts'].map((name) => join(folder, 'dist', name));
+  const entries = ['index.d.ts', 'core/index.d.ts', 'msgpack/index.d.ts'].map((name) =>
+    join(folder, 'dist', name),
+  );
   const program = ts.createProgram(entries, {
     ...{ module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext },
     ...{ target: ts.ScriptTarget.ES2022, strict: true, types: [] },

@@ -32,6 +32,7 @@ describe.each([0, 2])('admission on %i loops', (loops) => {
       await until(() => extra.closed);
       expect(extra.length).toBe(0);
       expect(server.stats()).toMatchObject({ accepted: 3, refused: number, open: 3 });
+      expect(server.stats().refusals.maxConnections).toBe(number);
     }
     for (const peer of peers) await ping(peer);
     expect(events).toHaveLength(3);

@@ -35,6 +35,8 @@ const bytes = (framer: Partial<GevFramer<number>> = {}): GevCodec =>
     }),
   });
 
+type Numbers = GevConnection<Record<string, unknown>, number>;
+
 const soon = <T>(value: T): Promise<T> => new Promise((resolve) => setImmediate(resolve, value));
 
 describe.each([0, 2])('edges of codecs on %i loops', (loops) => {
@@ -228,7 +230,7 @@ describe.each([0, 2])('edges of codecs on %i loops', (loops) => {
     const second = (await Peer.connect(others!.port)).read();
     await service.connection(1);
     const send = (all: boolean): number =>
-      service.server.broadcast(7 as never, ({ listener }) => all || listener!.name === 'bytes');
+      service.server.broadcast(7, ({ listener }: Numbers) => all || listener!.name === 'bytes');
     expect(() => send(true)).toThrow(GevHandlerError);
     expect(send(false)).toBe(1);
     expect([...(await second.take(1))]).toEqual([7]);

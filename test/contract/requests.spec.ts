@@ -663,4 +663,59 @@ describe.each([0, 2])('requests to a peer on %i loops', (loops) => {
     await until(() => seen.length === 3);
     expect(seen).toEqual(expect.arrayContaining(['1', '2', ['answer', '2']]));
   });
+
+  it('C11 P1: frames of custom() are sent, asked for and broadcast without a cast, and what is none does not compile', async () => {
+    interface Frame {
+      readonly byte: number;
+    }
+    type Device = GevConnection<{ name?: string }, Frame>;
+    const codec = custom<Frame>({
+      open: () => ({
+        *decode(chunk) {
+          for (const byte of chunk) yield { byte };
+        },
+        encode: ({ byte }) => Buffer.from([byte]),
+      }),
+    });
+    const seen: number[] = [];
+    @Controller()
+    class Devices {
+      @OnMessage()
+      async message(@Payload() { byte }: Frame, @Conn() conn: Device): Promise<Frame | undefined> {
+        if (byte !== 1) return undefined;
+        conn.data.name = 'one';
+        conn.messages$.subscribe((frame) => seen.push(frame.byte));
+        conn.send({ byte: 2 });
+        conn.trySend({ byte: 3 });
+        await conn.sendAsync({ byte: 4 });
+        const answer = await conn.request({ byte: 5 }, { ...LONG, match: (frame) => frame.byte === 50 });
+        return { byte: answer.byte + 1 };
+      }
+    }
+    const { service, peer } = await talk(loops, codec, { controllers: [Devices] });
+    const got: number[] = [];
+    peer.socket.on('data', (chunk: Buffer) => got.push(...chunk));
+    peer.write(Buffer.from([1]));
+    await until(() => got.includes(5));
+    peer.write(Buffer.from([7, 50]));
+    await until(() => got.includes(51));
+    service.server.broadcast({ byte: 6 }, ({ data }: Device) => data.name === 'one');
+    service.server.broadcast({ byte: 8 }, new Set<Device>(service.server as Iterable<never>));
+    await until(() => got.includes(8));
+    expect([got, seen]).toEqual([
+      [2, 3, 4, 5, 51, 6, 8],
+      [7, 50],
+    ]);
+    const untaken = (conn: Device, plain: GevConnection): void => {
+      // @ts-expect-error text is no frame of this framing
+      conn.send('text');
+      // @ts-expect-error nor is it one for all of them
+      service.server.broadcast('text', [conn]);
+      // @ts-expect-error a number is no data
+      service.server.broadcast(5);
+      // @ts-expect-error nor is it for one
+      plain.send(5);
+    };
+    expect(untaken).toBeDefined();
+  });
 });

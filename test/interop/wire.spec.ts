@@ -75,8 +75,8 @@ function serviceOf(codec: string, journal: Journal) {
       throw new RpcException('not today');
     }
 
-    @EventPattern('position')
-    position(@Payload() data: any, @Conn() connection: any): void {
+    @EventPattern<string>('position')
+    position(@Payload() data: unknown, @Conn() connection: GevConnection): void {
       journal.of(connection).packets.push(['position', data]);
     }
 

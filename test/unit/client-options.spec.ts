@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { availableParallelism } from 'node:os';
 import type { GevClientOptions } from '../../src/client/gev.client.options.js';
 import { validateClientOptions } from '../../src/client/validate-client-options.js';
+import { nestJson } from '../../src/protocol/nest-json/nest-json.js';
 import { automaticLoops } from '../../src/core/validate-options.js';
 
 const refusal = (options: unknown): Error & { code?: string; option?: string } => {
@@ -26,6 +27,7 @@ describe('client options', () => {
       reconnect: { initialDelay: 100, maxDelay: 5_000, factor: 2, jitter: 0.5 },
       offlineQueue: 0,
       ejection: { failures: 5, duration: 5_000 },
+      codec: nestJson(),
       serializer: undefined,
       deserializer: undefined,
       maxFrameLength: 64 * 1024 * 1024,

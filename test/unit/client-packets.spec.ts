@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { IncomingResponseDeserializer } from '@nestjs/microservices';
 import fc from 'fast-check';
+import { JSON_NOTATION } from '../../src/protocol/packet-notation.js';
 import { PacketSerializer, ReplyDeserializer } from '../../src/client/calls/serialization.js';
 
 describe('packets written', () => {
-  const writer = new PacketSerializer(undefined);
+  const writer = new PacketSerializer(undefined, JSON_NOTATION);
   const write = (...[pattern, data, id, metadata]: Parameters<PacketSerializer['write']>): string =>
     (writer.write(pattern, data, id, metadata) as readonly string[]).join('');
 
@@ -40,26 +41,27 @@ describe('packets written', () => {
 
   it('go through a serializer, whose word counts', async () => {
     const packets: unknown[] = [];
-    const wrap = new PacketSerializer({
-      serialize(packet) {
+    const wrapper = {
+      serialize(packet: unknown) {
         packets.push(packet);
         return { wrapped: packet };
       },
-    });
+    };
+    const wrap = new PacketSerializer(wrapper, JSON_NOTATION);
     const text = wrap.write({ cmd: 1 }, [2], '3', { t: 'x' });
-    expect(text).toEqual(['{"wrapped":{"pattern":{"cmd":1},"data":[2],"id":"3","metadata":{"t":"x"}}}']);
+    expect(text).toBe('{"wrapped":{"pattern":{"cmd":1},"data":[2],"id":"3","metadata":{"t":"x"}}}');
     wrap.write('event', 1, undefined, undefined);
     expect(packets[1]).toStrictEqual({ pattern: 'event', data: 1 });
-    const late = new PacketSerializer({ serialize: async (packet) => packet });
-    expect(await late.write('a', 1, '2', undefined)).toEqual(['{"pattern":"a","data":1,"id":"2"}']);
-    const mute = new PacketSerializer({ serialize: () => undefined });
+    const late = new PacketSerializer({ serialize: async (packet) => packet }, JSON_NOTATION);
+    expect(await late.write('a', 1, '2', undefined)).toBe('{"pattern":"a","data":1,"id":"2"}');
+    const mute = new PacketSerializer({ serialize: () => undefined }, JSON_NOTATION);
     expect(() => mute.write('a', 1, '2', undefined)).toThrow('returned nothing');
   });
 });
 
 describe('replies read', () => {
   const nest = new IncomingResponseDeserializer();
-  const reader = new ReplyDeserializer(nest, false);
+  const reader = new ReplyDeserializer(nest, false, JSON_NOTATION);
 
   it('R5: are what the deserializer of Nest makes of them', () => {
     const keys = fc.constantFrom('id', 'err', 'response', 'isDisposed', 'status', 'extra');
@@ -114,13 +116,15 @@ describe('replies read', () => {
       },
     };
     const plain = { id: '1', response: 5, isDisposed: true };
-    expect(new ReplyDeserializer(deserializer, false).read(plain)).toBe(plain);
-    expect(() => new ReplyDeserializer(deserializer, false).read({ ...plain, more: 1 })).toThrow('asked');
-    expect(() => new ReplyDeserializer(deserializer, true).read(plain)).toThrow('asked');
+    expect(new ReplyDeserializer(deserializer, false, JSON_NOTATION).read(plain)).toBe(plain);
+    expect(() =>
+      new ReplyDeserializer(deserializer, false, JSON_NOTATION).read({ ...plain, more: 1 }),
+    ).toThrow('asked');
+    expect(() => new ReplyDeserializer(deserializer, true, JSON_NOTATION).read(plain)).toThrow('asked');
   });
 
   it('of a deserializer that takes its time are known', () => {
-    const late = new ReplyDeserializer({ deserialize: async () => ({ id: '1' }) }, true);
+    const late = new ReplyDeserializer({ deserialize: async () => ({ id: '1' }) }, true, JSON_NOTATION);
     expect(late.isPromised(late.read({}))).toBe(true);
     expect(reader.isPromised({ then: () => undefined } as never)).toBe(false);
   });

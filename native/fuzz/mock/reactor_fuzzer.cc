@@ -108,7 +108,7 @@ class World {
     script_.emplace(*bridge_, *framer_, SlabsFrom(0, slabs_), SlabsFrom(kMaxSlabs, slabs_), links_);
     loop_->Listen(std::move(listener),
                   [this](reactor::FileDescriptor socket, const reactor::Endpoint& remote) {
-                    loop_->Adopt(std::move(socket), remote);
+                    loop_->Adopt({.socket = std::move(socket), .remote = remote});
                   });
   }
 

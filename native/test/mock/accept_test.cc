@@ -25,7 +25,7 @@ TEST(MockAcceptTest, S9_WithoutDescriptorsWaitingClientsAreHungUpOn) {
   auto peers = DialMany(harness, 10);
   harness.Settle();
   EXPECT_EQ(harness.handler.opened(), 3);
-  EXPECT_EQ(harness.loop().shed(), 7U);
+  EXPECT_EQ(harness.loop().refused(reactor::Refusal::kDescriptors), 7U);
   for (std::size_t i = 0; i < peers.size(); ++i) EXPECT_EQ(peers[i].saw_end(), i >= 3);
   peers[0].Send("still served");
   harness.Settle();

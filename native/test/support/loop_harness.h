@@ -27,7 +27,7 @@ class LoopHarness {
     address = reactor::Endpoint::LocalOf(listener.get());
     loop.Listen(std::move(listener),
                 [this](reactor::FileDescriptor socket, const reactor::Endpoint& remote) {
-                  loop.Adopt(std::move(socket), remote);
+                  loop.Adopt({.socket = std::move(socket), .remote = remote});
                 });
   }
 

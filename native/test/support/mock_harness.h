@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -69,6 +70,7 @@ class MockHarness {
   }
 
   MockKernel kernel;
+  std::function<std::unique_ptr<reactor::Preface>()> make_preface;  // of what is accepted
   RecordingHandler handler;
   std::uint16_t port = 0;
 
@@ -81,7 +83,9 @@ class MockHarness {
     port = reactor::Endpoint::LocalOf(listener.get()).port();
     loop().Listen(std::move(listener),
                   [this](reactor::FileDescriptor socket, const reactor::Endpoint& remote) {
-                    loop().Adopt(std::move(socket), remote);
+                    reactor::Arrival arrival{.socket = std::move(socket), .remote = remote};
+                    if (make_preface) arrival.preface = make_preface();
+                    loop().Adopt(std::move(arrival));
                   });
   }
 

@@ -51,6 +51,11 @@ std::vector<DialFailure> RecordingHandler::failed_dials() const {
   return failed_dials_;
 }
 
+std::vector<reactor::RefusalReport> RecordingHandler::refusals() const {
+  const std::scoped_lock lock(mutex_);
+  return refusals_;
+}
+
 std::vector<std::pair<reactor::LoopFailure, int>> RecordingHandler::failures() const {
   const std::scoped_lock lock(mutex_);
   return failures_;
@@ -236,6 +241,11 @@ bool RecordingHandler::OnQuiesced() {
 void RecordingHandler::OnFailure(reactor::LoopFailure failure, int error) {
   const std::scoped_lock lock(mutex_);
   failures_.emplace_back(failure, error);
+}
+
+void RecordingHandler::OnRefused(const reactor::RefusalReport& report) {
+  const std::scoped_lock lock(mutex_);
+  refusals_.push_back(report);
 }
 
 }  // namespace test

@@ -96,6 +96,7 @@ class RecordingHandler final : public reactor::LoopHandler {
   [[nodiscard]] std::vector<TimerRecord> timers() const;
   [[nodiscard]] std::vector<DialFailure> failed_dials() const;
   [[nodiscard]] std::vector<std::pair<reactor::LoopFailure, int>> failures() const;
+  [[nodiscard]] std::vector<reactor::RefusalReport> refusals() const;
 
   // --- LoopHandler -----------------------------------------------------------------
 
@@ -118,6 +119,7 @@ class RecordingHandler final : public reactor::LoopHandler {
   bool OnTimer(reactor::TimerId id, std::uint32_t skipped) override;
   bool OnQuiesced() override;
   void OnFailure(reactor::LoopFailure failure, int error) override;
+  void OnRefused(const reactor::RefusalReport& report) override;
 
  private:
   bool TakeRoom();
@@ -143,6 +145,7 @@ class RecordingHandler final : public reactor::LoopHandler {
   std::vector<TimerRecord> timers_;
   std::vector<DialFailure> failed_dials_;
   std::vector<std::pair<reactor::LoopFailure, int>> failures_;
+  std::vector<reactor::RefusalReport> refusals_;
 };
 
 /// What is kept of a frame that began with the bytes received last.

@@ -1,6 +1,6 @@
-import { type BeforeApplicationShutdown, Controller, Logger } from '@nestjs/common';
+import { Controller, Logger, UseFilters, UseGuards } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import { Payload } from '@nestjs/microservices';
+import { EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import {
   type CloseReason,
   Conn,
@@ -11,90 +11,70 @@ import {
   OnMessage,
   Reason,
 } from 'nestjs-gev';
+import type { Gt06Frame } from '../gt06/gt06-frame.js';
+import type { Position, Status } from '../gt06/gt06-messages.js';
 import type { Settings } from '../settings.js';
-import { DeviceTokens } from './device-tokens.js';
 import { DeviceRegistry } from './device.registry.js';
 import { Device, type DeviceConnection } from './device.js';
-import { LineTooLongError } from './line-reader.js';
-
-const NAME = /^[\w.-]{1,64}$/;
+import { HangUpFilter } from './hang-up.filter.js';
+import { LoggedInGuard } from './logged-in.guard.js';
 
 /** The side of the devices. What they say is told in the README. */
 @Controller()
-export class DeviceGateway implements BeforeApplicationShutdown {
-  private readonly logger = new Logger(DeviceGateway.name);
+@UseFilters(HangUpFilter)
+export class DeviceGateway {
+  private readonly logger = new Logger('devices');
 
   constructor(
     @InjectGevServer('devices') private readonly server: GevServer,
     private readonly registry: DeviceRegistry,
-    private readonly tokens: DeviceTokens,
     private readonly config: ConfigService<Settings, true>,
   ) {}
 
   @OnConnect({ server: 'devices' })
   connect(@Conn() connection: DeviceConnection): void {
-    const device = new Device(connection);
-    connection.data.device = device;
-    // Not the idle timeout: whoever sends a byte now and then is not idle.
-    const limit = this.config.get('AUTH_TIMEOUT', { infer: true });
-    device.deadline = this.server.runAfter(limit, () => this.refuse(device, 'say who you are'));
+    // Not the idle timeout: whoever sends a frame now and then is not idle.
+    const limit = this.config.get('LOGIN_TIMEOUT', { infer: true });
+    connection.data.deadline = this.server.runAfter(limit, () => connection.close());
+  }
+
+  @MessagePattern('login', { server: 'devices' })
+  login(@Payload() imei: string, @Conn() connection: DeviceConnection): void {
+    const known = this.config.get('IMEIS', { infer: true });
+    if (known !== 'any' && !known.has(imei)) throw new RpcException(`nobody knows ${imei}`);
+    const { data } = connection;
+    if (data.device !== undefined) return; // it says so again
+    data.deadline?.cancel();
+    data.device = new Device(imei, connection);
+    this.registry.add(data.device)?.connection.close();
+    this.logger.log(`${imei} is here`);
+  }
+
+  @UseGuards(LoggedInGuard)
+  @MessagePattern('heartbeat', { server: 'devices' })
+  heartbeat(@Payload() status: Status, @Conn() connection: DeviceConnection): void {
+    connection.data.device!.status = status;
+  }
+
+  @UseGuards(LoggedInGuard)
+  @EventPattern<string>('position', { server: 'devices' })
+  position(@Payload() position: Position, @Conn() connection: DeviceConnection): void {
+    const device = connection.data.device!;
+    device.position = position;
+    device.positions++;
   }
 
   @OnMessage({ server: 'devices' })
-  message(@Payload() chunk: Buffer, @Conn() connection: DeviceConnection): void {
-    const device = connection.data.device!;
-    try {
-      for (const line of device.lines.read(chunk)) {
-        if (connection.state !== 'open') return;
-        if (device.name === undefined) this.authenticate(device, line);
-        else this.take(device, line);
-      }
-    } catch (error) {
-      if (!(error instanceof LineTooLongError)) throw error;
-      this.refuse(device, 'the line is too long');
-    }
+  other(@Payload() { protocol }: Gt06Frame, @Conn() connection: DeviceConnection): void {
+    this.logger.debug(`${connection.data.device?.imei}: nothing is done about 0x${protocol.toString(16)}`);
   }
 
   @OnClose({ server: 'devices' })
   close(@Conn() connection: DeviceConnection, @Reason() reason: CloseReason): void {
-    const { device } = connection.data;
+    const { device, deadline } = connection.data;
+    deadline?.cancel();
     if (device === undefined) return;
-    device.deadline?.cancel();
     this.registry.remove(device);
-    if (device.name !== undefined) this.logger.log(`${device.name} has left (${reason})`);
-  }
-
-  /** Devices hear why before the server says FIN, and can come back at their leisure. */
-  beforeApplicationShutdown(): void {
-    this.registry.pushToAll('BYE');
-  }
-
-  private authenticate(device: Device, line: string): void {
-    const [word, name = '', token = ''] = line.split(' ');
-    if (word !== 'AUTH' || !NAME.test(name) || !this.tokens.accepts(name, token)) {
-      this.refuse(device, 'that is not how we know you');
-      return;
-    }
-    device.deadline?.cancel();
-    device.name = name;
-    const before = this.registry.add(name, device);
-    if (before !== undefined) this.refuse(before, 'you are here twice');
-    device.connection.send('OK\n');
-    this.logger.log(`${name} is here`);
-  }
-
-  private take(device: Device, line: string): void {
-    if (line === '') return; // a sign of life
-    try {
-      device.lastReading = JSON.parse(line);
-      device.readings++;
-    } catch {
-      device.connection.send('ERR that is no JSON\n');
-    }
-  }
-
-  private refuse({ connection }: Device, why: string): void {
-    connection.trySend(`ERR ${why}\n`);
-    connection.close();
+    this.logger.log(`${device.imei} has left (${reason})`);
   }
 }

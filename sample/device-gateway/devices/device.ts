@@ -1,26 +1,28 @@
 import type { GevConnection, GevTimer } from 'nestjs-gev';
-import { LineReader } from './line-reader.js';
+import type { Position, Status } from '../gt06/gt06-messages.js';
 
-const LONGEST_LINE = 4_096;
-
-/** What is kept of a connection from its first moment on. */
+/** A device that has logged in, and what it said since. */
 export class Device {
-  /** Undefined until it has said who it is. */
-  name: string | undefined;
-  lastReading: unknown;
-  readings = 0;
-  /** Ends a connection that does not say who it is. */
-  deadline: GevTimer | undefined;
-  readonly lines = new LineReader(LONGEST_LINE);
+  position: Position | undefined;
+  status: Status | undefined;
+  positions = 0;
 
-  constructor(readonly connection: DeviceConnection) {}
+  constructor(
+    readonly imei: string,
+    readonly connection: DeviceConnection,
+  ) {}
 
   toJSON(): object {
-    const { name, readings, lastReading, connection } = this;
+    const { imei, positions, position, status, connection } = this;
     const { remoteAddress, openedAt } = connection;
-    return { name, remoteAddress, since: new Date(openedAt).toISOString(), readings, lastReading };
+    return { imei, remoteAddress, since: new Date(openedAt).toISOString(), positions, position, status };
   }
 }
 
-/** `data` is empty until `@OnConnect` has put the device there. */
-export type DeviceConnection = GevConnection<{ device?: Device }>;
+/** What is known of a connection: who it is, or until when it has to say so. */
+export interface Session {
+  device?: Device;
+  deadline?: GevTimer;
+}
+
+export type DeviceConnection = GevConnection<Session & Record<string, unknown>>;

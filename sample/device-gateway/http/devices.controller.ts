@@ -1,7 +1,9 @@
 import {
+  BadGatewayException,
   BadRequestException,
   Body,
   Controller,
+  GatewayTimeoutException,
   Get,
   HttpCode,
   NotFoundException,
@@ -9,49 +11,52 @@ import {
   Post,
   UseGuards,
 } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { GevConnectionLostError, GevTimeoutError } from 'nestjs-gev';
 import type { Device } from '../devices/device.js';
 import { DeviceRegistry } from '../devices/device.registry.js';
+import type { Settings } from '../settings.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 
-const LONGEST_COMMAND = 1_000;
+/** What a device takes: printable ASCII, no longer than a short frame has room for. */
+const COMMAND = /^[ -~]{1,200}$/;
 
 /** The side of those who look after the devices. */
 @Controller('devices')
 @UseGuards(ApiKeyGuard)
 export class DevicesController {
-  constructor(private readonly registry: DeviceRegistry) {}
+  constructor(
+    private readonly registry: DeviceRegistry,
+    private readonly config: ConfigService<Settings, true>,
+  ) {}
 
   @Get()
   list(): Device[] {
     return this.registry.all;
   }
 
-  @Get(':name')
-  find(@Param('name') name: string): Device {
-    const device = this.registry.find(name);
-    if (device === undefined) throw new NotFoundException(`${name} is not here`);
+  @Get(':imei')
+  find(@Param('imei') imei: string): Device {
+    const device = this.registry.find(imei);
+    if (device === undefined) throw new NotFoundException(`${imei} is not here`);
     return device;
   }
 
-  /** To one device. It is on its way when this returns; whether the device does it is for the device to say. */
-  @Post(':name/commands')
-  @HttpCode(202)
-  command(@Param('name') name: string, @Body('command') command: unknown): { sent: number } {
-    if (!this.registry.push(name, lineOf(command))) throw new NotFoundException(`${name} is not here`);
-    return { sent: 1 };
+  /** Sends a device a command, and returns what it acknowledges it with. */
+  @Post(':imei/commands')
+  @HttpCode(200)
+  async command(@Param('imei') imei: string, @Body('command') command: unknown): Promise<{ reply: string }> {
+    if (typeof command !== 'string' || !COMMAND.test(command)) {
+      throw new BadRequestException('command must be 1 to 200 characters of ASCII');
+    }
+    const timeout = this.config.get('COMMAND_TIMEOUT', { infer: true });
+    try {
+      return { reply: await this.find(imei).connection.request<string>(command, { timeout }) };
+    } catch (error) {
+      if (error instanceof GevTimeoutError)
+        throw new GatewayTimeoutException(`${imei} did not acknowledge it`);
+      if (error instanceof GevConnectionLostError) throw new BadGatewayException(`${imei} has left`);
+      throw error;
+    }
   }
-
-  /** To all devices that are here. */
-  @Post('commands')
-  @HttpCode(202)
-  broadcast(@Body('command') command: unknown): { sent: number } {
-    return { sent: this.registry.pushToAll(lineOf(command)) };
-  }
-}
-
-function lineOf(command: unknown): string {
-  if (typeof command !== 'string' || !/^[^\r\n]+$/.test(command) || command.length > LONGEST_COMMAND) {
-    throw new BadRequestException(`command must be one line of 1 to ${LONGEST_COMMAND} characters`);
-  }
-  return `CMD ${command}`;
 }

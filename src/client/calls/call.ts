@@ -3,12 +3,12 @@ import { type GevAbortedError, GevTimeoutError } from '../../core/client-errors.
 import { debug } from '../../core/debug.js';
 import { describe } from '../../core/errors.js';
 import { isThenable } from '../../core/values.js';
-import type { PacketText } from '../../protocol/nest-json/packet-writer.js';
 import type { GevRecordOptions } from '../gev.record.js';
 import type { Link } from '../pool/link.js';
 import type { Calls } from './calls.js';
 import { Outgoing } from './outgoing.js';
 import { retryDelay } from './retry.js';
+import type { PacketContent } from './serialization.js';
 import { type Session, type SessionCall, sessionOf } from './session.js';
 
 /**
@@ -45,28 +45,28 @@ export class Call extends Outgoing implements SessionCall, Unsubscribable {
     this.session = session;
     const { packets } = this.setup;
     try {
-      const text = packets.write(this.pattern, this.data, String(id), this.setup.metadataOf(this));
-      if (isThenable(text)) this.sendLater(session, text);
-      else this.send(session, text);
+      const content = packets.write(this.pattern, this.data, String(id), this.setup.metadataOf(this));
+      if (isThenable(content)) this.sendLater(session, content);
+      else this.send(session, content);
     } catch (error) {
       this.fail(error);
     }
   }
 
   /** While its packet was made, the request may have been given up, and the connection closed or asked to end. */
-  private send(session: Session, text: PacketText): void {
+  private send(session: Session, content: PacketContent): void {
     if (this.settled) return;
-    if (session.usable) session.send(this, text);
+    if (session.usable) session.send(this, content);
     else {
       this.session = undefined;
       this.runInAsyncScope(() => this.setup.assign(this));
     }
   }
 
-  private sendLater(session: Session, text: PromiseLike<PacketText>): void {
+  private sendLater(session: Session, content: PromiseLike<PacketContent>): void {
     const { unsent } = this.calls;
     unsent.add(this);
-    text
+    content
       .then((ready) => {
         unsent.delete(this);
         this.send(session, ready);

@@ -1,9 +1,9 @@
 import { type GevAbortedError, GevTimeoutError } from '../../core/client-errors.js';
 import { isThenable } from '../../core/values.js';
-import type { PacketText } from '../../protocol/nest-json/packet-writer.js';
 import type { GevRecordOptions } from '../gev.record.js';
 import type { Link } from '../pool/link.js';
 import { Outgoing, type OutgoingSetup } from './outgoing.js';
+import type { PacketContent } from './serialization.js';
 import { type Session, sessionOf } from './session.js';
 
 /** One event on its way. */
@@ -29,10 +29,10 @@ export class EventDispatch extends Outgoing {
     this.setup.deadlines.remove(this);
     try {
       const { packets } = this.setup;
-      const text = packets.write(this.pattern, this.data, undefined, this.setup.metadataOf(this));
-      if (!isThenable(text)) this.send(session, text);
+      const content = packets.write(this.pattern, this.data, undefined, this.setup.metadataOf(this));
+      if (!isThenable(content)) this.send(session, content);
       else
-        text
+        content
           .then((ready) => this.sendLater(session, ready))
           .then(undefined, (error: unknown) => this.end(error));
     } catch (error) {
@@ -56,9 +56,9 @@ export class EventDispatch extends Outgoing {
     this.fail(error);
   }
 
-  private sendLater(session: Session, text: PacketText): void {
+  private sendLater(session: Session, content: PacketContent): void {
     if (this.settled) return; // aborted while its packet was made
-    if (session.usable) this.send(session, text);
+    if (session.usable) this.send(session, content);
     else this.sendElsewhere();
   }
 
@@ -68,10 +68,10 @@ export class EventDispatch extends Outgoing {
     this.runInAsyncScope(() => this.setup.assign(this));
   }
 
-  private send(session: Session, text: PacketText): void {
+  private send(session: Session, content: PacketContent): void {
     this.release?.();
     this.release = undefined;
-    session.sendEvent(text, (error) => {
+    session.sendEvent(content, (error) => {
       session.eventTaken();
       this.end(error);
       session.checkIdle();

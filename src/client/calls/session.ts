@@ -1,14 +1,15 @@
 import { GevOverloadedError } from '../../core/client-errors.js';
+import type { SendCallback } from '../../core/connection.js';
 import { isThenable } from '../../core/values.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
 import { CANCEL_PATTERN, HELLO_PATTERN, NOT_BEGUN, OVERLOADED } from '../../protocol/nest-json/vocabulary.js';
-import type { PacketText } from '../../protocol/nest-json/packet-writer.js';
 import { idNumber, isGoAway, type Reply } from '../../protocol/nest-json/reply-reader.js';
-import type { Link, LinkSession } from '../pool/link.js';
+import type { Link, LinkFrame, LinkSession } from '../pool/link.js';
 import type { Calls } from './calls.js';
 import { Cancellation } from './cancellation.js';
 import { Greeting, type Introduction } from './greeting.js';
 import { Probe } from './probe.js';
+import { isText, type PacketContent } from './serialization.js';
 
 /** A call, as the session that carries it knows it. */
 export interface SessionCall {
@@ -64,19 +65,18 @@ export class Session implements LinkSession {
 
   // --- what is sent
 
-  send(call: SessionCall, text: PacketText): void {
+  send(call: SessionCall, content: PacketContent): void {
     const { link } = this;
     this.calls.set(call.id, call);
     link.used = true;
-    link.connection.sendFrame(text);
+    this.transmit(content);
   }
 
   /** @param onTaken told when the kernel has taken it, or will not; {@link eventTaken} is then to be called */
-  sendEvent(text: PacketText, onTaken: (error?: Error) => void): void {
-    const { link } = this;
-    link.connection.sendFrame(text, onTaken);
+  sendEvent(content: PacketContent, onTaken: (error?: Error) => void): void {
+    this.transmit(content, onTaken);
     this.events++;
-    link.used = true;
+    this.link.used = true;
   }
 
   eventTaken(): void {
@@ -156,42 +156,48 @@ export class Session implements LinkSession {
   private tell(pattern: string, data: unknown, id: string | undefined): void {
     const { link, common } = this;
     const { packets } = common.setup;
-    const send = (text: PacketText): void => {
-      if (link.open) link.connection.sendFrame(text);
+    const send = (content: PacketContent): void => {
+      if (link.open) this.transmit(content);
     };
     // It is about the connection: the request that is given up has nothing to do with it.
     inFreshScope(() =>
       common.safely(() => {
-        const text = packets.write(pattern, data, id, undefined);
-        if (isThenable(text))
-          text.then(send).then(undefined, (error: unknown) => common.setup.onFailure(error));
-        else send(text);
+        const content = packets.write(pattern, data, id, undefined);
+        if (isThenable(content))
+          content.then(send).then(undefined, (error: unknown) => common.setup.onFailure(error));
+        else send(content);
       }),
     );
   }
 
+  private transmit(content: PacketContent, settle?: SendCallback): void {
+    const { connection } = this.link;
+    if (isText(content)) connection.sendFrame(content, settle);
+    else connection.transmit(content, settle);
+  }
+
   // --- what is received
 
-  receive(text: string): void {
+  receive(frame: LinkFrame): void {
     const { setup } = this.common;
     const { replies } = setup;
     try {
-      if (this.backlog === undefined && replies.readPlain(text)) {
+      if (this.backlog === undefined && replies.readPlain(frame)) {
         const { id, last } = replies.plain;
         this.deliver(id, undefined, replies.plain.take(), last);
       } else {
-        this.receiveAny(text);
+        this.receiveAny(frame);
       }
     } catch (error) {
       setup.onFailure(error);
     }
   }
 
-  private receiveAny(text: string): void {
+  private receiveAny(frame: LinkFrame): void {
     const { replies } = this.common.setup;
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = replies.decode(frame);
     } catch (error) {
       this.link.endpoint.onMalformed(this.link, error);
       return;

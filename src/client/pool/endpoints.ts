@@ -17,10 +17,10 @@ import type { GevResolvedEndpoint, ResolvedGevClientOptions } from '../gev.clien
 import { Balancer } from './balancer.js';
 import { ConnectCalls } from './connect-calls.js';
 import { Dialer, type DialOutcome } from './dialer.js';
-import { EarlyTexts } from './early-texts.js';
+import { EarlyFrames } from './early-frames.js';
 import { Endpoint, type EndpointOwner, type LinkStage } from './endpoint.js';
 import { LastResorts, type LastResortsOwner } from './last-resorts.js';
-import type { Link, LinkSession } from './link.js';
+import type { Link, LinkFrame, LinkSession } from './link.js';
 import { OfflineQueue, type Waiter } from './offline-queue.js';
 import { type ClientReactor, ReactorOnDemand } from './reactor-on-demand.js';
 
@@ -55,7 +55,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
   private readonly lastResorts: LastResorts;
   private readonly offline = new OfflineQueue();
   private readonly connecting: ConnectCalls;
-  private readonly early = new EarlyTexts();
+  private readonly early = new EarlyFrames();
   private readonly reactors: ReactorOnDemand;
   private lastFailure: unknown;
   private wasConnected = false;
@@ -140,15 +140,12 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     // A connection counts once its dial has resolved.
   }
 
-  onMessage(): void {
-    // What is spoken is text.
+  onMessage(connection: ReactorConnection<Link>, frame: Buffer): void {
+    this.receive(connection, frame);
   }
 
-  /** Nothing is attached before the dial has told of it. */
-  onText(connection: ReactorConnection<Link>, text: string): void {
-    const link = connection.attachment;
-    if (link !== undefined) link.session.receive(text);
-    else this.early.keep(connection, text);
+  onText(connection: ReactorConnection<Link>, frame: string): void {
+    this.receive(connection, frame);
   }
 
   /** The server has said its last word. */
@@ -183,7 +180,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
 
   greet(link: Link): void {
     link.session.greet();
-    for (const text of this.early.take(link.connection)) link.session.receive(text);
+    for (const frame of this.early.take(link.connection)) link.session.receive(frame);
   }
 
   onLink(link: Link, again: boolean): void {
@@ -307,6 +304,13 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
       await within(Promise.race([told, ended]), TELL_MS);
     }
     connection.close();
+  }
+
+  /** Nothing is attached before the dial has told of it. */
+  private receive(connection: ReactorConnection<Link>, frame: LinkFrame): void {
+    const link = connection.attachment;
+    if (link !== undefined) link.session.receive(frame);
+    else this.early.keep(connection, frame);
   }
 
   private pick(): Link | undefined {

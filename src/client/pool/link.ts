@@ -2,6 +2,9 @@ import type { CloseReason } from '../../core/close-reason.js';
 import type { ReactorConnection } from '../../core/reactor-connection.js';
 import type { GevResolvedEndpoint } from '../gev.client.options.js';
 
+/** What comes on a connection: one frame, as text or bytes. */
+export type LinkFrame = string | Buffer;
+
 /** What is spoken over a connection. The pool knows neither the words nor who speaks. */
 export interface LinkSession {
   /** Requests without a final reply. */
@@ -14,7 +17,7 @@ export interface LinkSession {
   readonly probing: boolean;
   /** Says the first word; {@link LinkEndpoint.onGreeted} tells of the answer. */
   greet(): void;
-  receive(text: string): void;
+  receive(frame: LinkFrame): void;
   /** Asks the server nothing more by itself. */
   stop(): void;
   /** Fails all that is in flight: the connection is gone. */

@@ -9,6 +9,7 @@ import { Outbox, type OutboxRecord } from './outbox.js';
 import { PartialFrames } from './partial-frames.js';
 import { RateTimers } from './rate-timers.js';
 import type { ReadSide } from './read-side.js';
+import { RefusalCounts } from './refusal-counts.js';
 import { SocketConnection, type SocketConnectionOwner } from './socket-connection.js';
 import { SocketListener } from './socket-listener.js';
 import type { WriteSide } from './write-side.js';
@@ -53,7 +54,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   private readonly servers: SocketListener[] = [];
   private holder: NodeJS.Timeout | undefined;
   private accepted = 0;
-  private refused = 0;
+  private readonly refusals = new RefusalCounts((news) => this.tell(() => this.listener.onRefused(news)));
   private quiescing = false;
   private stopped = false;
   private flushScheduled = false;
@@ -110,7 +111,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   }
 
   stats(): EngineStats {
-    return { accepted: this.accepted, refused: this.refused, connections: [this.connections.size] };
+    return { accepted: this.accepted, refusals: this.refusals.counts, connections: [this.connections.size] };
   }
 
   hold(hold: boolean): void {
@@ -305,7 +306,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   private accept(socket: Socket, origin: Origin): void {
     const { maxConnections } = this.options;
     if (this.stopped || (maxConnections > 0 && this.connections.size >= maxConnections)) {
-      this.refused++;
+      this.refusals.count('maxConnections', addressesOf(socket).remoteHost);
       socket.on('error', () => undefined);
       socket.destroy();
       return;

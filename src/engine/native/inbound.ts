@@ -4,6 +4,7 @@ import { FreshScope, inFreshScope } from '../fresh-scope.js';
 import type { Delivery, InboundListener } from '../inbound-listener.js';
 import { DESCRIPTOR_WORDS, EventKind, INBOUND_DATA, SLAB_HEADER } from './layout.js';
 import type { Pace } from '../pace.js';
+import { REFUSALS } from '../refusals.js';
 
 /**
  * A Buffer over memory of ours. Every promise a message passes through on its way to a handler and back asks it for a
@@ -226,6 +227,17 @@ export class Inbound {
       case EventKind.Failure:
         listener.onFailure(a, b);
         break;
+      case EventKind.Refused: {
+        const offset = words[word + 3]!;
+        const middle = offset + words[word + 7]!;
+        listener.onRefused({
+          cause: REFUSALS[a]!,
+          count: b >>> 0,
+          remoteHost: bytes.toString('latin1', offset, middle),
+          detail: bytes.toString('utf8', middle, offset + words[word + 4]!),
+        });
+        break;
+      }
     }
   }
 

@@ -32,6 +32,7 @@ export const EventKind = {
   DialFailed: 11,
   Idle: 12,
   Text: 13,
+  Refused: 14,
 } as const;
 
 /** Words shared beside the slabs: whether a batch is being delivered, and each loop's open outbound slab. */

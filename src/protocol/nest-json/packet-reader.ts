@@ -13,7 +13,6 @@ const PATTERN_START = PACKET.pattern.length;
 const DATA_KEY = PACKET.data.length;
 const ID_KEY = PACKET.id.length;
 const PACKET_END = PACKET.idEnd.length + PACKET.end.length;
-const RESERVED = `"${RESERVED_PREFIX}`;
 
 /**
  * The pattern of a request whose parts the reactor has found, see `ReactorHandler.onText`. Throws what JSON.parse throws.
@@ -39,8 +38,8 @@ export function toPacket(value: unknown): IncomingPacket {
 }
 
 /** Whether a packet's pattern may be one of the protocol itself. No needs no parsing. */
-export function mayBeReserved(text: string): boolean {
-  return text.includes(RESERVED);
+export function mayBeReserved(frame: string | Buffer): boolean {
+  return frame.includes(RESERVED_PREFIX);
 }
 
 /** The text a packet's pattern is looked up by, as Nest has it. */

@@ -1,5 +1,7 @@
 import type { ResolvedListener } from '../../core/options.js';
 import type { GevCodec } from '../../protocol/codec.js';
+import { notationOf } from '../../protocol/nest-packets.js';
+import { formatOf } from '../../protocol/packets.js';
 import { type GevPacketFormat, NEST_JSON_PACKETS } from '../../protocol/packet-format.js';
 import type { RpcServer } from '../rpc/rpc-server.js';
 
@@ -11,10 +13,12 @@ export interface ConnectionProtocol {
   readonly borrowed: boolean;
   /** Takes packets, where messages are some. */
   readonly rpc: RpcServer | undefined;
-  /** Makes packets of messages; undefined: they are none, or the reactor has found them. */
+  /** Makes packets of messages of another protocol; undefined: they are Nest's, or none. */
   readonly format: GevPacketFormat<unknown> | undefined;
-  /** `@OnMessage` handlers see what is for others: what they return is not sent. */
+  /** Messages are packets of Nest's. `@OnMessage` handlers see what is for others: what they return is not sent. */
   readonly observed: boolean;
+  /** Those come as text whose parts the reactor looks for. */
+  readonly scanned: boolean;
 }
 
 /** Whether messages are packets, with patterns. */
@@ -26,17 +30,13 @@ export function protocolOf(
   { codec, concurrency }: ResolvedListener,
   rpc: RpcServer | undefined,
 ): ConnectionProtocol {
-  const { framing, packets } = codec;
+  const { framing } = codec;
   return {
     concurrency,
     borrowed: framing.kind === 'raw' && !framing.copy,
     rpc,
     format: formatOf(codec),
-    observed: packets === NEST_JSON_PACKETS,
+    observed: notationOf(codec) !== undefined,
+    scanned: codec.packets === NEST_JSON_PACKETS,
   };
-}
-
-/** What the application reads packets with; undefined where frames are none, or the reactor knows them. */
-export function formatOf({ packets }: GevCodec): GevPacketFormat<unknown> | undefined {
-  return packets === undefined || packets === NEST_JSON_PACKETS ? undefined : packets;
 }

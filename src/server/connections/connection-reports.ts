@@ -1,6 +1,7 @@
 import { type GevConnection, nameOf } from '../../core/connection.js';
 import type { ErrorLog } from '../../core/error-log.js';
 import { codeOf, type GevError, GevHandlerError } from '../../core/errors.js';
+import { GevRefusedError } from '../../core/refused-error.js';
 import { typeName } from '../../core/values.js';
 import { isLoggedByNest } from '../handlers/nest-handler.js';
 import type { ConnectionHandler } from './connection-handlers.js';
@@ -77,6 +78,10 @@ export class ConnectionReports {
 
   /** Something that belongs to no connection. */
   trouble(error: GevError): void {
+    if (error instanceof GevRefusedError) {
+      this.log.report(`refused: ${error.refusal}`, 'warn', error.message);
+      return;
+    }
     const kind = error instanceof GevHandlerError ? error.culprit : error.code;
     this.log.report(kind, 'error', error.message, error.cause);
   }

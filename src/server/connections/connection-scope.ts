@@ -102,19 +102,26 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
 
   /** A message has come that the reactor has not looked into. */
   take(message: unknown): void {
-    const { format } = this.protocol;
-    if (format === undefined) this.receive(message);
-    else this.read(format, message);
+    const { format, observed } = this.protocol;
+    if (format !== undefined) this.read(format, message);
+    else if (observed) this.takePacket(message as Buffer | string);
+    else this.receive(message);
   }
 
   /** A packet of Nest's has come. Its parts are known where `route` is not 0. */
   takeText(text: string, route: number, dataStart: number, idLength: number): void {
-    if (!this.protocol.observed) {
+    if (!this.protocol.scanned) {
       this.take(text);
       return;
     }
     if (this.lanes.length > 0) this.receive(Buffer.from(text));
     this.rpc!.receive(text, route, dataStart, idLength);
+  }
+
+  /** A packet of Nest's has come in a notation that the reactor does not know. */
+  private takePacket(frame: Buffer | string): void {
+    if (this.lanes.length > 0) this.receive(Buffer.from(frame as Buffer));
+    this.rpc!.receiveFrame(frame);
   }
 
   /** A message has come for `@OnMessage` handlers. */

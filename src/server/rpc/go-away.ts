@@ -1,6 +1,6 @@
 import { take } from 'rxjs';
+import type { GevData } from '../../core/data.js';
 import type { ReactorConnection } from '../../core/reactor-connection.js';
-import { promiseOf } from '../../core/values.js';
 import type { Replies } from './replies.js';
 
 /** Whom a go-away is for. */
@@ -21,35 +21,34 @@ export interface GoAwayTarget {
  */
 export function goAway(target: GoAwayTarget, replies: Replies): void {
   try {
-    const packet = replies.goAway();
-    if (packet === undefined) return; // the format has no word for it
-    const promise = promiseOf(packet);
-    if (promise === undefined) write(target, JSON.stringify(packet));
-    else void finish(target, promise);
+    const content = replies.goAway();
+    if (content === undefined) return; // the format has no word for it
+    if (content instanceof Promise) void finish(target, content);
+    else write(target, content);
   } catch (error) {
     target.onUntold(error);
   }
 }
 
-async function finish(target: GoAwayTarget, packet: Promise<unknown>): Promise<void> {
+async function finish(target: GoAwayTarget, content: Promise<GevData>): Promise<void> {
   target.begin();
   try {
-    write(target, JSON.stringify(await packet));
+    write(target, await content);
   } catch (error) {
     target.onUntold(error);
   }
   target.complete();
 }
 
-function write(target: GoAwayTarget, text: string): void {
+function write(target: GoAwayTarget, content: GevData): void {
   const { connection } = target;
-  if (!connection.hasRoomFor(text)) {
-    connection.drain$.pipe(take(1)).subscribe(() => write(target, text));
+  if (!connection.hasRoomFor(content)) {
+    connection.drain$.pipe(take(1)).subscribe(() => write(target, content));
     return;
   }
   try {
     // Nobody waits for it: a connection that closes meanwhile needs it no more.
-    connection.sendFrame([text], () => undefined);
+    connection.transmit(content, () => undefined);
     target.onTold();
   } catch (error) {
     target.onUntold(error);

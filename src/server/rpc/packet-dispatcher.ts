@@ -1,6 +1,5 @@
 import type { ReadPacket } from '@nestjs/microservices';
 import { type GevContext, MessageContext } from '../../context/gev.context.js';
-import { escapeControls } from '../../core/error-log.js';
 import type { GevDeserializer } from '../../core/options.js';
 import { promiseOf } from '../../core/values.js';
 import {
@@ -14,6 +13,7 @@ import {
 } from '../../protocol/nest-json/packet-reader.js';
 import { CANCEL_PATTERN, HELLO_PATTERN, NO_MESSAGE_HANDLER } from '../../protocol/nest-json/vocabulary.js';
 import type { GevPacket } from '../../protocol/packet-format.js';
+import type { GevPacketNotation } from '../../protocol/packet-notation.js';
 import type { WaitGroup } from '../admission/wait-group.js';
 import { INTERNAL_ERROR, type NestHandler } from '../handlers/nest-handler.js';
 import type { RouteTable } from './route-table.js';
@@ -30,6 +30,8 @@ interface Route {
 /** What the dispatchers of a server share. */
 export interface PacketDispatcherSetup {
   readonly routes: RouteTable;
+  /** How packets of Nest's are written; undefined where none come. */
+  readonly notation: GevPacketNotation<unknown> | undefined;
   /** Undefined: packets are taken as they are. */
   readonly deserializer: GevDeserializer | undefined;
   /** Nest's own way with events, where the application has overridden it. */
@@ -58,19 +60,34 @@ export class PacketDispatcher {
   /** Takes a packet of that client. Its parts are known where `route` is not 0: then only its data is left to parse. */
   handle(peer: RpcPeer, text: string, route: number, dataStart: number, idLength: number): void {
     if (route === 0 || !this.handleScanned(peer, text, route, dataStart, idLength)) {
-      this.handleWhole(peer, text);
+      this.handleFrame(peer, text);
     }
+  }
+
+  /** Takes a packet of Nest's of that client, of which nothing is known. */
+  handleFrame(peer: RpcPeer, frame: string | Buffer): void {
+    let packet: unknown;
+    try {
+      packet = this.setup.notation!.decode(frame);
+    } catch (error) {
+      // Such a peer does not speak our language: it is hung up on, when it has the replies to what it said before.
+      this.setup.reports.undecodable(peer.connection, error);
+      peer.connection.refuseInput(error);
+      return;
+    }
+    if (this.setup.deserializer === undefined) this.dispatch(peer, packet);
+    else this.deserialize(peer, packet, this.setup.deserializer);
   }
 
   /**
    * What is about the connection does not wait for a place among the calls in flight: a cancellation makes one, and who
    * asks whether somebody is there does not ask for one. False: the packet is something else, and waits for its turn.
    */
-  handleAtOnce(peer: RpcPeer, text: string): boolean {
-    const { deserializer, routes } = this.setup;
-    if (deserializer !== undefined || !mayBeReserved(text)) return false;
+  handleAtOnce(peer: RpcPeer, frame: string | Buffer): boolean {
+    const { deserializer, routes, notation } = this.setup;
+    if (deserializer !== undefined || !mayBeReserved(frame)) return false;
     try {
-      const { pattern, data, id } = JSON.parse(text) as IncomingPacket;
+      const { pattern, data, id } = toPacket(notation!.decode(frame));
       if (typeof pattern !== 'string' || routes.find(pattern) !== undefined) return false;
       if (pattern === CANCEL_PATTERN && id === undefined) return peer.cancel(data);
       if (pattern !== HELLO_PATTERN || id === undefined) return false;
@@ -141,20 +158,6 @@ export class PacketDispatcher {
     }
     this.routes[number] = route;
     return route;
-  }
-
-  private handleWhole(peer: RpcPeer, text: string): void {
-    let packet: unknown;
-    try {
-      packet = JSON.parse(text);
-    } catch (error) {
-      // Such a peer does not speak our language: it is hung up on, when it has the replies to what it said before.
-      this.setup.reports.refused(peer.connection, `no JSON: ${escapeControls((error as Error).message)}`);
-      peer.connection.refuseInput(error);
-      return;
-    }
-    if (this.setup.deserializer === undefined) this.dispatch(peer, packet);
-    else this.deserialize(peer, packet, this.setup.deserializer);
   }
 
   private deserialize(peer: RpcPeer, raw: unknown, deserializer: GevDeserializer): void {

@@ -31,6 +31,19 @@ export class TextPacket implements WaitingPacket {
   }
 }
 
+/** A packet of Nest's in a notation that the reactor does not know. */
+export class FramedPacket implements WaitingPacket {
+  constructor(private readonly frame: Buffer | string) {}
+
+  get length(): number {
+    return this.frame.length;
+  }
+
+  handle(dispatcher: PacketDispatcher, peer: RpcPeer): void {
+    dispatcher.handleFrame(peer, this.frame);
+  }
+}
+
 /** A packet that a format of the application has read. */
 export class ForeignPacket implements WaitingPacket {
   constructor(

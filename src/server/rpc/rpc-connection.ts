@@ -4,6 +4,7 @@ import type { GevPacket } from '../../protocol/packet-format.js';
 import type { PacketDispatcher } from './packet-dispatcher.js';
 import {
   ForeignPacket,
+  FramedPacket,
   PacketLine,
   type PacketLineOwner,
   TextPacket,
@@ -47,6 +48,16 @@ export class RpcConnection implements PacketLineOwner {
     } else if (!this.dispatcher.handleAtOnce(this.peer, text)) {
       this.scope.begin();
       this.line.push(new TextPacket(text, route, dataStart, idLength));
+    }
+  }
+
+  /** As {@link receive}, in a notation that the reactor does not know. */
+  receiveFrame(frame: Buffer | string): void {
+    if (this.line.length === 0 && this.hasRoom() && this.server.turns.mayStart()) {
+      this.dispatcher.handleFrame(this.peer, frame);
+    } else if (!this.dispatcher.handleAtOnce(this.peer, frame)) {
+      this.scope.begin();
+      this.line.push(new FramedPacket(frame));
     }
   }
 

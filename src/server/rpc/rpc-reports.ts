@@ -1,5 +1,6 @@
 import { type GevConnection, nameOf } from '../../core/connection.js';
-import { type ErrorLog, quote } from '../../core/error-log.js';
+import { type ErrorLog, escapeControls, quote } from '../../core/error-log.js';
+import { describe } from '../../core/errors.js';
 import type { RouteTable } from './route-table.js';
 
 /** Log lines about requests, events and their replies. */
@@ -53,8 +54,10 @@ export class RpcReports {
     this.log.report('deserializer', 'error', what, error);
   }
 
-  /** @param what it has sent instead of a packet */
-  refused(connection: GevConnection, what: string): void {
-    this.log.report('protocol', 'warn', `${nameOf(connection)} is closed: it sent ${what}`);
+  /** A frame is no packet in the notation of the codec. */
+  undecodable(connection: GevConnection, error: unknown): void {
+    const notation = connection.listener?.codec === 'nest-json' ? 'JSON' : connection.listener?.codec;
+    const why = escapeControls(describe(error));
+    this.log.report('protocol', 'warn', `${nameOf(connection)} is closed: it sent no ${notation}: ${why}`);
   }
 }

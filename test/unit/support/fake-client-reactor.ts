@@ -57,6 +57,10 @@ export class FakeClientConnection {
     return true;
   }
 
+  transmit(text: string, callback?: SendCallback): boolean {
+    return this.sendFrame([text], callback);
+  }
+
   close(): void {
     this.closeFor('local');
   }

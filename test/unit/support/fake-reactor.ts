@@ -3,7 +3,8 @@ import type { CloseReason } from '../../../src/core/close-reason.js';
 import type { GevConnection } from '../../../src/core/connection.js';
 import { GevConnectionClosedError } from '../../../src/core/errors.js';
 import type { ReactorOptions } from '../../../src/core/options.js';
-import type { Reactor, ReactorHandler, ReactorTimerHandle } from '../../../src/core/reactor.js';
+import { type Reactor, type ReactorHandler, type ReactorTimerHandle } from '../../../src/core/reactor.js';
+import { NO_STATS } from '../../../src/core/reactor-stats.js';
 import { raw } from '../../../src/protocol/raw.js';
 import { GevServer } from '../../../src/server/gev.server.js';
 
@@ -182,7 +183,7 @@ export class FakeReactor {
 
   runAfter = (ms: number, fn: () => unknown) => this.addTimer(new FakeTimer(ms, fn, true, false));
 
-  stats = () => ({ accepted: this.nextId - 1, refused: 0, open: this.connections.size, loops: [] });
+  stats = () => ({ ...NO_STATS, accepted: this.nextId - 1, open: this.connections.size });
 
   private addTimer(timer: FakeTimer): FakeTimer {
     this.timers.push(timer);

@@ -40,11 +40,13 @@ export async function callOnce(server, client, answer) {
   }
 }
 
-export async function check(gev, core) {
+export async function check(gev, core, { msgpack }) {
   assert.equal(gev.GevConnection, core.GevConnection);
   assert.equal(await echoOnce(core), 'hello');
   const server = new gev.GevServer({ host: '127.0.0.1', port: 0, logger });
   const client = (port) => new gev.GevClient({ host: '127.0.0.1', port, logger });
   assert.equal(await callOnce(server, client, (data) => data + 1), 21);
   assert.throws(() => new gev.GevServer({ port: -1 }), { code: 'ERR_GEV_INVALID_OPTION' });
+  // An optional peer, and not installed here.
+  assert.throws(() => msgpack(), { code: 'ERR_GEV_MISSING_PACKAGE', message: /npm i msgpackr/ });
 }

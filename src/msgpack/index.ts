@@ -1,0 +1,2 @@
+/** `nestjs-gev/msgpack`: needs the package `msgpackr`. */
+export { msgpack, type MsgpackOptions } from './msgpack.js';
