@@ -100,10 +100,21 @@ async function expectPlayed(job: Job, run: Run, connection: GevConnection, seen:
     expect(Buffer.concat(seen.frames as Buffer[])).toEqual(Buffer.concat(frames as Buffer[]));
   } else {
     // Without the byte that breaks the format, the frame that it would have ended does not come.
+    // One that is no JSON ends the connection: whoever watches all of them may have seen it by then.
+    const messages = codec.codec === 'nest-json' ? seen.frames.filter(isJson) : seen.frames;
     const cutShort = run.ends !== (played.ends ?? 'peer');
-    expect(seen.frames).toEqual(cutShort ? frames.slice(0, seen.frames.length) : frames);
+    expect(messages).toEqual(cutShort ? frames.slice(0, messages.length) : frames);
   }
   expect(seen.packets).toEqual(played.packets ?? []);
+}
+
+function isJson(frame: unknown): boolean {
+  try {
+    JSON.parse(String(frame));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isText({ codec, options = {} }: WireCodec): boolean {

@@ -28,7 +28,7 @@ export interface WireCase {
   readonly name: string;
   /** In pieces; each case is also played cut in other places. */
   readonly sends: readonly string[];
-  /** What `@OnMessage` handlers get, which return it; of a raw codec their bytes in one. */
+  /** What `@OnMessage` handlers must get, which return it; of a raw codec their bytes in one. */
   readonly frames: readonly string[];
   /** What handlers of patterns get, in order. */
   readonly packets?: readonly (readonly [pattern: string, data: unknown])[];
