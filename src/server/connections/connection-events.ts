@@ -181,3 +181,13 @@ export class ConnectionEvents implements ReactorHandler, ConnectionHost {
     }
   }
 }
+
+/** Counters of what handlers do; undefined while there is none of it. */
+export function handlerStatsOf(events: ConnectionEvents | undefined) {
+  return {
+    pending: (events?.work.count ?? 0) + (events?.admission.abandoned ?? 0),
+    inFlight: events?.admission.inFlight ?? 0,
+    overloaded: events?.admission.shed ?? 0,
+    lateReplies: events?.reports.lateReplies ?? 0,
+  };
+}
