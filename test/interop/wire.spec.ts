@@ -3,12 +3,13 @@ import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import { Conn, type GevConnection, GevProtocolError, OnMessage } from 'nestjs-gev';
 import { Reactor, type ReactorHandler } from 'nestjs-gev/core';
-import { of } from 'rxjs';
+import { lastValueFrom, of, toArray } from 'rxjs';
 import { onCleanup } from '../kit/cleanup.js';
+import { clientOf } from '../kit/rpc-client.js';
 import { serve } from '../kit/serve.js';
 import { until } from '../kit/until.js';
 import { bytesOf, codecOf, readCases, type WireCodec, type WireGroup } from '../wire/cases.js';
-import { hasPython, type Job, type Run, startPeer } from '../wire/peer.js';
+import { hasPython, type Job, type Run, startPeer, startService } from '../wire/peer.js';
 
 /** Where a machine has no Python, others and CI play the cases. */
 const ifPython = hasPython || process.env.CI !== undefined ? it : it.skip;
@@ -203,6 +204,32 @@ describe.each([0, 2])('wire cases, on %i loops', (loops) => {
       await Promise.all(dialled);
     },
   );
+
+  ifPython.each<[string, unknown]>([
+    ['nest-json', 'zö漢😀'],
+    ['msgpack', Buffer.from([0, 255, 10, 35])],
+  ])('P1 R1: a GevClient calls a service in Python: %s', async (codec, data) => {
+    const service = await startService({ codec });
+    const client = clientOf({ host: '127.0.0.1', port: service.port, loops, codec: codecOf({ codec }) });
+    const ask = (pattern: string, data: unknown): Promise<unknown[]> =>
+      lastValueFrom(client.send<unknown>(pattern, data).pipe(toArray()));
+    expect(await ask('add', [1, 2, 3])).toEqual([6]);
+    expect(await ask('echo', data)).toEqual([data]);
+    expect(await ask('stream', 0)).toEqual([1, 2]);
+    await expect(ask('fail', 0)).rejects.toEqual({ status: 'error', message: 'not today' });
+    await expect(ask('dance', 0)).rejects.toEqual(expect.stringContaining('no matching message handler'));
+    const late = ask('late', 0);
+    expect(await Promise.all([ask('echo', 'x'), ask('release', 0), late])).toEqual([
+      ['x'],
+      ['released'],
+      ['late'],
+    ]);
+    await lastValueFrom(client.emit('position', [7, 8]), { defaultValue: undefined });
+    await client.close();
+    const received = dataOf(await service.received());
+    expect(received).toContainEqual({ pattern: 'position', data: [7, 8] });
+    expect(received).toContainEqual({ pattern: 'echo', data, id: expect.any(String) });
+  });
 });
 
 /** A reactor that sends back what comes. */
