@@ -20,6 +20,8 @@ export interface FrameEncoder {
 
 /** How frames are read and written. One for all connections of a listener. */
 export interface ConnectionFraming {
+  /** For messages. */
+  readonly codec: string;
   readonly kind: GevFraming['kind'];
   readonly engine: EngineFraming;
   /** What is sent is the content of a frame of Nest's. */
@@ -48,6 +50,7 @@ export function framingOf(codec: GevCodec, limits: FrameLimits): ConnectionFrami
   const engine = engineFraming(framing, limits.maxFrameLength);
   const own = { ...limits, maxFrameLength: engine.maxFrameLength };
   const common = {
+    codec: codec.name,
     ...{ kind, engine, limits: own, longest: longestFrame(own), isNestTcp: kind === 'nest-tcp' },
     format: formatOf(codec),
     borrowed: framing.kind === 'raw' && !framing.copy,
