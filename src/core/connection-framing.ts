@@ -3,6 +3,7 @@ import type { EngineFraming } from '../engine/engine-options.js';
 import type { GevCodec } from '../protocol/codec.js';
 import type { CustomFraming, GevFramer, GevFraming } from '../protocol/framing.js';
 import type { GevPacketFormat } from '../protocol/packet-format.js';
+import { notationOf } from '../protocol/nest-packets.js';
 import { formatOf } from '../protocol/packets.js';
 import type { GevConnection } from './connection.js';
 import { CustomFrames } from './custom-frames.js';
@@ -24,6 +25,8 @@ export interface ConnectionFraming {
   readonly codec: string;
   readonly kind: GevFraming['kind'];
   readonly engine: EngineFraming;
+  /** Frames are packets of Nest's, in whatever notation. */
+  readonly nestPackets: boolean;
   /** What is sent is the content of a frame of Nest's. */
   readonly isNestTcp: boolean;
   /** What stands around what is sent; undefined: nothing does, or the application puts it there. */
@@ -51,6 +54,7 @@ export function framingOf(codec: GevCodec, limits: FrameLimits): ConnectionFrami
   const own = { ...limits, maxFrameLength: engine.maxFrameLength };
   const common = {
     codec: codec.name,
+    nestPackets: notationOf(codec) !== undefined,
     ...{ kind, engine, limits: own, longest: longestFrame(own), isNestTcp: kind === 'nest-tcp' },
     format: formatOf(codec),
     borrowed: framing.kind === 'raw' && !framing.copy,

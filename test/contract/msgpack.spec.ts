@@ -328,6 +328,16 @@ describe.each([0, 1])('msgpack(), loops: %d', (loops) => {
     expect((await peer.next()).response).toEqual({ pattern: 'x', data: 1, id: 3 });
   });
 
+  it('P1: a client is asked nothing that it would not answer', async () => {
+    const echo = await service({ loops });
+    expect(await firstValueFrom(client(echo.port).send('echo', 1))).toBe(1);
+    const connection = await echo.connection(0);
+    await expect(connection.request(Buffer.from([1]))).rejects.toMatchObject({
+      option: 'match',
+      message: expect.stringContaining('msgpack'),
+    });
+  });
+
   it('P1: a reply that cannot be written is an error for its caller', async () => {
     const echo = await service({ loops });
     const peer = client(echo.port);

@@ -47,7 +47,7 @@ export interface EndpointOwner extends EjectionOwner {
 const MAX_LEAVING = 16;
 
 const HUNG_UP =
-  'it hung up on the first frame without a word, as a server of nest-json does that is not ours: give both sides the same codec';
+  'it hung up on the first frame without a word, as a server of nest-json does: give both sides the same codec';
 const NONSENSE = 'what it sent first makes no sense in that: give both sides the same codec';
 const SILENT = 'The server answers neither requests nor a probe';
 
