@@ -199,6 +199,18 @@ describe.each([0, 1])('msgpack(), loops: %d', (loops) => {
     });
   });
 
+  it('P1: data that looks like a packet or a reply is data', async () => {
+    const echo = client((await service({ loops })).port);
+    for (const data of [
+      { pattern: 'values', data: [1], id: '1' },
+      { err: 'x', isDisposed: true, id: '1' },
+      { response: 1, id: '2', status: 'gev:not-begun' },
+      { pattern: 'gev:goaway', data: {} },
+    ]) {
+      expect(await firstValueFrom(echo.send('echo', data))).toEqual(data);
+    }
+  });
+
   it('P1: what was received stays as it is, however much comes after it', async () => {
     const kept: Buffer[] = [];
     @Controller()
