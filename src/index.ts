@@ -26,6 +26,7 @@ export {
   GevAbortedError,
   GevClientClosedError,
   GevOverloadedError,
+  GevCodecMismatchError,
   GevConnectionLostError,
   GevInvalidReplyError,
   GevNotConnectedError,

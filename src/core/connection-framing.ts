@@ -3,6 +3,7 @@ import type { EngineFraming } from '../engine/engine-options.js';
 import type { GevCodec } from '../protocol/codec.js';
 import type { CustomFraming, GevFramer, GevFraming } from '../protocol/framing.js';
 import type { GevPacketFormat } from '../protocol/packet-format.js';
+import { notationOf } from '../protocol/nest-packets.js';
 import { formatOf } from '../protocol/packets.js';
 import type { GevConnection } from './connection.js';
 import { CustomFrames } from './custom-frames.js';
@@ -20,8 +21,12 @@ export interface FrameEncoder {
 
 /** How frames are read and written. One for all connections of a listener. */
 export interface ConnectionFraming {
+  /** For messages. */
+  readonly codec: string;
   readonly kind: GevFraming['kind'];
   readonly engine: EngineFraming;
+  /** Frames are packets of Nest's, in whatever notation. */
+  readonly nestPackets: boolean;
   /** What is sent is the content of a frame of Nest's. */
   readonly isNestTcp: boolean;
   /** What stands around what is sent; undefined: nothing does, or the application puts it there. */
@@ -48,6 +53,8 @@ export function framingOf(codec: GevCodec, limits: FrameLimits): ConnectionFrami
   const engine = engineFraming(framing, limits.maxFrameLength);
   const own = { ...limits, maxFrameLength: engine.maxFrameLength };
   const common = {
+    codec: codec.name,
+    nestPackets: notationOf(codec) !== undefined,
     ...{ kind, engine, limits: own, longest: longestFrame(own), isNestTcp: kind === 'nest-tcp' },
     format: formatOf(codec),
     borrowed: framing.kind === 'raw' && !framing.copy,
@@ -79,11 +86,14 @@ function functionEncoder(
 ): FrameEncoder {
   return {
     encode(data) {
-      const frame: unknown = encode(
-        typeof data === 'string' ? Buffer.from(data, encoding) : Buffer.from(data),
-      );
+      const frame: unknown = encode(typeof data === 'string' ? Buffer.from(data, encoding) : bufferOf(data));
       if (frame instanceof Uint8Array) return frame;
       throw new GevHandlerError(`encode() must return the bytes of a frame, not a ${typeName(frame)}`);
     },
   };
+}
+
+/** The same bytes, not a copy. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -3,6 +3,7 @@ import type { Observable } from 'rxjs';
 import type { Opening } from '../engine/inbound-listener.js';
 import { inCommon } from './both-builds.js';
 import { closeErrorOf } from './close-error.js';
+import { mismatchOf } from './codec-mismatch.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
 import type { ConnectionLoop } from './connection-loop.js';
 import type { CustomFrames } from './custom-frames.js';
@@ -53,7 +54,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   private heldIdle = false; // its idle timeout has passed while a reply was owed
   private leavesFor: CloseReason | undefined;
   private errno = 0;
-  private tooLong = 0;
+  badFrame = 0; // what its loop tells of a frame that its input is refused for: see InboundListener.onClose()
   private bag: Record<string, unknown> | undefined;
   private streams: ConnectionStreams | undefined;
   /** To the peer; there from the first on. */
@@ -88,8 +89,8 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
 
   get closeError(): GevError | undefined {
     // Made when it is asked for: a storm of resets must not pay for as many stack traces.
-    const { errno, tooLong, closeReason, owner } = this;
-    if (errno !== 0) this.error ??= closeErrorOf(closeReason, errno, tooLong, owner.limits);
+    const { errno, badFrame, closeReason, owner } = this;
+    if (errno !== 0) this.error ??= closeErrorOf(closeReason, errno, badFrame, owner.limits, this.mismatch);
     return this.error;
   }
 
@@ -197,6 +198,11 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     if (!this.heldIdle) return;
     this.heldIdle = false;
     this.command(Operation.RestartIdle);
+  }
+
+  /** How the first frame of its peer shows that this speaks another codec, in words; undefined where it does not. */
+  get mismatch(): string | undefined {
+    return this.messagesReceived === 0 ? mismatchOf(this.framing, this.badFrame) : undefined;
   }
 
   /** Bytes that have come so far, those of a frame that is not whole yet included. */
@@ -332,11 +338,10 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   }
 
   /** Tells whoever waits for something of it. */
-  handleClose(reason: CloseReason, errno: number, tooLong: number): void {
+  handleClose(reason: CloseReason, errno: number): void {
     this.state = 'closed';
     this.closeReason = reason;
     this.errno = errno;
-    this.tooLong = tooLong;
     if (errno !== 0) this.error = undefined; // what was to end it came too late
     this.depart(reason);
     const lost = this.flushes;

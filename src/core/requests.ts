@@ -210,13 +210,13 @@ export class Requests {
 
   /** Nobody can tell which bytes, or which of Nest's packets, are an answer. */
   private assertTold({ match }: ResolvedRequestOptions): void {
-    const { kind } = this.connection.framing;
-    if (match !== undefined || (kind !== 'raw' && kind !== 'nest-tcp')) return;
+    const { kind, nestPackets, codec } = this.connection.framing;
+    if (match !== undefined || (kind !== 'raw' && !nestPackets)) return;
     throw new GevOptionsError(
       'match',
-      kind === 'raw'
+      !nestPackets
         ? 'request() needs "match" with raw(), whose chunks have no bounds that the peer made: give it, or use a codec that frames'
-        : 'request() needs "match" with nestJson(), whose clients answer nobody: give it, or call the handlers of a Nest server with GevClient',
+        : `request() needs "match" with ${codec}, whose clients answer nobody: give it, or call the handlers of a Nest server with GevClient`,
     );
   }
 

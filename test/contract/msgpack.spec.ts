@@ -4,6 +4,7 @@ import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import fc from 'fast-check';
 import {
   errorCodec,
+  GevCodecMismatchError,
   GevExceptionFilter,
   type GevClientOptions,
   GevInvalidReplyError,
@@ -23,9 +24,11 @@ import { once } from 'node:events';
 import { firstValueFrom, from, lastValueFrom, NEVER, type Observable, throwError, toArray } from 'rxjs';
 import { onCleanup } from '../kit/cleanup.js';
 import { framed, MsgpackPeer, packed } from '../kit/msgpack.js';
+import { Peer } from '../kit/peer.js';
 import { random } from '../kit/random.js';
 import { clientOf, Subscriber } from '../kit/rpc-client.js';
 import { serveRpc as serveHandlers } from '../kit/rpc-service.js';
+import { nestClient } from '../kit/rpc.js';
 import { serve } from '../kit/serve.js';
 import { pause, until } from '../kit/until.js';
 
@@ -196,6 +199,18 @@ describe.each([0, 1])('msgpack(), loops: %d', (loops) => {
     });
   });
 
+  it('P1: data that looks like a packet or a reply is data', async () => {
+    const echo = client((await service({ loops })).port);
+    for (const data of [
+      { pattern: 'values', data: [1], id: '1' },
+      { err: 'x', isDisposed: true, id: '1' },
+      { response: 1, id: '2', status: 'gev:not-begun' },
+      { pattern: 'gev:goaway', data: {} },
+    ]) {
+      expect(await firstValueFrom(echo.send('echo', data))).toEqual(data);
+    }
+  });
+
   it('P1: what was received stays as it is, however much comes after it', async () => {
     const kept: Buffer[] = [];
     @Controller()
@@ -326,6 +341,16 @@ describe.each([0, 1])('msgpack(), loops: %d', (loops) => {
     expect((await peer.next()).response).toEqual({ pattern: 'x', data: 1, id: 3 });
   });
 
+  it('P1: a client is asked nothing that it would not answer', async () => {
+    const echo = await service({ loops });
+    expect(await firstValueFrom(client(echo.port).send('echo', 1))).toBe(1);
+    const connection = await echo.connection(0);
+    await expect(connection.request(Buffer.from([1]))).rejects.toMatchObject({
+      option: 'match',
+      message: expect.stringContaining('msgpack'),
+    });
+  });
+
   it('P1: a reply that cannot be written is an error for its caller', async () => {
     const echo = await service({ loops });
     const peer = client(echo.port);
@@ -410,13 +435,14 @@ describe.each([0, 1])('msgpack(), loops: %d', (loops) => {
     const port = await listener(
       (socket) => void socket.on('data', () => socket.write(framed(Buffer.from([0xc1])))),
     );
-    const caller = client(port, { reconnect: false });
+    const caller = client(port);
     const errors: unknown[] = [];
     caller.on('error', (error) => errors.push(error));
     await expect(firstValueFrom(caller.send('echo', 1))).rejects.toMatchObject({
-      code: expect.stringMatching(/^ERR_GEV_/),
+      code: 'ERR_GEV_CODEC_MISMATCH',
+      message: expect.stringContaining('makes no sense'),
     });
-    expect(errors).toEqual([expect.any(GevInvalidReplyError)]);
+    expect(errors).toEqual([expect.any(GevInvalidReplyError), expect.any(GevCodecMismatchError)]);
   });
 
   it('P1: any notation and framing can carry the same packets: a line of JSON for each', async () => {
@@ -429,6 +455,40 @@ describe.each([0, 1])('msgpack(), loops: %d', (loops) => {
     const caller = clientOf({ port: handlers.port, codec: ndjson });
     expect(await firstValueFrom(caller.send('sum', [1, 2]))).toBe(3);
     expect(await lastValueFrom(caller.send('count', 3).pipe(toArray()))).toEqual([1, 2, 3]);
+  });
+});
+
+describe('nestPackets()', () => {
+  it('P1: contains what its functions throw, and what they return that cannot be sent', async () => {
+    let made: (packet: unknown) => any = (packet) => JSON.stringify(packet);
+    const odd = nestPackets<string>(line(), {
+      name: 'odd',
+      decode(text) {
+        if (text === 'bad') throw new Error('a bad line');
+        return JSON.parse(text) as unknown;
+      },
+      encode: (packet) => made(packet) as string,
+    });
+    const echo = await service({ codec: odd });
+    const caller = client(echo.port, { codec: odd });
+    expect(await firstValueFrom(caller.send('echo', 1))).toBe(1);
+    made = () => ({ no: 'bytes' });
+    await expect(firstValueFrom(caller.send('echo', 1))).rejects.toThrow(
+      'encode() of the codec odd must return',
+    );
+    made = (packet) => {
+      if ((packet as { response?: unknown }).response === 2) throw new Error('no word for two');
+      return JSON.stringify(packet);
+    };
+    await expect(firstValueFrom(caller.send('echo', 2))).rejects.toMatchObject({
+      message: 'The reply could not be serialized',
+    });
+    expect(await firstValueFrom(caller.send('echo', 3))).toBe(3);
+    const peer = (await Peer.connect(echo.port)).read();
+    peer.write('{"pattern":"echo","data":4,"id":"1"}\nbad\n');
+    await until(() => peer.ended);
+    expect(peer.length).toBeGreaterThan(0);
+    expect(echo.lines.join('\n')).toMatch(/it sent no odd: a bad line/);
   });
 });
 
@@ -481,3 +541,67 @@ function hasNegativeZero(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return false;
   return Object.entries(value).some(([key, member]) => key === '__proto__' || hasNegativeZero(member));
 }
+
+describe.each([0, 1])('sides that differ, loops: %d', (loops) => {
+  const both = /msgpack.*nest-json|nest-json.*msgpack/;
+  const naming = { message: expect.stringMatching(both) };
+
+  it('P1: a msgpack client and a JSON server: both say so, at the first frame', async () => {
+    const json = await service({ loops, codec: nestJson() });
+    const caller = client(json.port);
+    const failed = firstValueFrom(caller.send('echo', 1));
+    await expect(failed).rejects.toBeInstanceOf(GevCodecMismatchError);
+    await expect(failed).rejects.toMatchObject({ code: 'ERR_GEV_CODEC_MISMATCH', ...naming });
+    await expect(caller.connect()).rejects.toBeInstanceOf(GevCodecMismatchError);
+    const connection = await json.connection(0);
+    await until(() => connection.state === 'closed');
+    expect([connection.closeReason, connection.closeError]).toEqual([
+      'protocol',
+      expect.objectContaining({ code: 'ERR_GEV_PROTOCOL', ...naming }),
+    ]);
+    expect(json.lines.join('\n')).toMatch(both);
+    // Nobody else has noticed.
+    expect(await firstValueFrom(clientOf({ port: json.port }).send('echo', 'fine'))).toBe('fine');
+  });
+
+  it('P1: a JSON client and a msgpack server: both say so, at the first frame', async () => {
+    const packedServer = await service({ loops });
+    const failed = firstValueFrom(clientOf({ port: packedServer.port }).send('echo', 1));
+    await expect(failed).rejects.toBeInstanceOf(GevCodecMismatchError);
+    await expect(failed).rejects.toMatchObject(naming);
+    const connection = await packedServer.connection(0);
+    await until(() => connection.state === 'closed');
+    expect(connection.closeError).toMatchObject({ code: 'ERR_GEV_PROTOCOL', ...naming });
+    expect(packedServer.lines.join('\n')).toMatch(both);
+  });
+
+  it('P1: ClientTCP and a msgpack server: the server says so, and the request ends', async () => {
+    const packedServer = await service({ loops });
+    await expect(
+      firstValueFrom(nestClient(packedServer.port).send('echo', 'x'.repeat(2000))),
+    ).rejects.toBeDefined();
+    await until(() => both.test(packedServer.lines.join('\n')));
+  });
+
+  it('P1: a msgpack client and ServerTCP: the client says so, and does not wait', async () => {
+    const nest = await serveHandlers('ServerTCP');
+    const caller = client(nest.port, { loops, requestTimeout: 0, connectTimeout: 0 });
+    const failed = firstValueFrom(caller.send('sum', [1]));
+    await expect(failed).rejects.toBeInstanceOf(GevCodecMismatchError);
+    await expect(failed).rejects.toMatchObject(naming);
+  });
+
+  it('P1: a client goes on trying, and finds the server that has learnt the codec', async () => {
+    const json = await service({ loops, codec: nestJson() });
+    const { port } = json;
+    const caller = client(port, { offlineQueue: 5, reconnect: { initialDelay: 5, maxDelay: 20 } });
+    const told: unknown[] = [];
+    caller.on('error', (error) => told.push(error));
+    const waiting = firstValueFrom(caller.send('echo', 1));
+    await until(() => told.length > 1);
+    expect(told[0]).toBeInstanceOf(GevCodecMismatchError);
+    await json.close();
+    await service({ loops, port });
+    expect(await waiting).toBe(1);
+  });
+});

@@ -13,6 +13,7 @@ import {
   packets,
   raw,
 } from 'nestjs-gev';
+import { msgpack } from 'nestjs-gev/msgpack';
 
 /**
  * A codec as cases name it: its options, but bytes written as cases write them, and in place of an `encode` the `prefix` in
@@ -30,12 +31,14 @@ export interface WireCase {
   readonly sends: readonly string[];
   /** What `@OnMessage` handlers must get, which return it; of a raw codec their bytes in one. */
   readonly frames: readonly string[];
-  /** What handlers of patterns get, in order. */
+  /** What handlers of patterns get, in order; bytes as `{ "$bytes": … }`. */
   readonly packets?: readonly (readonly [pattern: string, data: unknown])[];
   /** What comes back, in all; `same`: what was sent. */
   readonly replies: readonly string[] | 'same';
   /** Who ends the connection: the peer, when it has sent all, or the server, reason `protocol`, when all before is answered. */
   readonly ends?: 'peer' | 'protocol';
+  /** The peer speaks Nest's packets in the other notation, and is told in this one to go away. */
+  readonly mismatch?: boolean;
   /** The peer stops within a frame, and waits for what comes. */
   readonly silence?: boolean;
 }
@@ -65,6 +68,8 @@ export function codecOf({ codec, options = {} }: WireCodec): GevCodec {
       return raw();
     case 'nest-json':
       return nestJson();
+    case 'msgpack':
+      return msgpack(options);
     case 'line':
       return line(options.delimiter ? { ...options, delimiter: bytesOf(options.delimiter) } : options);
     case 'delimited': {

@@ -22,8 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any, Iterator
 
+import message_pack
 from framings import bytes_of, framing_of
-from services import Broken, service_of
+from services import Broken, go_away, service_of
 
 RUNS = 7
 """How often a case is played that has no silence."""
@@ -34,7 +35,7 @@ PATIENCE = 30
 GAP = 0.0003
 """Seconds between two pieces: time for them to be read as two."""
 CODEC_KEYS = {"codec", "options", "server", "cases"}
-CASE_KEYS = {"name", "sends", "frames", "replies", "ends", "silence", "packets"}
+CASE_KEYS = {"name", "sends", "frames", "replies", "ends", "silence", "packets", "mismatch"}
 
 
 class Wrong(Exception):
@@ -68,13 +69,14 @@ class Case:
         self.pieces = [bytes_of(piece) for piece in case["sends"]]
         self.sent = b"".join(self.pieces)
         self.silence = case.get("silence", False)
+        self.mismatch = case.get("mismatch", False)
         self.ends = case.get("ends", "peer")
         self.replies = self.derived(self.sent)
         replies = case["replies"]
         written = self.sent if replies == "same" else b"".join(map(bytes_of, replies))
-        same("replies that the case names", written, self.replies)
+        same("replies that the case names", self.values(written), self.values(self.replies))
         if self.kind != "packets":  # there only those that are no packets come as frames
-            frames = [frame for frame in self.frames(self.sent) if self.is_message(frame)]
+            frames = self.messages(self.sent)
             named = list(map(bytes_of, case["frames"]))
             same("frames", frames, [b"".join(named)] if self.kind == "raw" and named else named)
         self.broken_at = self.first_broken()
@@ -89,13 +91,22 @@ class Case:
             return frames
         return [frame.decode(self.encoding, "replace").encode() for frame in frames]
 
-    def is_message(self, frame: bytes) -> bool:
-        """Whether handlers must get it."""
-        try:
-            list(self.service(frame, []))
-        except Broken:
-            return False
-        return True
+    def messages(self, stream: bytes) -> list[bytes]:
+        """The frames that handlers must get: those up to the one that ends the connection."""
+        frames = self.frames(stream)
+        for index, frame in enumerate(frames):
+            try:
+                list(self.service(frame, []))
+            except Broken:
+                return frames[:index]
+        return frames
+
+    def values(self, stream: bytes) -> Any:
+        """What a stream of replies says, where that can be written in several ways."""
+        if self.kind != "msgpack":
+            return stream
+        frames, broken = self.framing.decode(stream)
+        return [message_pack.loads(frame) for frame in frames], broken
 
     def complete(self, stream: bytes) -> bool:
         """Whether a stream of so many bytes ends with a frame."""
@@ -111,6 +122,8 @@ class Case:
                 replies.extend(self.service(frame, held))
         except Broken:
             pass
+        if self.mismatch and self.is_broken(stream):
+            replies.append(go_away(self.kind))
         if self.encoding is not None:
             replies = [reply.decode().encode(self.encoding) for reply in replies]
         return b"".join(map(self.framing.encode, replies))
@@ -186,7 +199,8 @@ class Client:
         """Returns the port that the other side sees."""
         with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as link:
             port = link.getsockname()[1]
-            same("what came back", exchange(link, pieces, ends), case.derived(b"".join(pieces)))
+            came, expected = exchange(link, pieces, ends), case.derived(b"".join(pieces))
+            same("what came back", case.values(came), case.values(expected))
             return port
 
 

@@ -159,8 +159,8 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     this.tell(() => this.listener.onText(slot, generation, text, bytes, 0, 0, 0), this.pacesMessages);
   }
 
-  onEnd({ slot, generation }: SocketConnection): void {
-    this.tell(() => this.listener.onEnd(slot, generation));
+  onEnd({ slot, generation, badFrame }: SocketConnection): void {
+    this.tell(() => this.listener.onEnd(slot, generation, badFrame));
   }
 
   onDrain({ slot, generation }: SocketConnection): void {
@@ -175,12 +175,12 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     this.tell(() => this.listener.onIdle(slot, generation));
   }
 
-  onClose(connection: SocketConnection, reason: number, errno: number, tooLong: number): void {
+  onClose(connection: SocketConnection, reason: number, errno: number, badFrame: number): void {
     if (this.stopped) return;
     const { slot, generation, input } = connection;
     this.connections.delete(connection);
     this.heldUp.delete(input);
-    this.tell(() => this.listener.onClose(slot, generation, reason, errno, tooLong));
+    this.tell(() => this.listener.onClose(slot, generation, reason, errno, badFrame));
   }
 
   onConnected(socket: Socket, token: number, path: '' | undefined): void {

@@ -119,6 +119,7 @@ export class ConnectionEvents implements ReactorHandler, ConnectionHost {
   }
 
   onEnd(connection: ReactorConnection<ConnectionScope>): void {
+    if (connection.mismatch !== undefined) connection.attachment!.farewell();
     connection.attachment!.end();
   }
 
