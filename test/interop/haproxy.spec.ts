@@ -61,7 +61,10 @@ backend out
     await ended;
     rmSync(folder, { recursive: true });
   });
-  await until(() => isOpen(port));
+  let open = false;
+  const look = async (): Promise<void> => void (open = open || (await isOpen(port)));
+  const looking = setInterval(() => void look(), 50);
+  await until(() => open).finally(() => clearInterval(looking));
   return port;
 }
 
