@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { CloseReason } from './close-reason.js';
 import type { ReactorLimits } from './connection-loop.js';
 import { GevBackpressureError, GevConnectionError, type GevError, GevProtocolError } from './errors.js';
@@ -61,4 +62,10 @@ export function overflowError(
   return new GevBackpressureError(
     `More than ${bytes} waited for a peer that ${how}: output has been above highWaterMark for ${Math.round(waited)} ms`,
   );
+}
+
+/** The error of what a framing, or the format of its packets, has thrown. */
+export function framingError(error: unknown): GevProtocolError {
+  if (error instanceof GevProtocolError) return error;
+  return new GevProtocolError(constants.errno.EBADMSG, undefined, undefined, error);
 }

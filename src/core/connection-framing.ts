@@ -3,6 +3,7 @@ import type { EngineFraming } from '../engine/engine-options.js';
 import type { GevCodec } from '../protocol/codec.js';
 import type { CustomFraming, GevFramer, GevFraming } from '../protocol/framing.js';
 import type { GevPacketFormat } from '../protocol/packet-format.js';
+import { notationOf } from '../protocol/nest-packets.js';
 import { formatOf } from '../protocol/packets.js';
 import type { GevConnection } from './connection.js';
 import { CustomFrames } from './custom-frames.js';
@@ -35,6 +36,8 @@ export interface ConnectionFraming {
   readonly encoding: BufferEncoding | undefined;
   /** What the application reads frames as packets with; undefined: they are none, or Nest's. */
   readonly format: GevPacketFormat<unknown> | undefined;
+  /** Frames are packets of Nest's, in whatever notation. */
+  readonly carriesNest: boolean;
   /** Frames are views of the reactor's memory. */
   readonly borrowed: boolean;
   /** What the application frames by itself, on that connection; undefined: the engine does. May throw what the application throws. */
@@ -49,7 +52,7 @@ export function framingOf(codec: GevCodec, limits: FrameLimits): ConnectionFrami
   const own = { ...limits, maxFrameLength: engine.maxFrameLength };
   const common = {
     ...{ kind, engine, limits: own, longest: longestFrame(own), isNestTcp: kind === 'nest-tcp' },
-    format: formatOf(codec),
+    ...{ format: formatOf(codec), carriesNest: notationOf(codec) !== undefined },
     borrowed: framing.kind === 'raw' && !framing.copy,
     ...{ envelope: undefined, encoder: undefined, encoding: undefined, open: () => undefined },
   };

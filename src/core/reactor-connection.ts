@@ -1,14 +1,13 @@
-import { constants } from 'node:os';
 import type { Observable } from 'rxjs';
 import type { Opening } from '../engine/inbound-listener.js';
 import { inCommon } from './both-builds.js';
-import { closeErrorOf } from './close-error.js';
+import { closeErrorOf, framingError } from './close-error.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
 import type { ConnectionLoop } from './connection-loop.js';
 import type { CustomFrames } from './custom-frames.js';
 import { ConnectionStreams } from './connection-streams.js';
 import { MAX_DELAY } from './constants.js';
-import { GevConnectionClosedError, GevError, GevProtocolError } from './errors.js';
+import { GevConnectionClosedError, GevError } from './errors.js';
 import { isIntegerIn, refuse } from './option-checks.js';
 import type { GevAnswer } from '../protocol/packet-format.js';
 import type { GevData } from './data.js';
@@ -43,6 +42,8 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
 
   /** The layer above sets it, when the connection opens or later. */
   attachment: Attachment | undefined = undefined;
+  /** The layer above sets it, to be told when {@link asking} has changed. */
+  onAsking: (() => void) | undefined = undefined;
   /** Replies that handlers still owe: while there are any, it is not idle. Counted by the layer above. */
   pendingReplies = 0;
 
@@ -302,7 +303,13 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     this.owner.dropAnswer(this);
   }
 
+  /** An answer of its peer's is awaited. */
+  get asking(): boolean {
+    return this.requests?.awaiting === true;
+  }
+
   watchFrames(): void {
+    this.onAsking?.();
     this.watched = this.requests?.watching === true || this.streams?.messages !== undefined;
   }
 
@@ -383,9 +390,4 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   private openStreams(): ConnectionStreams {
     return (this.streams ??= new ConnectionStreams(this.reporter, this.closeReason));
   }
-}
-
-function framingError(error: unknown): GevProtocolError {
-  if (error instanceof GevProtocolError) return error;
-  return new GevProtocolError(constants.errno.EBADMSG, undefined, undefined, error);
 }
