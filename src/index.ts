@@ -26,6 +26,7 @@ export {
   GevAbortedError,
   GevClientClosedError,
   GevOverloadedError,
+  GevCodecMismatchError,
   GevConnectionLostError,
   GevInvalidReplyError,
   GevNotConnectedError,
@@ -66,6 +67,7 @@ export {
   type GevErrorDetails,
   type GevListenTarget,
 } from './core/errors.js';
+export type { GevAccess } from './core/access.js';
 export { GevMissingPackageError } from './core/missing-package-error.js';
 export { GevRefusedError } from './core/refused-error.js';
 export type { GevRefusal } from './engine/refusals.js';

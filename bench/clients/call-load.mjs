@@ -3,11 +3,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const drainSeconds = 5;
 const requestCount = 251;
 
-/** What is asked for, in turn: five numbers of three digits each, as gev_load sends them, and their sum. */
-const requests = Array.from({ length: requestCount }, (_, request) => {
-  const numbers = Array.from({ length: 5 }, (_, index) => 100 + ((request * 7919 + index * 104_729) % 900));
-  return { numbers, sum: numbers.reduce((total, one) => total + one) };
-});
+/**
+ * What is asked for, in turn.
+ *
+ * @typedef {object} Task
+ * @property {unknown} pattern
+ * @property {readonly { make(): unknown, isRight(value: unknown): boolean }[]} requests the data of each, and whether an
+ *   answer is the right one
+ */
+
+/** Sums of five numbers of three digits each, as gev_load sends them. @type {Task} */
+const sums = {
+  pattern: { cmd: 'sum' },
+  requests: Array.from({ length: requestCount }, (_, request) => {
+    const numbers = Array.from({ length: 5 }, (_, index) => 100 + ((request * 7919 + index * 104_729) % 900));
+    const sum = numbers.reduce((total, one) => total + one);
+    return { make: () => numbers, isRight: (value) => value === sum };
+  }),
+};
 
 /**
  * Keeps calls outstanding on one client: each that is answered is followed by the next. A wrong result, a second one, a
@@ -15,6 +28,7 @@ const requests = Array.from({ length: requestCount }, (_, request) => {
  */
 export class CallLoad {
   #client;
+  #task;
   #latency = new LatencyHistogram();
   #messages = 0;
   #startedAt = 0;
@@ -30,9 +44,11 @@ export class CallLoad {
   /**
    * @param {import('@nestjs/microservices').ClientProxy} client
    * @param {number} depth
+   * @param {Task} task
    */
-  constructor(client, depth) {
+  constructor(client, depth, task = sums) {
     this.#client = client;
+    this.#task = task;
     this.#failure.catch(() => {}); // told to whoever waits at the time, or next
     this.#lanes = Array.from({ length: depth }, () => new Lane(this));
   }
@@ -85,7 +101,8 @@ export class CallLoad {
   nextRequest() {
     if (this.#stopping || this.#allowance === 0) return undefined;
     this.#allowance--;
-    if (++this.#next === requestCount) this.#next = 0;
+    const { requests } = this.#task;
+    if (++this.#next === requests.length) this.#next = 0;
     return requests[this.#next];
   }
 
@@ -94,8 +111,8 @@ export class CallLoad {
     if (this.#lanes.every(({ outstanding }) => !outstanding)) this.#whenAnswered();
   }
 
-  send(numbers) {
-    return this.#client.send({ cmd: 'sum' }, numbers);
+  send(request) {
+    return this.#client.send(this.#task.pattern, request.make());
   }
 
   count(milliseconds) {
@@ -117,7 +134,7 @@ export class CallLoad {
 class Lane {
   outstanding = false;
   #load;
-  #sum = 0;
+  #request;
   #sentAt = 0;
   #results = 0;
 
@@ -130,15 +147,16 @@ class Lane {
     const request = this.#load.nextRequest();
     this.outstanding = request !== undefined;
     if (!this.outstanding) return this.#load.laneEnded();
-    this.#sum = request.sum;
+    this.#request = request;
     this.#results = 0;
     this.#sentAt = now;
-    this.#load.send(request.numbers).subscribe(this);
+    this.#load.send(request).subscribe(this);
   }
 
   next(value) {
     this.#results++;
-    if (value !== this.#sum) this.#load.fail(`wrong response ${JSON.stringify(value)}, not ${this.#sum}`);
+    if (!this.#request.isRight(value))
+      this.#load.fail(`wrong response ${JSON.stringify(value)?.slice(0, 200)}`);
   }
 
   complete() {

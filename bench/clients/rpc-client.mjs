@@ -2,6 +2,8 @@
 // calls outstanding, each result verified. It stands in for gev_load: the same options, the same report, with the
 // client's own CPU time besides. A second answer to a call is not seen here, because clients drop it.
 //
+// PAYLOAD and CODEC make it send those of payloads.mjs instead of sums.
+//
 // With --in-turn it does as it is told: for each line on stdin, a number of calls, it makes them and prints the CPU time
 // that they took this process.
 import process from 'node:process';
@@ -11,6 +13,7 @@ import { ClientProxyFactory, Transport } from '@nestjs/microservices';
 import { requireAllThreadsOn } from '../runner/affinity.mjs';
 import { CallLoad } from './call-load.mjs';
 import { CpuSampler } from './cpu-sampler.mjs';
+import { taskOf } from './payloads.mjs';
 
 const text = { type: 'string' };
 const { values } = parseArgs({
@@ -33,13 +36,16 @@ async function createClient() {
   if (process.env.CLIENT !== 'gev') return ClientProxyFactory.create({ transport: Transport.TCP, options });
   const { GevClient } = await import('nestjs-gev');
   if (GevClient === undefined) throw new Error('nestjs-gev has no GevClient: run npm run prepare');
-  return ClientProxyFactory.create({ customClass: GevClient, options });
+  const codec = process.env.CODEC === 'msgpack' ? (await import('nestjs-gev/msgpack')).msgpack() : undefined;
+  return ClientProxyFactory.create({ customClass: GevClient, options: { ...options, codec } });
 }
 
 const client = await createClient();
 await client.connect();
 if (!Number.isNaN(cpu)) requireAllThreadsOn(process.pid, cpu);
-const load = new CallLoad(client, number('depth', 64));
+const { PAYLOAD: payload, CODEC: codec } = process.env;
+const task = payload === undefined ? undefined : taskOf(payload, codec);
+const load = new CallLoad(client, number('depth', 64), task);
 
 async function measureWindow() {
   const sampler = new CpuSampler({ cpu, serverPid });

@@ -30,12 +30,12 @@ export const gevThreaded = {
   env: { LOOPS: '1' },
 };
 
-/** The same with `@Payload()` on the handler's parameter: what Nest's parameter pipeline adds. @type {Contender} */
-export const gevInlinePayload = {
-  id: 'gev-inline-payload',
-  label: 'nestjs-gev inline, @Payload()',
+/** The same with a pipe bound to the controller: what Nest's pipeline adds. @type {Contender} */
+export const gevInlinePiped = {
+  id: 'gev-inline-piped',
+  label: 'nestjs-gev inline, a pipe bound',
   command: node('nest-gev.mjs'),
-  env: { LOOPS: '0', PARAMETERS: 'decorated' },
+  env: { LOOPS: '0', PIPELINE: '1' },
 };
 
 /** With `raw({ copy: false })`: handlers see the reactor's own memory for the length of a turn. @type {Contender} */
@@ -52,9 +52,9 @@ export const gevInlineBorrowed = {
  * @param {'line' | 'length'} framing
  */
 export function framed(framing) {
-  const gev = (id, label, script, loops) => ({
+  const gev = (id, label, script, env) => ({
     ...{ id, label, command: node(script) },
-    env: { CODEC: framing, LOOPS: loops },
+    env: { CODEC: framing, LOOPS: '0', ...env },
   });
   const nodeNetWriting = (writes, label) => ({
     ...{
@@ -74,9 +74,10 @@ export function framed(framing) {
     each: nodeNetWriting('each', 'a write a message'),
     corked: nodeNetWriting('corked', 'corked'),
     joined: nodeNetWriting('joined', 'replies joined'),
-    core: gev('gev-core-inline', 'nestjs-gev/core inline', 'gev-core.mjs', '0'),
-    nest: gev('gev-inline', 'nestjs-gev inline, @OnMessage', 'nest-gev.mjs', '0'),
-    threaded: gev('gev-threaded', 'nestjs-gev threaded, @OnMessage', 'nest-gev.mjs', '1'),
+    core: gev('gev-core-inline', 'nestjs-gev/core inline', 'gev-core.mjs'),
+    nest: gev('gev-inline', 'nestjs-gev inline, @OnMessage', 'nest-gev.mjs'),
+    piped: gev('gev-inline-piped', 'nestjs-gev inline, a pipe bound', 'nest-gev.mjs', { PIPELINE: '1' }),
+    threaded: gev('gev-threaded', 'nestjs-gev threaded, @OnMessage', 'nest-gev.mjs', { LOOPS: '1' }),
   };
 }
 

@@ -1,7 +1,7 @@
 import {
   gevInline,
   gevInlineBorrowed,
-  gevInlinePayload,
+  gevInlinePiped,
   gevThreaded,
   nodeNet,
   rawEpoll,
@@ -101,7 +101,7 @@ export const workload = {
     shapes.map(({ id, size, depth, slice }) => ({
       id,
       title: `echo · ${formatSize(size)} × ${connections} connections × depth ${depth}`,
-      contenders: [rawEpoll, nodeNet, gevInline, gevInlineBorrowed, gevInlinePayload, gevThreaded],
+      contenders: [rawEpoll, nodeNet, gevInline, gevInlineBorrowed, gevInlinePiped, gevThreaded],
       load: { mode: 'echo', connections, size, depth, seconds, 'warm-up': warmUp },
       slice,
       columns,

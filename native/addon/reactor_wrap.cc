@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -83,12 +84,28 @@ protocol::FramingOptions FramingOf(const Napi::Object& options) {
   return framing;
 }
 
+/// `value`: what AddressRanges.toBytes() of src/engine/address-ranges.ts has made.
+reactor::AddressRanges RangesOf(const Napi::Value& value) {
+  const auto bytes = value.As<Napi::Uint8Array>();
+  return reactor::AddressRanges::FromBytes(
+      std::as_bytes(std::span(bytes.Data(), bytes.ByteLength())));
+}
+
+/// `allow` may be undefined.
+reactor::AccessRules AccessOf(const Napi::Value& allow, const Napi::Value& deny) {
+  reactor::AccessRules rules;
+  if (allow.IsTypedArray()) rules.allow = RangesOf(allow);
+  rules.deny = RangesOf(deny);
+  return rules;
+}
+
 }  // namespace
 
 Napi::Function ReactorWrap::Define(Napi::Env env) {
   return DefineClass(
       env, "NativeReactor",
       {InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Listen>>("listen"),
+       InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::SetAccess>>("setAccess"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Start>>("start"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Publish>>("publish"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Flush>>("flush"),
@@ -156,6 +173,11 @@ void ReactorWrap::Configure(const Napi::Object& options) {
   options_.host_driven = host_driven_;
   options_.load_balance = static_cast<reactor::LoadBalance>(IntOf(options, "loadBalance"));
   options_.max_connections = SizeOf(options, "maxConnections");
+  options_.accept = {
+      .max_connections_per_address = SizeOf(options, "maxConnectionsPerAddress"),
+      .rate = static_cast<std::uint32_t>(NumberOf(options, "acceptRate")),
+      .rate_per_address = static_cast<std::uint32_t>(NumberOf(options, "acceptRatePerAddress"))};
+  options_.access = AccessOf(options.Get("allow"), options.Get("deny"));
   options_.listen.backlog = IntOf(options, "backlog");
   options_.listen.reuse_port = FlagOf(options, "reusePort");
   options_.listen.ipv6_only = FlagOf(options, "ipv6Only");
@@ -273,6 +295,13 @@ Napi::Value ReactorWrap::Listen(const Napi::CallbackInfo& info) {
                                                : bound.family() == AF_INET ? 4
                                                                            : 6));
   return address;
+}
+
+// setAccess(allow | undefined, deny)
+Napi::Value ReactorWrap::SetAccess(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (CheckRunning(env)) group_->SetAccess(AccessOf(info[0], info[1]));
+  return env.Undefined();
 }
 
 Napi::Value ReactorWrap::Start(const Napi::CallbackInfo& info) {

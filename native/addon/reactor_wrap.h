@@ -57,6 +57,7 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   }
 
   Napi::Value Listen(const Napi::CallbackInfo& info);
+  Napi::Value SetAccess(const Napi::CallbackInfo& info);
   Napi::Value Start(const Napi::CallbackInfo& info);
   Napi::Value Publish(const Napi::CallbackInfo& info);
   Napi::Value Flush(const Napi::CallbackInfo& info);

@@ -50,9 +50,9 @@ bool InboundEvents::Flushed(const reactor::Connection& connection) {
 }
 
 bool InboundEvents::Close(const reactor::Connection& connection, reactor::CloseReason reason,
-                          int error, std::uint32_t too_long) {
+                          int error, std::uint32_t refused) {
   return Write(EventKind::kClose, connection, static_cast<std::uint32_t>(reason),
-               static_cast<std::uint32_t>(error), too_long);
+               static_cast<std::uint32_t>(error), refused);
 }
 
 bool InboundEvents::DialFailed(reactor::DialToken token, int error) {

@@ -19,13 +19,16 @@ class InboundEvents {
   explicit InboundEvents(InboundStream& stream) noexcept : stream_(stream) {}
 
   bool Open(const reactor::Connection& connection);
-  bool End(const reactor::Connection& connection) { return Write(EventKind::kEnd, connection); }
+  /// `refused`: see InboundFrames::Refused().
+  bool End(const reactor::Connection& connection, std::uint32_t refused) {
+    return Write(EventKind::kEnd, connection, refused);
+  }
   bool Drain(const reactor::Connection& connection) { return Write(EventKind::kDrain, connection); }
   bool Flushed(const reactor::Connection& connection);
   bool Idle(const reactor::Connection& connection) { return Write(EventKind::kIdle, connection); }
-  /// `too_long`: bytes, at least, of the frame that was refused for its length; else 0.
+  /// `refused`: see InboundFrames::Refused().
   bool Close(const reactor::Connection& connection, reactor::CloseReason reason, int error,
-             std::uint32_t too_long);
+             std::uint32_t refused);
   bool DialFailed(reactor::DialToken token, int error);
   bool Timer(reactor::TimerId id, std::uint32_t skipped);
   bool Quiesced();

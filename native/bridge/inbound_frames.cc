@@ -89,10 +89,10 @@ void InboundFrames::DropInput(const Connection& connection) noexcept {
 }
 
 ReadVerdict InboundFrames::Refuse(Partial& partial, const FrameResult& frame) noexcept {
-  if (frame.status == FrameResult::Status::kInvalid) return ReadVerdict::kInvalidFrame;
-  partial.too_long = static_cast<std::uint32_t>(
+  partial.refused = static_cast<std::uint32_t>(
       std::min<std::size_t>(frame.payload_length, std::numeric_limits<std::uint32_t>::max()));
-  return ReadVerdict::kFrameTooLong;
+  return frame.status == FrameResult::Status::kInvalid ? ReadVerdict::kInvalidFrame
+                                                       : ReadVerdict::kFrameTooLong;
 }
 
 // The bytes lie in the open slab already: descriptors point at the frames where they are.

@@ -49,9 +49,10 @@ class InboundFrames {
 
   /// False while a large frame waits for JavaScript to fetch others.
   [[nodiscard]] bool HasRoom() const noexcept { return large_.HasRoom(); }
-  /// Bytes, at least, of the frame for whose length the connection was refused; else 0.
-  [[nodiscard]] std::uint32_t TooLong(const reactor::Connection& connection) const noexcept {
-    return partials_[connection.slot()].too_long;
+  /// Of the frame that a connection's input was refused for: its bytes, at least, where it is too
+  /// long, or with what it begins (FrameResult::kNoBeginning); else 0.
+  [[nodiscard]] std::uint32_t Refused(const reactor::Connection& connection) const noexcept {
+    return partials_[connection.slot()].refused;
   }
 
   /// The frame a kLarge descriptor names; once. JavaScript's thread.
@@ -62,9 +63,9 @@ class InboundFrames {
   struct Partial {
     const protocol::Framer* framer = nullptr;
     protocol::FrameState state;
-    std::size_t wanted = 0;      // with fewer bytes the frame is not complete
-    FrameBuffer buffer;          // begins with the frame that is not complete
-    std::uint32_t too_long = 0;  // bytes, at least, of a frame that was refused for its length
+    std::size_t wanted = 0;     // with fewer bytes the frame is not complete
+    FrameBuffer buffer;         // begins with the frame that is not complete
+    std::uint32_t refused = 0;  // see Refused()
   };
 
   Partial& PartialOf(const reactor::Connection& connection) { return partials_[connection.slot()]; }

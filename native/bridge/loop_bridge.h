@@ -86,12 +86,14 @@ class LoopBridge final : public reactor::LoopHandler {
   void DropInput(reactor::Connection& connection) noexcept override {
     frames_.DropInput(connection);
   }
-  bool OnEnd(reactor::Connection& connection) override { return events_.End(connection); }
+  bool OnEnd(reactor::Connection& connection) override {
+    return events_.End(connection, frames_.Refused(connection));
+  }
   bool OnDrain(reactor::Connection& connection) override { return events_.Drain(connection); }
   bool OnFlushed(reactor::Connection& connection) override { return events_.Flushed(connection); }
   bool OnIdle(reactor::Connection& connection) override { return events_.Idle(connection); }
   bool OnClose(reactor::Connection& connection, reactor::CloseReason reason, int error) override {
-    return events_.Close(connection, reason, error, frames_.TooLong(connection));
+    return events_.Close(connection, reason, error, frames_.Refused(connection));
   }
   void OnFewerSlots(std::size_t slots) noexcept override;
   bool OnDialFailed(reactor::DialToken token, int error) override {

@@ -52,10 +52,12 @@ enum class EventKind : std::int32_t {
   kMessage    = 2,   // data: one frame of bytes, or one chunk
   kLarge      = 3,   // a frame longer than a slab; a: ticket to fetch it with,
                      // b: 1 when it is known to be ASCII, c: 1 when it is text
-  kEnd        = 4,   // nothing more is received: the peer sent FIN, or what is no frame
+  kEnd        = 4,   // nothing more is received: the peer sent FIN, or what is no frame;
+                     // a: as c of kClose
   kDrain      = 5,   // output is at or below the low-water mark
   kFlushed    = 6,   // a, b: low and high half of the bytes the kernel took so far
-  kClose      = 7,   // a: CloseReason, b: errno; c: bytes, at least, of the frame that was too long
+  kClose      = 7,   // a: CloseReason, b: errno; c: of the frame that was refused: its bytes, at least,
+                     // where it is too long, or 0xFFFFFF00 | the byte that it cannot begin with
   kTimer      = 8,   // subject: timer id; a: ticks skipped before this one
   kQuiesced   = 9,   // nothing is accepted any more; without kReadOn: nor read
   kFailure    = 10,  // a: LoopFailure, b: errno

@@ -29,15 +29,24 @@ struct FrameResult {
   [[nodiscard]] static constexpr FrameResult Invalid() noexcept {
     return {.status = Status::kInvalid};
   }
+  /// `byte`: no frame begins with it.
+  [[nodiscard]] static constexpr FrameResult NoBeginning(std::byte byte) noexcept {
+    return {.status = Status::kInvalid,
+            .payload_length = kNoBeginning | std::to_integer<std::uint32_t>(byte)};
+  }
   /// `bytes`: how many the payload has, at least.
   [[nodiscard]] static constexpr FrameResult TooLong(std::size_t bytes) noexcept {
     return {.status = Status::kTooLong, .payload_length = bytes};
   }
 
+  /// In the upper bytes of `payload_length`: the lowest byte is one that no frame begins with.
+  static constexpr std::uint32_t kNoBeginning = 0xFFFFFF00U;
+
   Status status = Status::kIncomplete;
   std::size_t consumed = 0;        // kFrame: bytes with the envelope; kSkipped: bytes to drop
   std::size_t payload_offset = 0;  // kFrame: where the payload begins …
-  std::size_t payload_length = 0;  // … and how long it is; kTooLong: it has so many bytes at least
+  std::size_t payload_length = 0;  // … and how long it is; kTooLong: it has so many bytes at
+                                   // least; kInvalid: 0, or NoBeginning()
   std::size_t wanted = 0;          // kIncomplete: see above
   bool ascii = false;              // kFrame: known to hold nothing but ASCII
 };

@@ -37,7 +37,8 @@ FrameResult NestTcpFramer::Next(std::span<const std::byte> input,
     if (digits == kMaxDigits) return FrameResult::Invalid();
     length = length * 10 + digit;
   }
-  if (input[digits] != std::byte{'#'} || digits == 0) return FrameResult::Invalid();
+  if (digits == 0) return FrameResult::NoBeginning(input.front());
+  if (input[digits] != std::byte{'#'}) return FrameResult::Invalid();
   if (length > max_frame_length_) return FrameResult::TooLong(length);
 
   const std::size_t header = digits + 1;

@@ -16,6 +16,7 @@ struct Arrival {
   Endpoint remote;
   DialToken dial = 0;                          // it came of; 0: it was accepted
   std::uint16_t listener = 0;                  // that accepted it
+  bool counted = false;                        // the AcceptFilter is to hear that it left
   std::unique_ptr<Preface> preface = nullptr;  // null: it opens at once
 };
 

@@ -42,6 +42,7 @@ void Connection::Open(EventLoop& loop, std::uint32_t slot, Arrival arrival) noex
   remote_ = arrival.remote;
   dial_ = arrival.dial;
   listener_ = arrival.listener;
+  counted_ = arrival.counted;
   preface_ = std::move(arrival.preface);
   const bool opens = preface_ == nullptr;
   Enter(opens ? State::kOpen : State::kEstablishing);

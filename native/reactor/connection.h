@@ -264,6 +264,7 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   DialToken dial_ = 0;
   Endpoint remote_;
   std::uint16_t listener_ = 0;
+  bool counted_ = false;              // as Arrival's
   std::unique_ptr<Preface> preface_;  // until it was announced, or its slot is free
 };
 

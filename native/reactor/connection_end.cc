@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <utility>
 
 #include "reactor/error.h"
 #include "reactor/event_loop.h"
@@ -94,7 +95,7 @@ void Connection::Finish(CloseReason reason, int error) noexcept {
     if (dial_ != 0) loop_->connector().Reject(dial_, error == 0 ? ECANCELED : error);
     Raise(kStepEvent);
   }
-  loop_->OnConnectionClosed();
+  loop_->OnConnectionClosed(std::exchange(counted_, false) ? &remote_ : nullptr);
 }
 
 // The loop's own time is that of the beginning of its turn, and a turn that writes megabytes is

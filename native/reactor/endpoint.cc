@@ -17,8 +17,8 @@
 namespace reactor {
 namespace {
 
-template <typename Address>
-Endpoint From(const Address& address, socklen_t length = sizeof(Address)) noexcept {
+template <typename SocketAddress>
+Endpoint From(const SocketAddress& address, socklen_t length = sizeof(SocketAddress)) noexcept {
   sockaddr_storage storage{};
   std::memcpy(&storage, &address, sizeof address);
   return {storage, length};
@@ -144,6 +144,19 @@ std::string Endpoint::host() const {
     return {path, ::strnlen(path, length_ - offsetof(sockaddr_un, sun_path))};
   }
   return {};
+}
+
+std::optional<Address> Endpoint::address() const noexcept {
+  Address out{};
+  if (family() == AF_INET) {
+    out[kMappedPrefix - 2] = out[kMappedPrefix - 1] = 0xff;
+    std::memcpy(&out[kMappedPrefix], &address_.v4.sin_addr, sizeof address_.v4.sin_addr);
+  } else if (family() == AF_INET6) {
+    std::memcpy(out.data(), &address_.v6.sin6_addr, out.size());
+  } else {
+    return std::nullopt;
+  }
+  return out;
 }
 
 // A link-local address means nothing without the interface it is on.

@@ -5,8 +5,11 @@
 #include <sys/un.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "reactor/address_ranges.h"
 
 namespace reactor {
 
@@ -38,6 +41,8 @@ class Endpoint {
   /// "127.0.0.1", "::1" (an IPv4 peer of a dual-stack listener as IPv4), "fe80::1%eth0", or the
   /// path.
   [[nodiscard]] std::string host() const;
+  /// The address without its port, an IPv4 one in its mapped form; empty for Unix sockets.
+  [[nodiscard]] std::optional<Address> address() const noexcept;
   /// Equal for all connections of one client address, whatever its port.
   [[nodiscard]] std::uint64_t HostHash() const noexcept;
 
@@ -46,14 +51,14 @@ class Endpoint {
   [[nodiscard]] std::string Scope() const;  // of an IPv6 address: "%eth0", or empty
 
   /// What fits the largest of the three: sockaddr_storage takes more.
-  union Address {
+  union SocketAddress {
     sockaddr_un path;  // first: the largest, so that all of it is zero at the beginning
     sockaddr_in6 v6;
     sockaddr_in v4;
     sockaddr any;
   };
 
-  Address address_{};
+  SocketAddress address_{};
   socklen_t length_ = 0;
 };
 

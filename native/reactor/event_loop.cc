@@ -249,7 +249,7 @@ Connection* EventLoop::Adopt(Arrival arrival) {
   std::uint32_t slot = 0;
   Connection* connection = MakeRoomInLists() ? table_.Allocate(slot) : nullptr;
   if (connection == nullptr) {
-    OnConnectionClosed();
+    OnConnectionClosed(arrival.counted ? &arrival.remote : nullptr);
     return nullptr;
   }
   connection->Open(*this, slot, std::move(arrival));
@@ -307,8 +307,8 @@ void EventLoop::ShedPartialFrames() noexcept {
   while (Connection* const oldest = partial_frames_.Excess()) oldest->RefuseInput(ENOBUFS);
 }
 
-void EventLoop::OnConnectionClosed() noexcept {
-  if (options_.on_closed) options_.on_closed();
+void EventLoop::OnConnectionClosed(const Endpoint* counted) noexcept {
+  if (options_.on_closed) options_.on_closed(counted);
 }
 
 // --- time ----------------------------------------------------------------------------------------

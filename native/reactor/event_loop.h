@@ -38,8 +38,9 @@ struct LoopOptions {
   std::size_t max_partial_bytes = 128 * 1024 * 1024;  // of input that cannot be delivered yet
   /// Shared by the loops of a group; null: what waits for peers has no limit in all.
   OutputBudget* output_budget = nullptr;
-  /// Called on the loop's thread for each connection that ended; may be empty.
-  std::function<void()> on_closed;
+  /// Called on the loop's thread for each connection that ended; may be empty. `counted`: the peer
+  /// that the AcceptFilter is to hear of; may be null.
+  std::function<void(const Endpoint* counted)> on_closed;
   /// Likewise for each that was dialled, before it opens.
   std::function<void()> on_dialled;
 };
@@ -135,7 +136,7 @@ class EventLoop {
   void Schedule(Connection& connection);
   /// Keeps the earlier of two deadlines, so that a later one costs nothing until it is due.
   void ArmTimer(TimerNode& node, Nanoseconds deadline) noexcept;
-  void OnConnectionClosed() noexcept;
+  void OnConnectionClosed(const Endpoint* counted) noexcept;
   /// Bytes that the connection being served may read in this turn, to keep or to drop.
   [[nodiscard]] std::size_t ReadShare() const noexcept;
   [[nodiscard]] bool short_reads_tell_the_end() const noexcept { return short_reads_tell_the_end_; }

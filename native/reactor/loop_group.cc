@@ -14,13 +14,15 @@ LoopGroup::LoopGroup(GroupOptions options, std::span<LoopHandler* const> handler
     : options_(std::move(options)),
       balancer_(options_.load_balance),
       output_budget_(options_.max_total_output),
+      filter_(options_.accept),
       assigned_(handlers.size()),
       counts_(handlers.size()) {
+  filter_.SetRules(std::move(options_.access));
   for (std::size_t i = 0; i < handlers.size(); ++i) {
     LoopOptions loop = options_.loop;
     loop.output_budget = &output_budget_;
     loop.on_dialled = [this, i] { OnDialled(i); };
-    loop.on_closed = [this, i] { OnClosed(i); };
+    loop.on_closed = [this, i](const Endpoint* counted) { OnClosed(i, counted); };
     loops_.push_back(std::make_unique<EventLoop>(std::move(loop), *handlers[i]));
   }
 }
@@ -71,10 +73,8 @@ void LoopGroup::Start() {
 
 // On the thread of the loop that accepted.
 void LoopGroup::OnAccept(std::size_t loop, Arrival arrival, const PrefaceFactory& make_preface) {
-  const std::size_t open = open_.fetch_add(1, std::memory_order_relaxed);
-  if (options_.max_connections != 0 && open >= options_.max_connections) {
-    open_.fetch_sub(1, std::memory_order_relaxed);
-    loops_[loop]->OnRefused(Refusal::kMaxConnections, arrival.remote);
+  if (const std::optional<Refusal> refusal = Refuse(arrival)) {
+    loops_[loop]->OnRefused(*refusal, arrival.remote);
     return;  // the descriptor closes
   }
   accepted_.fetch_add(1, std::memory_order_relaxed);
@@ -86,16 +86,35 @@ void LoopGroup::OnAccept(std::size_t loop, Arrival arrival, const PrefaceFactory
   assigned_[target].fetch_add(1, std::memory_order_relaxed);
   try {
     if (make_preface) arrival.preface = make_preface();
-    if (target != loop) return HandOver(target, std::move(arrival));
+    if (target != loop) return HandOver(target, arrival);
   } catch (const std::bad_alloc&) {
-    OnClosed(target);  // the descriptor closes
+    OnClosed(target, arrival.counted ? &arrival.remote : nullptr);  // the descriptor closes
     return;
   }
   loops_[target]->Adopt(std::move(arrival));
 }
 
+// Empty: it counts as open now.
+std::optional<Refusal> LoopGroup::Refuse(Arrival& arrival) noexcept {
+  const std::size_t open = open_.fetch_add(1, std::memory_order_relaxed);
+  std::optional<Refusal> refusal;
+  if (!filter_.idle()) {
+    const Nanoseconds now = MonotonicNow();
+    refusal = filter_.Admit(arrival.remote, now, arrival.counted);
+    if (!refusal && !filter_.Pass(now)) refusal = Refusal::kAcceptRate;
+  }
+  if (!refusal && options_.max_connections != 0 && open >= options_.max_connections) {
+    refusal = Refusal::kMaxConnections;
+  }
+  if (refusal) {
+    open_.fetch_sub(1, std::memory_order_relaxed);
+    if (arrival.counted) filter_.Leave(arrival.remote);
+  }
+  return refusal;
+}
+
 // std::function wants copies; an arrival has one owner at a time, so it travels in a box.
-void LoopGroup::HandOver(std::size_t target, Arrival arrival) {
+void LoopGroup::HandOver(std::size_t target, Arrival& arrival) {
   auto box = std::make_shared<Arrival>(std::move(arrival));
   loops_[target]->Post(
       [&adopter = *loops_[target], box = std::move(box)] { adopter.Adopt(std::move(*box)); });
@@ -106,7 +125,8 @@ void LoopGroup::OnDialled(std::size_t index) noexcept {
   open_.fetch_add(1, std::memory_order_relaxed);
 }
 
-void LoopGroup::OnClosed(std::size_t index) noexcept {
+void LoopGroup::OnClosed(std::size_t index, const Endpoint* counted) noexcept {
+  if (counted != nullptr) filter_.Leave(*counted);
   assigned_[index].fetch_sub(1, std::memory_order_relaxed);
   open_.fetch_sub(1, std::memory_order_relaxed);
 }

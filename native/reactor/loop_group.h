@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "reactor/accept_filter.h"
 #include "reactor/endpoint.h"
 #include "reactor/event_loop.h"
 #include "reactor/load_balancer.h"
@@ -22,6 +25,8 @@ struct GroupOptions {
   LoadBalance load_balance = LoadBalance::kRoundRobin;
   /// Connections open at a time over all loops, beyond which none is accepted; 0: no limit.
   std::size_t max_connections = 0;
+  AcceptLimits accept;
+  AccessRules access;
   ListenOptions listen;
   LoopOptions loop;
   /// Bytes that may wait for peers on all loops; above it those with most are hung up on.
@@ -73,18 +78,22 @@ class LoopGroup {
   }
   /// Bytes that wait for peers on all loops, as they have reported.
   [[nodiscard]] std::size_t waiting_output() const noexcept { return output_budget_.waiting(); }
+  /// Who may come in from now on.
+  void SetAccess(AccessRules rules) { filter_.SetRules(std::move(rules)); }
   /// Sockets that never became an open connection, for that cause.
   [[nodiscard]] std::uint64_t refused(Refusal cause) const noexcept;
 
  private:
   void OnAccept(std::size_t loop, Arrival arrival, const PrefaceFactory& make_preface);
-  void HandOver(std::size_t target, Arrival arrival);
+  void HandOver(std::size_t target, Arrival& arrival);
   void OnDialled(std::size_t index) noexcept;
-  void OnClosed(std::size_t index) noexcept;
+  void OnClosed(std::size_t index, const Endpoint* counted) noexcept;
+  [[nodiscard]] std::optional<Refusal> Refuse(Arrival& arrival) noexcept;
 
   GroupOptions options_;
   LoadBalancer balancer_;
   OutputBudget output_budget_;
+  AcceptFilter filter_;
   std::vector<std::atomic<std::size_t>> assigned_;
   std::vector<std::size_t> counts_;  // scratch of the accepting thread
   std::atomic<std::size_t> open_{0};

@@ -15,8 +15,12 @@ enum class Refusal : std::uint8_t {
   kDescriptors = 1,       // the process had no descriptor for it
   kHandshakeTimeout = 2,  // it was not established within the handshake timeout
   kHandshakeClosed = 3,   // it ended, or broke, before it was established
+  kDenied = 4,            // its address is not among those that may come in
+  kMaxConnectionsPerAddress = 5,
+  kAcceptRate = 6,  // more than so many a second, of all
+  kAcceptRatePerAddress = 7,
 };
-inline constexpr std::size_t kRefusals = 4;
+inline constexpr std::size_t kRefusals = 8;
 
 /// What a loop tells of refusals: one of them, and how many of its cause there were since it told
 /// of the last.

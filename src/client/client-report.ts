@@ -1,4 +1,8 @@
-import { type GevConnectionLostError, GevInvalidReplyError } from '../core/client-errors.js';
+import {
+  GevCodecMismatchError,
+  type GevConnectionLostError,
+  GevInvalidReplyError,
+} from '../core/client-errors.js';
 import { GevBackpressureError, type GevError, GevHandlerError, GevProtocolError } from '../core/errors.js';
 import type { GevConnection } from '../core/connection.js';
 import { Listeners } from '../core/listeners.js';
@@ -37,8 +41,10 @@ export class ClientReport {
 
   disconnected({ endpoint }: Link, error: GevConnectionLostError): void {
     const cause = error.cause as GevError | undefined;
-    const told = cause instanceof GevProtocolError || cause instanceof GevBackpressureError;
-    const why = told ? cause.message : cause?.code;
+    const told = [GevProtocolError, GevBackpressureError, GevCodecMismatchError].some(
+      (type) => cause instanceof type,
+    );
+    const why = told ? cause!.message : cause?.code;
     this.log.report('lost', 'warn', `Lost the connection to ${endpoint.name} (${error.reason})`, why);
     this.listeners.emit('disconnect', endpoint.target, error);
   }

@@ -9,6 +9,7 @@ import { Reactor, type ReactorHandler } from '../core/reactor.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
 import { systemClock } from '../core/clock.js';
 import { Deadlines } from '../core/deadlines.js';
+import { helloOf } from '../protocol/nest-json/vocabulary.js';
 import { notationOf } from '../protocol/nest-packets.js';
 import { Call } from './calls/call.js';
 import { Calls, type CallSetup } from './calls/calls.js';
@@ -65,6 +66,7 @@ export class GevClient extends ClientProxy<GevClientEvents, string> {
       connectTimeout,
       deadlines: new Deadlines<Outgoing>(systemClock, (outgoing) => this.expire(outgoing)),
       clock: systemClock,
+      hello: helloOf(this.options.codec),
       hold: this.hold,
       packets: new PacketSerializer(serializer, notation),
       replies: new ReplyDeserializer(this.deserializer, deserializer !== undefined, notation),

@@ -38,6 +38,26 @@ export class GevConnectionLostError extends GevError {
 }
 
 /**
+ * Client and server speak different codecs, so that nothing that was sent has been read. `cause` is the system's error, where there was
+ * one. The client goes on trying: the server may be replaced.
+ *
+ * @publicApi
+ */
+export class GevCodecMismatchError extends GevError {
+  constructor(
+    /** Where the connection led: `host:port` or a path. */
+    readonly endpoint: string,
+    /** What the client speaks. */
+    readonly codec: string,
+    /** What is known of the server. */
+    what: string,
+    details?: GevErrorDetails,
+  ) {
+    super('ERR_GEV_CODEC_MISMATCH', `${endpoint} does not speak ${codec}: ${what}`, details);
+  }
+}
+
+/**
  * No reply came in time; one that still comes is dropped. Or an event found no connection in time.
  *
  * @publicApi
@@ -102,7 +122,7 @@ export class GevAbortedError extends GevError {
 }
 
 /**
- * The peer has sent what is no reply of Nest's wire format.
+ * The peer has sent what is no reply in the codec of the client.
  *
  * @publicApi
  */
@@ -110,7 +130,7 @@ export class GevInvalidReplyError extends GevError {
   constructor(endpoint: string, details?: GevErrorDetails) {
     super(
       'ERR_GEV_INVALID_REPLY',
-      `${endpoint} sent an invalid reply: check that a Nest TCP server or a GevServer with nestJson() listens there`,
+      `${endpoint} sent an invalid reply: check that a server listens there that speaks the codec of the client, with nestJson() a GevServer or Nest's own`,
       details,
     );
   }

@@ -4,6 +4,8 @@ import type { ReactorLimits } from './connection-loop.js';
 import { GevBackpressureError, GevConnectionError, type GevError, GevProtocolError } from './errors.js';
 import { systemErrorName } from './system-error.js';
 
+const { EBADMSG, EMSGSIZE } = constants.errno;
+
 /** Output that has grown over all limits in less has left the peer no time to read it. */
 const FLOOD_MS = 100;
 
@@ -19,17 +21,21 @@ export interface Congestion {
  * The error behind a close that the loop tells of.
  *
  * @param errno the system's, not 0
- * @param tooLong bytes, at least, of the frame that was refused for its length; else 0
+ * @param badFrame see {@link InboundListener.onClose}
+ * @param mismatch how the peer speaks another codec
  */
 export function closeErrorOf(
   reason: CloseReason | undefined,
   errno: number,
-  tooLong: number,
+  badFrame: number,
   { maxFrameLength, maxPartialBytes, maxTotalSendBuffer }: ReactorLimits,
+  mismatch: string | undefined,
 ): GevError {
   if (reason === 'protocol') {
-    return tooLong > 0
-      ? new GevProtocolError(errno, maxFrameLength, tooLong)
+    if (mismatch !== undefined)
+      return new GevProtocolError(EBADMSG, undefined, undefined, new Error(mismatch));
+    return errno === EMSGSIZE
+      ? new GevProtocolError(errno, maxFrameLength, badFrame)
       : new GevProtocolError(errno, maxPartialBytes);
   }
   if (reason === 'backpressure') {

@@ -21,8 +21,12 @@ export interface FrameEncoder {
 
 /** How frames are read and written. One for all connections of a listener. */
 export interface ConnectionFraming {
+  /** For messages. */
+  readonly codec: string;
   readonly kind: GevFraming['kind'];
   readonly engine: EngineFraming;
+  /** Frames are packets of Nest's, in whatever notation. */
+  readonly nestPackets: boolean;
   /** What is sent is the content of a frame of Nest's. */
   readonly isNestTcp: boolean;
   /** What stands around what is sent; undefined: nothing does, or the application puts it there. */
@@ -36,8 +40,6 @@ export interface ConnectionFraming {
   readonly encoding: BufferEncoding | undefined;
   /** What the application reads frames as packets with; undefined: they are none, or Nest's. */
   readonly format: GevPacketFormat<unknown> | undefined;
-  /** Frames are packets of Nest's, in whatever notation. */
-  readonly carriesNest: boolean;
   /** Frames are views of the reactor's memory. */
   readonly borrowed: boolean;
   /** What the application frames by itself, on that connection; undefined: the engine does. May throw what the application throws. */
@@ -51,8 +53,10 @@ export function framingOf(codec: GevCodec, limits: FrameLimits): ConnectionFrami
   const engine = engineFraming(framing, limits.maxFrameLength);
   const own = { ...limits, maxFrameLength: engine.maxFrameLength };
   const common = {
+    codec: codec.name,
+    nestPackets: notationOf(codec) !== undefined,
     ...{ kind, engine, limits: own, longest: longestFrame(own), isNestTcp: kind === 'nest-tcp' },
-    ...{ format: formatOf(codec), carriesNest: notationOf(codec) !== undefined },
+    format: formatOf(codec),
     borrowed: framing.kind === 'raw' && !framing.copy,
     ...{ envelope: undefined, encoder: undefined, encoding: undefined, open: () => undefined },
   };

@@ -5,6 +5,7 @@ import { JavaScriptEngine } from '../engine/javascript/javascript-engine.js';
 import { BindingError, loadBinding, type NativeBinding } from '../engine/native/binding.js';
 import type { EngineOptions } from '../engine/engine-options.js';
 import { isNode, runtime } from '../engine/runtime.js';
+import { accessRules } from './access.js';
 import { engineFraming, isText } from './engine-framing.js';
 import { GevNativeError } from './errors.js';
 import { longestFrame } from './frame-limits.js';
@@ -76,6 +77,10 @@ function engineOptions(options: ResolvedReactorOptions): EngineOptions {
     loops: options.loops,
     loadBalance: LOAD_BALANCES.indexOf(options.loadBalance),
     maxConnections: options.maxConnections,
+    maxConnectionsPerAddress: options.maxConnectionsPerAddress,
+    acceptRate: options.acceptRate,
+    acceptRatePerAddress: options.acceptRatePerAddress,
+    access: accessRules({ allow: options.allow, deny: options.deny }),
     backlog: options.backlog,
     reusePort: options.reusePort,
     ipv6Only: options.ipv6Only,

@@ -35,6 +35,7 @@ export {
 } from './connection.js';
 export { GevIdentityInUseError } from './identities.js';
 export type { GevData } from './data.js';
+export type { GevAccess } from './access.js';
 export { GevRefusedError } from './refused-error.js';
 export type { GevRefusal } from '../engine/refusals.js';
 export {

@@ -135,6 +135,16 @@ export interface GevServerOptions {
   readonly loadBalance?: GevConnectionBalance;
   /** A connection beyond this number is closed at accept and reaches no handler. Default: 0, no limit. */
   readonly maxConnections?: number;
+  /** The same for one address, of IPv6 for one /64. Default: 0, no limit. */
+  readonly maxConnectionsPerAddress?: number;
+  /** Connections accepted a second, beyond which they are closed at once. Default: 0, no limit. */
+  readonly acceptRate?: number;
+  /** The same for one address, of IPv6 for one /64. Default: 0, no limit. */
+  readonly acceptRatePerAddress?: number;
+  /** Addresses and CIDR blocks; clients elsewhere are closed at accept. Default: everybody may come in. */
+  readonly allow?: readonly string[];
+  /** Those of whom may not, although they are in {@link GevServerOptions.allow}. Default: none. */
+  readonly deny?: readonly string[];
 
   /** What the server speaks. Default: {@link nestJson}. */
   readonly codec?: GevCodec;
@@ -328,6 +338,12 @@ export interface ResolvedGevServerOptions {
   readonly loops: number;
   readonly loadBalance: GevConnectionBalance;
   readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly acceptRate: number;
+  readonly acceptRatePerAddress: number;
+  /** Undefined: everybody. */
+  readonly allow: readonly string[] | undefined;
+  readonly deny: readonly string[];
   readonly codec: GevCodec;
   readonly concurrency: number;
   readonly maxInFlight: number;

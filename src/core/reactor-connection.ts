@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import type { Opening } from '../engine/inbound-listener.js';
 import { inCommon } from './both-builds.js';
 import { closeErrorOf, framingError } from './close-error.js';
+import { mismatchOf } from './codec-mismatch.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
 import type { ConnectionLoop } from './connection-loop.js';
 import type { CustomFrames } from './custom-frames.js';
@@ -52,14 +53,12 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   private heldIdle = false; // its idle timeout has passed while a reply was owed
   private leavesFor: CloseReason | undefined;
   private errno = 0;
-  private tooLong = 0;
+  private badFrame = 0;
   private bag: Record<string, unknown> | undefined;
   private streams: ConnectionStreams | undefined;
-  /** To the peer; there from the first on. */
   private requests: Requests | undefined;
   /** Frames are shown to somebody before handlers get them: to subscribers, or to requests. */
   private watched = false;
-  /** Nothing more comes from the peer. */
   private inputEnd: CloseReason | undefined;
   /** Where the application frames by itself. */
   private frames: CustomFrames | undefined;
@@ -86,8 +85,8 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
 
   get closeError(): GevError | undefined {
     // Made when it is asked for: a storm of resets must not pay for as many stack traces.
-    const { errno, tooLong, closeReason, owner } = this;
-    if (errno !== 0) this.error ??= closeErrorOf(closeReason, errno, tooLong, owner.limits);
+    const { errno, badFrame, closeReason, owner } = this;
+    if (errno !== 0) this.error ??= closeErrorOf(closeReason, errno, badFrame, owner.limits, this.mismatch);
     return this.error;
   }
 
@@ -197,6 +196,11 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     this.command(Operation.RestartIdle);
   }
 
+  /** How the first frame of its peer shows that this speaks another codec, in words; undefined where it does not. */
+  get mismatch(): string | undefined {
+    return this.messagesReceived === 0 ? mismatchOf(this.framing, this.badFrame) : undefined;
+  }
+
   /** Bytes that have come so far, those of a frame that is not whole yet included. */
   get bytesArrived(): number {
     return Math.max(this.bytesReceived, this.owner.bytesReceived(this.slot, this.generation));
@@ -295,8 +299,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   }
 
   takeAnswer(answer: GevAnswer): void {
-    if (this.requests === undefined) this.dropAnswer();
-    else this.requests.takeAnswer(answer);
+    if (this.requests?.takeAnswer(answer) !== true) this.dropAnswer();
   }
 
   dropAnswer(): void {
@@ -319,6 +322,11 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     this.requests?.failAll(reason, this.closeError);
   }
 
+  /** Its input is refused for a frame: see {@link InboundListener.onClose}. */
+  handleBadFrame(badFrame: number): void {
+    this.badFrame = badFrame;
+  }
+
   /** Its idle timeout has passed: it ends, unless it is owed a reply. */
   handleIdle(): void {
     if (this.pendingReplies > 0) this.heldIdle = true;
@@ -336,11 +344,10 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   }
 
   /** Tells whoever waits for something of it. */
-  handleClose(reason: CloseReason, errno: number, tooLong: number): void {
+  handleClose(reason: CloseReason, errno: number): void {
     this.state = 'closed';
     this.closeReason = reason;
     this.errno = errno;
-    this.tooLong = tooLong;
     if (errno !== 0) this.error = undefined; // what was to end it came too late
     this.depart(reason);
     const lost = this.flushes;
@@ -355,7 +362,6 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     this.depart(reason);
   }
 
-  /** It is of no use to anybody any more. */
   private depart(reason: CloseReason): void {
     if (this.identity !== undefined) this.owner.identities.release(this);
     this.handleEnd(reason);

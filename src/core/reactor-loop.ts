@@ -168,8 +168,9 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     }
   }
 
-  onEnd(slot: number): void {
+  onEnd(slot: number, _generation: number, badFrame: number): void {
     const connection = this.slots[slot];
+    connection?.handleBadFrame(badFrame);
     // One that is not admitted yet may have come to its end, too.
     const { state } = connection ?? {};
     if (state !== 'open' && state !== 'connecting') return;
@@ -189,13 +190,14 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     this.slots[slot]?.handleIdle();
   }
 
-  onClose(slot: number, _generation: number, reasonCode: number, errno: number, tooLong: number): void {
+  onClose(slot: number, _generation: number, reasonCode: number, errno: number, badFrame: number): void {
     const connection = this.slots[slot];
     if (connection === undefined) return;
     this.free(slot);
     const reason = CLOSE_REASONS[reasonCode] ?? 'error';
     if (errno === constants.errno.ENOBUFS) this.owner.onShed(reason);
-    this.finish(connection, reason, errno, tooLong);
+    connection.handleBadFrame(badFrame);
+    this.finish(connection, reason, errno);
   }
 
   onDialFailed(token: number, errno: number): void {
@@ -253,9 +255,9 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     }
   }
 
-  private finish(connection: ReactorConnection, reason: CloseReason, errno: number, tooLong = 0): void {
+  private finish(connection: ReactorConnection, reason: CloseReason, errno: number): void {
     this.owner.open.delete(connection.id);
-    connection.handleClose(reason, errno, tooLong);
+    connection.handleClose(reason, errno);
     try {
       this.handler.onClose(connection);
     } catch (error) {

@@ -1,4 +1,6 @@
+import type { EngineStats } from '../engine/engine.js';
 import { type GevRefusal, REFUSALS } from '../engine/refusals.js';
+import type { ReactorState } from './reactor-state.js';
 
 /** Counters of a {@link Reactor} since listen. */
 export interface ReactorStats {
@@ -19,22 +21,43 @@ export interface ReactorStats {
   readonly loops: readonly { readonly connections: number }[];
 }
 
-/** Of one that does not listen. */
-export const NO_STATS: ReactorStats = {
-  accepted: 0,
-  refused: 0,
-  refusals: refusalsOf([]),
-  refusedSends: 0,
-  droppedAnswers: 0,
-  overPartialBytes: 0,
-  overTotalSendBuffer: 0,
-  open: 0,
-  loops: [],
+/** What those of a reactor are that does not run. */
+const NOTHING: EngineStats = { accepted: 0, refusals: [], connections: [] };
+
+type Counts = Pick<
+  ReactorState,
+  'refusedSends' | 'droppedAnswers' | 'overPartialBytes' | 'overTotalSendBuffer'
+> & {
+  readonly open: Pick<ReadonlyMap<number, unknown>, 'size'>;
 };
 
-export function refusalsOf(counts: readonly number[]): Readonly<Record<GevRefusal, number>> {
+/** The counters of a reactor and of its engine, where it has one. */
+export function statsOf(state: Counts, engine = NOTHING): ReactorStats {
+  return {
+    accepted: engine.accepted,
+    refused: engine.refusals.reduce((sum, count) => sum + count, 0),
+    refusals: refusalsOf(engine.refusals),
+    refusedSends: state.refusedSends,
+    droppedAnswers: state.droppedAnswers,
+    overPartialBytes: state.overPartialBytes,
+    overTotalSendBuffer: state.overTotalSendBuffer,
+    open: state.open.size,
+    loops: engine.connections.map((connections) => ({ connections })),
+  };
+}
+
+function refusalsOf(counts: readonly number[]): Readonly<Record<GevRefusal, number>> {
   return Object.fromEntries(REFUSALS.map((cause, index) => [cause, counts[index] ?? 0])) as Record<
     GevRefusal,
     number
   >;
 }
+
+/** Of a reactor that does not run. */
+export const NO_STATS = statsOf({
+  refusedSends: 0,
+  droppedAnswers: 0,
+  overPartialBytes: 0,
+  overTotalSendBuffer: 0,
+  open: new Map(),
+});

@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/engine.js';
 import { inFreshScope } from '../engine/fresh-scope.js';
+import { accessRules, checkAccess, type GevAccess } from './access.js';
 import { formatAddress, type GevAddress } from './address.js';
 import { broadcast } from './broadcast.js';
 import { closeReasonCode } from './close-reason.js';
@@ -23,13 +24,14 @@ import { ReactorLoop } from './reactor-loop.js';
 import { resolveReactorOptions } from './reactor-options.js';
 import { ReactorListener } from './reactor-listener.js';
 import { ReactorState } from './reactor-state.js';
-import { refusalsOf, type ReactorStats } from './reactor-stats.js';
+import { type ReactorStats, statsOf } from './reactor-stats.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
 import { assertInterval } from './timer.js';
 import { Operation, READ_ON } from '../engine/loop-port.js';
 
 export type { DialTarget } from './reactor-dials.js';
 export type { ReactorHandler, ReactorTurns } from './reactor-handler.js';
+export type { ReactorStats } from './reactor-stats.js';
 export type { ReactorTimerHandle } from './reactor-timers.js';
 
 const STARTS_ONCE = 'A reactor starts once: make another one';
@@ -43,7 +45,7 @@ const ABORT_GRACE_MS = 1000;
  * @publicApi
  */
 export class Reactor {
-  private readonly options: ResolvedReactorOptions;
+  private options: ResolvedReactorOptions;
   private readonly state: ReactorState;
   private nextDialLoop = 0;
   private moving: Engine | undefined;
@@ -182,6 +184,16 @@ export class Reactor {
     this.state.open.get(connection.id)?.finish();
   }
 
+  /**
+   * Who may connect from now on, instead of options `allow` and `deny`. Connections that are open stay.
+   *
+   * @throws GevOptionsError for what is no address
+   */
+  setAccess(access: GevAccess): void {
+    this.options = { ...this.options, ...checkAccess(access) };
+    this.moving?.setAccess(accessRules(access));
+  }
+
   /** Stops reading from a connection; what the kernel holds makes its peer wait. */
   pause(connection: GevConnection<object, unknown>): void {
     this.state.open.get(connection.id)?.pause();
@@ -281,19 +293,7 @@ export class Reactor {
 
   /** Counters since listen. */
   stats(): ReactorStats {
-    const { state } = this;
-    const stats = this.moving?.stats() ?? { accepted: 0, refusals: [], connections: [] };
-    return {
-      accepted: stats.accepted,
-      refused: stats.refusals.reduce((sum, count) => sum + count, 0),
-      refusals: refusalsOf(stats.refusals),
-      refusedSends: state.refusedSends,
-      droppedAnswers: state.droppedAnswers,
-      overPartialBytes: state.overPartialBytes,
-      overTotalSendBuffer: state.overTotalSendBuffer,
-      open: state.open.size,
-      loops: stats.connections.map((connections) => ({ connections })),
-    };
+    return statsOf(this.state, this.moving?.stats());
   }
 
   /** @internal Whether the last connection closed in time, in ms. */

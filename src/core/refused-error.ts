@@ -6,6 +6,10 @@ const REFUSAL_WORDS: Readonly<Record<GevRefusal, string>> = {
   descriptors: 'the process had no descriptor for it: raise the limit of open files (ulimit -n)',
   handshakeTimeout: 'it was not established within handshakeTimeout',
   handshakeClosed: 'it ended before it was established',
+  denied: 'the address is not among those that may come in (allow, deny)',
+  maxConnectionsPerAddress: 'maxConnectionsPerAddress is reached',
+  acceptRate: 'acceptRate is reached',
+  acceptRatePerAddress: 'acceptRatePerAddress is reached',
 };
 
 /**

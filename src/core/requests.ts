@@ -224,13 +224,13 @@ export class Requests {
 
   /** Nobody can tell which bytes, or which of Nest's packets, are an answer. */
   private assertTold({ match }: ResolvedRequestOptions): void {
-    const { kind, format, carriesNest } = this.connection.framing;
-    if (match !== undefined || format?.request !== undefined || (kind !== 'raw' && !carriesNest)) return;
+    const { kind, format, nestPackets, codec } = this.connection.framing;
+    if (match !== undefined || format?.request !== undefined || (kind !== 'raw' && !nestPackets)) return;
     throw new GevOptionsError(
       'match',
-      carriesNest
-        ? 'request() needs "match" with nestJson() and where else packets are Nest\'s, whose clients answer nobody: give it, or call the handlers of a server with GevClient'
-        : 'request() needs "match" with raw(), whose chunks have no bounds that the peer made: give it, or use a codec that frames',
+      !nestPackets
+        ? 'request() needs "match" with raw(), whose chunks have no bounds that the peer made: give it, or use a codec that frames'
+        : `request() needs "match" with ${codec}, whose clients answer nobody: give it, or call the handlers of a Nest server with GevClient`,
     );
   }
 

@@ -15,6 +15,7 @@ import {
   MAX_DELAY,
   MAX_FRAME_LENGTH,
 } from './constants.js';
+import { checkAccess } from './access.js';
 import { defaultMaxPartialBytes, defaultMaxTotalSendBuffer } from './budgets.js';
 import { resolveErrors } from './error-codec.js';
 import { GevOptionsError } from './errors.js';
@@ -48,6 +49,8 @@ import type {
 } from './options.js';
 
 const MAX_LOOPS = 64;
+/** Accepts a second: more than any system does, and a clock of nanoseconds tells them apart. */
+const MAX_RATE = 1_000_000;
 /** In the order of their numbers for an engine. */
 export const LOAD_BALANCES: readonly GevConnectionBalance[] = [
   'round-robin',
@@ -73,6 +76,11 @@ const KNOWN_OPTIONS = {
   loops: true,
   loadBalance: true,
   maxConnections: true,
+  maxConnectionsPerAddress: true,
+  acceptRate: true,
+  acceptRatePerAddress: true,
+  allow: true,
+  deny: true,
   codec: true,
   listeners: true,
   concurrency: true,
@@ -163,6 +171,10 @@ export function validateServerOptions(serverOptions: GevServerOptions = {}): Res
     loops: resolveLoops(options.loops),
     loadBalance: choice(options, 'loadBalance', LOAD_BALANCES) ?? 'round-robin',
     maxConnections: integer(options, 'maxConnections', 0, MAX_INT32) ?? 0,
+    maxConnectionsPerAddress: integer(options, 'maxConnectionsPerAddress', 0, MAX_INT32) ?? 0,
+    acceptRate: integer(options, 'acceptRate', 0, MAX_RATE) ?? 0,
+    acceptRatePerAddress: integer(options, 'acceptRatePerAddress', 0, MAX_RATE) ?? 0,
+    ...checkAccess(options),
     codec,
     concurrency,
     maxInFlight: integer(options, 'maxInFlight', 1, MAX_INT32) ?? Infinity,

@@ -1,3 +1,5 @@
+import type { AccessRules } from './address-ranges.js';
+
 /** Kinds of framing: the numbers of native/protocol/framer_factory.h. */
 export const FramingKind = { raw: 0, 'nest-tcp': 1, delimited: 2, 'length-field': 3 } as const;
 
@@ -39,6 +41,11 @@ export interface EngineOptions {
   /** Index into `GevConnectionBalance`'s order: round-robin, least-connections, source-hash, kernel. */
   readonly loadBalance: number;
   readonly maxConnections: number;
+  /** 0: no limit, as with the rates, a second. */
+  readonly maxConnectionsPerAddress: number;
+  readonly acceptRate: number;
+  readonly acceptRatePerAddress: number;
+  readonly access: AccessRules;
   readonly backlog: number;
   readonly reusePort: boolean;
   readonly ipv6Only: boolean;

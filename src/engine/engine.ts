@@ -1,3 +1,4 @@
+import type { AccessRules } from './address-ranges.js';
 import type { EngineFraming, EngineOptions } from './engine-options.js';
 import type { Delivery, InboundListener } from './inbound-listener.js';
 import type { LoopPort } from './loop-port.js';
@@ -48,6 +49,8 @@ export interface Engine {
    * a Unix socket. Fails with an Error that has `code`, `errno` (negative) and `syscall`, and the engine is stopped then.
    */
   listen(host: string, port: number, framing: EngineFraming): EngineAddress | Promise<EngineAddress>;
+  /** Those that come in from now on are asked by these. */
+  setAccess(rules: AccessRules): void;
   /** Starts the loops. */
   start(): void;
   /** Bytes the kernel took of a connection; -1 when it is gone. */

@@ -53,13 +53,17 @@ export interface InboundListener {
     dataStart: number,
     idLength: number,
   ) => void;
-  onEnd(slot: number, generation: number): void;
+  /** `refused`: as that of {@link onClose}. */
+  onEnd(slot: number, generation: number, refused: number): void;
   onDrain(slot: number, generation: number): void;
   onFlushed(slot: number, generation: number, bytesWritten: number): void;
   /** Its idle timeout has passed. */
   onIdle(slot: number, generation: number): void;
-  /** `tooLong`: bytes, at least, of the frame that was refused for its length; else 0. */
-  onClose(slot: number, generation: number, reason: number, errno: number, tooLong: number): void;
+  /**
+   * `refused`: of the frame that its input was refused for, the bytes, at least, where it is too long, or {@link NO_BEGINNING} and
+   * the byte that no frame begins with; else 0.
+   */
+  onClose(slot: number, generation: number, reason: number, errno: number, refused: number): void;
   onDialFailed(token: number, errno: number): void;
   onTimer(id: number, skipped: number): void;
   onQuiesced(): void;
@@ -79,6 +83,9 @@ export interface InboundListener {
  * - `text`: as strings
  */
 export type Delivery = 'copied' | 'borrowed' | 'text';
+
+/** The upper bytes of a number that tells, in its lowest one, of a byte that no frame begins with. */
+export const NO_BEGINNING = 0xffff_ff00;
 
 /** Why a connection ended: the numbers of native/reactor/close_reason.h. */
 export const CloseCode = {

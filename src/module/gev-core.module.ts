@@ -4,6 +4,7 @@ import { GevTimerMetadataAccessor } from '../timers/gev-timer-metadata.accessor.
 import { GevTimerExplorer } from '../timers/gev-timer.explorer.js';
 import { GevTimerOrchestrator } from '../timers/gev-timer.orchestrator.js';
 import { GevTimerRegistry } from '../timers/gev-timer.registry.js';
+import { GevBareMethods } from './gev-bare-methods.js';
 import { GevHandlerExplorer } from './gev-handler.explorer.js';
 import { GevServers } from '../server/gev-servers.js';
 
@@ -13,6 +14,7 @@ import { GevServers } from '../server/gev-servers.js';
   providers: [
     GevServers,
     GevHandlerExplorer,
+    GevBareMethods,
     GevTimerRegistry,
     GevTimerMetadataAccessor,
     GevTimerOrchestrator,

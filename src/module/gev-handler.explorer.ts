@@ -7,7 +7,7 @@ import { nameHandler } from '../server/handlers/handler-extras.js';
 import { GevServers } from '../server/gev-servers.js';
 
 /** Where Nest keeps the extras and the transport of `@MessagePattern` and `@EventPattern`. */
-const PATTERN_EXTRAS = 'microservices:pattern_extras';
+export const PATTERN_EXTRAS = 'microservices:pattern_extras';
 const PATTERN_TRANSPORT = 'microservices:transport';
 
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
@@ -99,7 +99,7 @@ export class GevHandlerExplorer implements OnApplicationBootstrap {
 }
 
 /** The class that a provider or controller is an instance of, however it is provided. */
-function prototypeOf({ instance, metatype }: Wrapper): object | undefined {
+export function prototypeOf({ instance, metatype }: Wrapper): object | undefined {
   const made: unknown = instance;
   const prototype: unknown =
     typeof made === 'object' && made !== null

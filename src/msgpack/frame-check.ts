@@ -8,6 +8,7 @@ export interface FrameLimits {
   readonly maxElements: number;
 }
 
+const NOTHING = new Uint8Array(0);
 const TIMESTAMP = 0xff;
 /** Strings up to this are looked through here: a native call costs more. */
 const MAX_LOOPED_TEXT = 32;
@@ -20,7 +21,7 @@ const MAX_LOOPED_TEXT = 32;
 export class FrameCheck {
   /** By depth: how many values are still to come. */
   private readonly left: Uint32Array;
-  private bytes: Uint8Array = new Uint8Array(0);
+  private bytes: Uint8Array = NOTHING;
   private at = 0;
   private end = 0;
   private elements = 0;
@@ -31,11 +32,20 @@ export class FrameCheck {
 
   /** @throws RangeError that says what is wrong */
   check(frame: Uint8Array): void {
-    const { left } = this;
     this.bytes = frame;
     this.end = frame.length;
     this.at = 0;
     this.elements = 1;
+    try {
+      this.walk();
+    } finally {
+      this.bytes = NOTHING; // a frame is not to be kept in memory here
+    }
+  }
+
+  /** Over one value and all that is in it. */
+  private walk(): void {
+    const { left } = this;
     let depth = 0;
     left[0] = 1;
     for (;;) {

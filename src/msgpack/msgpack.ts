@@ -14,6 +14,10 @@ export interface MsgpackOptions {
 }
 
 const MAX_DEPTH = 1000;
+/** A longer frame leaves no memory behind. */
+const MAX_KEPT = 256 * 1024;
+/** What msgpackr packs into to begin with. */
+const MEMORY = 8 * 1024;
 
 /**
  * Nest's packets as MessagePack, in frames with a length of 4 bytes in front: all that `nestJson()` does, and binary data stays
@@ -41,6 +45,11 @@ export function msgpack(options: MsgpackOptions = {}): GevCodec {
       check.check(frame);
       return packr.unpack(frame);
     },
-    encode: (packet) => packr.pack(packet),
+    encode(packet) {
+      const frame = packr.pack(packet);
+      // It would go on in memory of that size, several times as large, for whatever is packed next.
+      if (frame.length > MAX_KEPT) queueMicrotask(() => packr.useBuffer(Buffer.allocUnsafeSlow(MEMORY)));
+      return frame;
+    },
   });
 }

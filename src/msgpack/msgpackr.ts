@@ -21,6 +21,8 @@ export interface Packr {
   pack(value: unknown): Buffer;
   /** Bytes in it are views of the frame. */
   unpack(frame: Buffer): unknown;
+  /** Packs into this memory next. Not while it packs. */
+  useBuffer(memory: Buffer): void;
 }
 
 /**

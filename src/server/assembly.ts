@@ -17,7 +17,6 @@ import { carriesPackets, protocolOf } from './connections/connection-protocol.js
 import { ConnectionReports } from './connections/connection-reports.js';
 import { ErrorReplies } from './handlers/error-replies.js';
 import type { ConnectionEvent } from './handlers/handler-marker.js';
-import type { NestHandler } from './handlers/nest-handler.js';
 import type { NestSteps } from './handlers/nest-steps.js';
 import { FormatReplies } from './rpc/format-replies.js';
 import { NotedReplies, PlainReplies, type Replies, SerializedReplies } from './rpc/replies.js';
@@ -132,5 +131,5 @@ function connectionHandlersOf(
   { connectionHandlers, steps }: ServerParts,
   event: ConnectionEvent,
 ): ConnectionHandler[] {
-  return connectionHandlers.of(event, (handler: NestHandler) => steps.aroundConnection(handler));
+  return connectionHandlers.of(event, (handler, marker) => steps.ofConnection(handler, marker));
 }

@@ -5,6 +5,7 @@ import { quote } from '../core/error-log.js';
 import { GevServerNameError } from '../core/errors.js';
 import { nearest } from '../core/option-checks.js';
 import { GevServer } from './gev.server.js';
+import { type BareMethods, tellBareMethods } from './handlers/bare-methods.js';
 
 /**
  * What the server of a {@link GevModule} is provided as: the class {@link GevServer} for the one without a name.
@@ -98,6 +99,14 @@ export class GevServers implements OnModuleDestroy {
       const { transportId } = strategy as { readonly transportId?: unknown };
       return transportId === undefined || transportId === transport;
     });
+  }
+
+  /** Servers are to ask there, when they listen, which methods have nothing bound to them; not those that wrap handlers. */
+  tellBareMethods(methods: BareMethods): void {
+    for (const strategy of this.strategies) {
+      const { addHandler } = strategy as Partial<GevServer>;
+      if (addHandler === GevServer.prototype.addHandler) tellBareMethods(strategy as GevServer, methods);
+    }
   }
 
   /** Whether Nest was given any server. */

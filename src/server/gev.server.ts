@@ -23,7 +23,8 @@ import { patternTexts } from '../protocol/nest-json/packet-reader.js';
 import { idleOptionsOf, validateServerOptions } from '../core/validate-options.js';
 import { assemble } from './assembly.js';
 import { carriesPackets } from './connections/connection-protocol.js';
-import type { ConnectionEvents } from './connections/connection-events.js';
+import { type ConnectionEvents, handlerStatsOf } from './connections/connection-events.js';
+import { checkAccess, type GevAccess } from '../core/access.js';
 import { ErrorLog } from '../core/error-log.js';
 import { GevServerHandle } from './gev.server-handle.js';
 import {
@@ -74,7 +75,7 @@ export class GevServer
   /** What handlers, timers and `@InjectGevServer()` call it by; undefined: nothing. */
   readonly name: string | undefined;
 
-  private readonly options: ResolvedGevServerOptions;
+  private options: ResolvedGevServerOptions;
   private readonly registrations: Registrations;
   private readonly listeners = new Listeners<GevServerEvents>(
     'server',
@@ -257,19 +258,21 @@ export class GevServer
     return this.timers.runAfter(ms, fn, options);
   }
 
+  /**
+   * Who may connect from now on, instead of options `allow` and `deny`. Connections that are open stay.
+   *
+   * @throws GevOptionsError for what is no address
+   */
+  setAccess(access: GevAccess): void {
+    this.options = { ...this.options, ...checkAccess(access) };
+    this.running?.reactor.setAccess(access);
+  }
+
   /** Counters since listen. */
   stats(): GevServerStats {
     const { reactor, events } = this.running ?? {};
-    return {
-      ...(reactor?.stats() ?? NO_STATS),
-      handlers: {
-        pending: (events?.work.count ?? 0) + (events?.admission.abandoned ?? 0),
-        inFlight: events?.admission.inFlight ?? 0,
-        overloaded: events?.admission.shed ?? 0,
-        lateReplies: events?.reports.lateReplies ?? 0,
-        droppedValues: this.droppedValues,
-      },
-    };
+    const { droppedValues } = this;
+    return { ...(reactor?.stats() ?? NO_STATS), handlers: { ...handlerStatsOf(events), droppedValues } };
   }
 
   /**

@@ -4,6 +4,7 @@ import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import fc from 'fast-check';
 import {
   errorCodec,
+  GevCodecMismatchError,
   GevExceptionFilter,
   type GevClientOptions,
   GevInvalidReplyError,
@@ -26,6 +27,7 @@ import { framed, MsgpackPeer, packed } from '../kit/msgpack.js';
 import { random } from '../kit/random.js';
 import { clientOf, Subscriber } from '../kit/rpc-client.js';
 import { serveRpc as serveHandlers } from '../kit/rpc-service.js';
+import { nestClient } from '../kit/rpc.js';
 import { serve } from '../kit/serve.js';
 import { pause, until } from '../kit/until.js';
 
@@ -326,6 +328,16 @@ describe.each([0, 1])('msgpack(), loops: %d', (loops) => {
     expect((await peer.next()).response).toEqual({ pattern: 'x', data: 1, id: 3 });
   });
 
+  it('P1: a client is asked nothing that it would not answer', async () => {
+    const echo = await service({ loops });
+    expect(await firstValueFrom(client(echo.port).send('echo', 1))).toBe(1);
+    const connection = await echo.connection(0);
+    await expect(connection.request(Buffer.from([1]))).rejects.toMatchObject({
+      option: 'match',
+      message: expect.stringContaining('msgpack'),
+    });
+  });
+
   it('P1: a reply that cannot be written is an error for its caller', async () => {
     const echo = await service({ loops });
     const peer = client(echo.port);
@@ -410,13 +422,14 @@ describe.each([0, 1])('msgpack(), loops: %d', (loops) => {
     const port = await listener(
       (socket) => void socket.on('data', () => socket.write(framed(Buffer.from([0xc1])))),
     );
-    const caller = client(port, { reconnect: false });
+    const caller = client(port);
     const errors: unknown[] = [];
     caller.on('error', (error) => errors.push(error));
     await expect(firstValueFrom(caller.send('echo', 1))).rejects.toMatchObject({
-      code: expect.stringMatching(/^ERR_GEV_/),
+      code: 'ERR_GEV_CODEC_MISMATCH',
+      message: expect.stringContaining('makes no sense'),
     });
-    expect(errors).toEqual([expect.any(GevInvalidReplyError)]);
+    expect(errors).toEqual([expect.any(GevInvalidReplyError), expect.any(GevCodecMismatchError)]);
   });
 
   it('P1: any notation and framing can carry the same packets: a line of JSON for each', async () => {
@@ -481,3 +494,67 @@ function hasNegativeZero(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return false;
   return Object.entries(value).some(([key, member]) => key === '__proto__' || hasNegativeZero(member));
 }
+
+describe.each([0, 1])('sides that differ, loops: %d', (loops) => {
+  const both = /msgpack.*nest-json|nest-json.*msgpack/;
+  const naming = { message: expect.stringMatching(both) };
+
+  it('P1: a msgpack client and a JSON server: both say so, at the first frame', async () => {
+    const json = await service({ loops, codec: nestJson() });
+    const caller = client(json.port);
+    const failed = firstValueFrom(caller.send('echo', 1));
+    await expect(failed).rejects.toBeInstanceOf(GevCodecMismatchError);
+    await expect(failed).rejects.toMatchObject({ code: 'ERR_GEV_CODEC_MISMATCH', ...naming });
+    await expect(caller.connect()).rejects.toBeInstanceOf(GevCodecMismatchError);
+    const connection = await json.connection(0);
+    await until(() => connection.state === 'closed');
+    expect([connection.closeReason, connection.closeError]).toEqual([
+      'protocol',
+      expect.objectContaining({ code: 'ERR_GEV_PROTOCOL', ...naming }),
+    ]);
+    expect(json.lines.join('\n')).toMatch(both);
+    // Nobody else has noticed.
+    expect(await firstValueFrom(clientOf({ port: json.port }).send('echo', 'fine'))).toBe('fine');
+  });
+
+  it('P1: a JSON client and a msgpack server: both say so, at the first frame', async () => {
+    const packedServer = await service({ loops });
+    const failed = firstValueFrom(clientOf({ port: packedServer.port }).send('echo', 1));
+    await expect(failed).rejects.toBeInstanceOf(GevCodecMismatchError);
+    await expect(failed).rejects.toMatchObject(naming);
+    const connection = await packedServer.connection(0);
+    await until(() => connection.state === 'closed');
+    expect(connection.closeError).toMatchObject({ code: 'ERR_GEV_PROTOCOL', ...naming });
+    expect(packedServer.lines.join('\n')).toMatch(both);
+  });
+
+  it('P1: ClientTCP and a msgpack server: the server says so, and the request ends', async () => {
+    const packedServer = await service({ loops });
+    await expect(
+      firstValueFrom(nestClient(packedServer.port).send('echo', 'x'.repeat(2000))),
+    ).rejects.toBeDefined();
+    await until(() => both.test(packedServer.lines.join('\n')));
+  });
+
+  it('P1: a msgpack client and ServerTCP: the client says so, and does not wait', async () => {
+    const nest = await serveHandlers('ServerTCP');
+    const caller = client(nest.port, { loops, requestTimeout: 0, connectTimeout: 0 });
+    const failed = firstValueFrom(caller.send('sum', [1]));
+    await expect(failed).rejects.toBeInstanceOf(GevCodecMismatchError);
+    await expect(failed).rejects.toMatchObject(naming);
+  });
+
+  it('P1: a client goes on trying, and finds the server that has learnt the codec', async () => {
+    const json = await service({ loops, codec: nestJson() });
+    const { port } = json;
+    const caller = client(port, { offlineQueue: 5, reconnect: { initialDelay: 5, maxDelay: 20 } });
+    const told: unknown[] = [];
+    caller.on('error', (error) => told.push(error));
+    const waiting = firstValueFrom(caller.send('echo', 1));
+    await until(() => told.length > 1);
+    expect(told[0]).toBeInstanceOf(GevCodecMismatchError);
+    await json.close();
+    await service({ loops, port });
+    expect(await waiting).toBe(1);
+  });
+});

@@ -193,6 +193,8 @@ const SYDNEY = {
     second.say('loginAgain');
     await second.hears('loginAgainAcknowledged');
     await first.isSentAway();
+    const left = `${IMEI} has left (replaced)`;
+    await until(() => gateway.child.lines.some((line) => line.includes(left)), left);
     second.say('sydney');
     await shows(gateway, { positions: 1, position: SYDNEY });
   });

@@ -24,6 +24,7 @@ function cut(framer: Framer, chunks: readonly Buffer[]): Found & { readonly kept
       if (frame === 'incomplete') break;
       if (frame === 'invalid') return { frames, end: frame, kept: framer.kept };
       if ('tooLong' in frame) return { frames, end: 'too long', kept: framer.kept };
+      if ('noBeginning' in frame) return { frames, end: 'invalid', kept: framer.kept };
       frames.push('data' in frame ? frame.data.toString('hex') : Buffer.from(frame.text).toString('hex'));
     }
   }

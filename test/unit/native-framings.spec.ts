@@ -22,7 +22,7 @@ function serve(loops: number, delivery: 'text' | 'copied', framings: readonly En
   const inbounds: Inbound[] = [];
   const { NativeReactor } = loadBinding();
   const reactor = new NativeReactor(
-    { ...ENGINE_OPTIONS, loops, framing: framings[0]! },
+    { ...ENGINE_OPTIONS, loops, framing: framings[0]!, allow: undefined, deny: new Uint8Array() },
     inbound,
     outbound,
     control.buffer,

@@ -11,7 +11,9 @@ function framesOf(chunks: readonly Buffer[], maxFrameLength = 1 << 20): unknown[
     for (;;) {
       const frame = framer.next();
       if (frame === 'incomplete') break;
-      if (frame === 'invalid' || !('text' in frame)) return [...found, frame];
+      if (frame === 'invalid') return [...found, frame];
+      if ('noBeginning' in frame) return [...found, 'invalid'];
+      if (!('text' in frame)) return [...found, frame];
       expect(frame.bytes).toBe(Buffer.byteLength(frame.text));
       found.push(frame.text);
     }

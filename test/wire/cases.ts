@@ -13,6 +13,7 @@ import {
   packets,
   raw,
 } from 'nestjs-gev';
+import { msgpack } from 'nestjs-gev/msgpack';
 
 /**
  * A codec as cases name it: its options, but bytes written as cases write them, and in place of an `encode` the `prefix` in
@@ -28,9 +29,9 @@ export interface WireCase {
   readonly name: string;
   /** In pieces; each case is also played cut in other places. */
   readonly sends: readonly string[];
-  /** What `@OnMessage` handlers get, which return it; of a raw codec their bytes in one. */
+  /** What `@OnMessage` handlers must get, which return it; of a raw codec their bytes in one. */
   readonly frames: readonly string[];
-  /** What handlers of patterns get, in order. */
+  /** What handlers of patterns get, in order; bytes as `{ "$bytes": … }`. */
   readonly packets?: readonly (readonly [pattern: string, data: unknown])[];
   /** What comes back, in all; `same`: what was sent. */
   readonly replies: readonly string[] | 'same';
@@ -65,6 +66,8 @@ export function codecOf({ codec, options = {} }: WireCodec): GevCodec {
       return raw();
     case 'nest-json':
       return nestJson();
+    case 'msgpack':
+      return msgpack(options);
     case 'line':
       return line(options.delimiter ? { ...options, delimiter: bytesOf(options.delimiter) } : options);
     case 'delimited': {

@@ -251,11 +251,13 @@ def framing_of(codec: dict, max_frame_length: int) -> Framing:
     else:
         made = {
             "raw": Raw,
+            "msgpack": lambda: LengthField(max_length),
             "summed": Summed,
             "nest-json": lambda: NestTcp(max_length),
             "packets": lambda: framing_of(options.pop("over"), max_frame_length),
         }[kind]()
-        options.pop("format", None)
+        for name in ("format", "maxDepth", "maxElements"):  # of what frames mean
+            options.pop(name, None)
     if options:
         raise ValueError(f"options that {kind} does not have: {options}")
     return made

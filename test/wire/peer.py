@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any, Iterator
 
+import message_pack
 from framings import bytes_of, framing_of
 from services import Broken, service_of
 
@@ -72,9 +73,10 @@ class Case:
         self.replies = self.derived(self.sent)
         replies = case["replies"]
         written = self.sent if replies == "same" else b"".join(map(bytes_of, replies))
-        same("replies that the case names", written, self.replies)
+        same("replies that the case names", self.values(written), self.values(self.replies))
         if self.kind != "packets":  # there only those that are no packets come as frames
-            frames, named = self.frames(self.sent), list(map(bytes_of, case["frames"]))
+            frames = self.messages(self.sent)
+            named = list(map(bytes_of, case["frames"]))
             same("frames", frames, [b"".join(named)] if self.kind == "raw" and named else named)
         self.broken_at = self.first_broken()
         same("how it ends", "protocol" if self.broken_at is not None or self.silence else "peer", self.ends)
@@ -87,6 +89,23 @@ class Case:
         if self.encoding is None:
             return frames
         return [frame.decode(self.encoding, "replace").encode() for frame in frames]
+
+    def messages(self, stream: bytes) -> list[bytes]:
+        """The frames that handlers must get: those up to the one that ends the connection."""
+        frames = self.frames(stream)
+        for index, frame in enumerate(frames):
+            try:
+                list(self.service(frame, []))
+            except Broken:
+                return frames[:index]
+        return frames
+
+    def values(self, stream: bytes) -> Any:
+        """What a stream of replies says, where that can be written in several ways."""
+        if self.kind != "msgpack":
+            return stream
+        frames, broken = self.framing.decode(stream)
+        return [message_pack.loads(frame) for frame in frames], broken
 
     def complete(self, stream: bytes) -> bool:
         """Whether a stream of so many bytes ends with a frame."""
@@ -177,7 +196,8 @@ class Client:
         """Returns the port that the other side sees."""
         with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as link:
             port = link.getsockname()[1]
-            same("what came back", exchange(link, pieces, ends), case.derived(b"".join(pieces)))
+            came, expected = exchange(link, pieces, ends), case.derived(b"".join(pieces))
+            same("what came back", case.values(came), case.values(expected))
             return port
 
 

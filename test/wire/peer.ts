@@ -39,30 +39,56 @@ export interface Peer {
 
 /** Starts peer.py with these jobs. */
 export async function startPeer(seed: number, jobs: readonly Job[]): Promise<Peer> {
-  const env = { ...process.env, LD_PRELOAD: '' }; // a sanitizer is not for Python
-  const child = spawn('python3', ['-B', fileURLToPath(new URL('peer.py', import.meta.url))], {
-    env,
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  onCleanup(() => child.kill('SIGKILL'));
-  child.on('error', (error) => (failure = error));
-  child.stdin.on('error', () => undefined); // it has ended, and said why
-  child.stdin.end(JSON.stringify({ seed, jobs }));
-  const lines: object[] = [];
-  let failure: Error | undefined;
-  let ended = false;
-  createInterface({ input: child.stdout })
-    .on('line', (line) => lines.push(JSON.parse(line) as object))
-    .on('close', () => (ended = true));
-  await until(() => lines.length > 0 || ended, 'the peer in Python begins');
-  if (lines.length === 0) {
-    throw new Error('python3 did not play the peer: scripts/setup installs it', { cause: failure });
-  }
+  const python = await Python.start('peer.py', [], JSON.stringify({ seed, jobs }));
   return {
-    ...(lines[0] as Pick<Peer, 'ports' | 'runs'>),
+    ...(python.lines[0] as Pick<Peer, 'ports' | 'runs'>),
     async results() {
-      await until(() => ended, 'the peer in Python has played all', 60_000);
-      return lines.slice(1) as Run[];
+      await python.end();
+      return python.lines.slice(1) as Run[];
     },
   };
+}
+
+/** Starts service.py, for one client that speaks this. */
+export async function startService(codec: WireCodec) {
+  const python = await Python.start('service.py', [JSON.stringify(codec)]);
+  return {
+    ...(python.lines[0] as { readonly port: number }),
+    /** The packets that it was sent, when the client has left. */
+    async received(): Promise<unknown[]> {
+      await python.end();
+      return (python.lines[1] as { readonly received: unknown[] }).received;
+    },
+  };
+}
+
+/** A script that says something first, and more later: JSON, line by line. */
+class Python {
+  readonly lines: object[] = [];
+  private ended = false;
+  private failure: Error | undefined;
+
+  private constructor(script: string, args: readonly string[], input: string) {
+    const env = { ...process.env, LD_PRELOAD: '' }; // a sanitizer is not for Python
+    const path = fileURLToPath(new URL(script, import.meta.url));
+    const child = spawn('python3', ['-B', path, ...args], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    onCleanup(() => child.kill('SIGKILL'));
+    child.on('error', (error) => (this.failure = error));
+    child.stdin.on('error', () => undefined); // it has ended, and said why
+    child.stdin.end(input);
+    createInterface({ input: child.stdout })
+      .on('line', (line) => this.lines.push(JSON.parse(line) as object))
+      .on('close', () => (this.ended = true));
+  }
+
+  static async start(script: string, args: readonly string[], input = ''): Promise<Python> {
+    const python = new Python(script, args, input);
+    await until(() => python.lines.length > 0 || python.ended, `${script} begins`);
+    if (python.lines.length > 0) return python;
+    throw new Error(`python3 did not run ${script}: scripts/setup installs it`, { cause: python.failure });
+  }
+
+  async end(): Promise<void> {
+    await until(() => this.ended, 'the script in Python has played all', 60_000);
+  }
 }

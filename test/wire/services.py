@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, Callable, Iterator, Optional
 
+import message_pack
+
 MISSING = "There is no matching message handler defined in the remote service."
 
 
@@ -26,17 +28,27 @@ def called(pattern: str, data: Any) -> tuple[list[Any], Optional[str]]:
     return [], MISSING
 
 
+Service = Callable[[bytes, "list[bytes]"], Iterator[bytes]]
+"""The replies to a frame. What waits is kept in the list."""
+
+
 class Broken(Exception):
     """No packet."""
 
 
-def nest_json(frame: bytes, held: list[bytes]) -> Iterator[bytes]:
+Load = Callable[[bytes], Any]
+Dump = Callable[[Any], bytes]
+
+
+def nest(frame: bytes, held: list[bytes], load: Load, dump: Dump) -> Iterator[bytes]:
+    """Nest's packets, in whatever notation."""
+
     def text(**members: Any) -> bytes:
-        return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+        return dump(members)
 
     try:
-        packet = json.loads(frame)
-    except ValueError:
+        packet = load(frame)
+    except (ValueError, message_pack.Malformed):
         raise Broken from None
     if not isinstance(packet, dict) or "id" not in packet:
         return
@@ -56,6 +68,20 @@ def nest_json(frame: bytes, held: list[bytes]) -> Iterator[bytes]:
     if pattern == "release":
         yield from held
         held.clear()
+
+
+def nest_json(frame: bytes, held: list[bytes]) -> Iterator[bytes]:
+    def dump(packet: Any) -> bytes:
+        return json.dumps(packet, separators=(",", ":"), ensure_ascii=False).encode()
+
+    return nest(frame, held, json.loads, dump)
+
+
+def nest_message_pack(options: dict) -> Service:
+    limits = (options.get("maxDepth", 100), options.get("maxElements", 1_000_000))
+    return lambda frame, held: nest(
+        frame, held, lambda data: message_pack.loads(data, *limits), message_pack.dumps
+    )
 
 
 def words(frame: bytes, held: list[bytes]) -> Iterator[bytes]:
@@ -108,12 +134,11 @@ def echo(frame: bytes, held: list[bytes]) -> Iterator[bytes]:
     yield frame
 
 
-Service = Callable[[bytes, "list[bytes]"], Iterator[bytes]]
-
-
 def service_of(codec: dict) -> Service:
     if codec["codec"] == "nest-json":
         return nest_json
+    if codec["codec"] == "msgpack":
+        return nest_message_pack(codec.get("options", {}))
     if codec["codec"] == "packets":
         return {"words": words, "records": records}[codec["options"]["format"]]
     return echo

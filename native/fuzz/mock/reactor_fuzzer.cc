@@ -13,12 +13,11 @@
 #include <vector>
 
 #include "bridge/loop_bridge.h"
+#include "fuzz/mock/fuzz_framing.h"
 #include "fuzz/mock/fuzz_input.h"
 #include "fuzz/mock/link.h"
 #include "fuzz/mock/script.h"
 #include "fuzz/require.h"
-#include "protocol/nest_tcp_framer.h"
-#include "protocol/raw_framer.h"
 #include "reactor/event_loop.h"
 #include "reactor/ledger.h"
 #include "reactor/socket.h"
@@ -60,7 +59,7 @@ struct Peer {
 class World {
  public:
   explicit World(FuzzInput input)
-      : input_(input), faults_(input_), framer_(MakeFramer()), slabs_(2 + input_.Pick(3)) {}
+      : input_(input), faults_(input_), framing_(input_), slabs_(2 + input_.Pick(3)) {}
 
   void Run() {
     const reactor::LoopOptions options = MakeOptions();
@@ -78,12 +77,6 @@ class World {
  private:
   // --- the beginning --------------------------------------------------------------
 
-  std::unique_ptr<protocol::Framer> MakeFramer() {
-    const std::size_t kind = input_.Pick(4);
-    if (kind == 0) return std::make_unique<protocol::RawFramer>();
-    return std::make_unique<protocol::NestTcpFramer>(kind == 1 ? 200 : 1'000'000);
-  }
-
   reactor::LoopOptions MakeOptions() {
     reactor::LoopOptions options;
     reactor::ConnectionOptions& connection = options.connection;
@@ -99,13 +92,14 @@ class World {
   }
 
   void Start(const reactor::LoopOptions& options) {
-    bridge_.emplace(*framer_, nullptr, SlabsFrom(0, slabs_), SlabsFrom(kMaxSlabs, slabs_));
+    bridge_.emplace(framing_.framer(), nullptr, SlabsFrom(0, slabs_), SlabsFrom(kMaxSlabs, slabs_));
     loop_.emplace(options, *bridge_);
     bridge_->Attach(*loop_);
     auto listener = reactor::ListenOn(reactor::Endpoint::FromAddress("127.0.0.1", 0), {});
     port_ = reactor::Endpoint::LocalOf(listener.get()).port();
     if (port_ == 0) throw std::system_error(ENOBUFS, std::generic_category());
-    script_.emplace(*bridge_, *framer_, SlabsFrom(0, slabs_), SlabsFrom(kMaxSlabs, slabs_), links_);
+    script_.emplace(*bridge_, framing_.framer(), SlabsFrom(0, slabs_), SlabsFrom(kMaxSlabs, slabs_),
+                    links_);
     loop_->Listen(std::move(listener),
                   [this](reactor::FileDescriptor socket, const reactor::Endpoint& remote) {
                     loop_->Adopt({.socket = std::move(socket), .remote = remote});
@@ -122,7 +116,7 @@ class World {
       case 2:
       case 3:
       case 4:
-        return WithPeer([this](Peer& peer) { peer.unsent += Message(); });
+        return WithPeer([this](Peer& peer) { peer.unsent += framing_.Message(input_); });
       case 5:
       case 6:
         return WithPeer([this](Peer& peer) { Push(peer, input_.Size(100'000)); });
@@ -157,11 +151,13 @@ class World {
       case 21:
       case 22:
         return WithConnection([this](Seen& seen) {
-          script_->Send(seen, input_.Chance() ? Message() : std::string(input_.Size(200'000), 's'),
-                        static_cast<std::int32_t>(input_.Pick(4)));
+          script_->Send(
+              seen,
+              input_.Chance() ? framing_.Message(input_) : std::string(input_.Size(200'000), 's'),
+              static_cast<std::int32_t>(input_.Pick(4)));
         });
       case 23:
-        return script_->Multicast(Message());
+        return script_->Multicast(framing_.Message(input_));
       case 24:
         return WithConnection([this](Seen& seen) {
           constexpr Operation kOperations[] = {Operation::kClose, Operation::kShutdownWrite,
@@ -219,33 +215,6 @@ class World {
     const auto index =
         static_cast<std::ptrdiff_t>(input_.Pick(std::min<std::size_t>(open.size(), 256)));
     action(std::next(open.begin(), index)->second);
-  }
-
-  /// A frame, a packet as clients write it, or anything.
-  std::string Message() {
-    switch (input_.Pick(6)) {
-      case 0:
-        return input_.Bytes(input_.Pick(32));
-      case 1:
-        return Framed(R"({"pattern":"sum","data":[1,2],"id":"7"})");
-      case 2: {
-        std::string text;
-        for (std::size_t left = input_.Pick(40); left > 0; --left) text += "\xe6\xbc\xa2";
-        return std::to_string(text.size() / 3) + '#' + text;
-      }
-      case 3:
-        return Framed(std::string(input_.Size(150'000), 'x'));
-      case 4: {
-        std::string many;
-        for (std::size_t left = input_.Size(700); left > 0; --left) many += "2#{}";
-        return many;
-      }
-      default:
-        return Framed(std::string(input_.Pick(64), 'y'));
-    }
-  }
-  static std::string Framed(const std::string& text) {
-    return std::to_string(text.size()) + '#' + text;
   }
 
   void Push(Peer& peer, std::size_t limit) {
@@ -366,7 +335,7 @@ class World {
   FuzzInput input_;
   FuzzFaults faults_;
   test::MockKernel kernel_;
-  std::unique_ptr<protocol::Framer> framer_;
+  FuzzFraming framing_;
   std::size_t slabs_;
   std::uint16_t port_ = 0;
   bool accepting_ = true;

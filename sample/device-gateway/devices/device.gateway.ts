@@ -14,7 +14,6 @@ import {
 import type { Gt06Frame } from '../gt06/gt06-frame.js';
 import type { Position, Status } from '../gt06/gt06-messages.js';
 import type { Settings } from '../settings.js';
-import { DeviceRegistry } from './device.registry.js';
 import { Device, type DeviceConnection } from './device.js';
 import { HangUpFilter } from './hang-up.filter.js';
 import { LoggedInGuard } from './logged-in.guard.js';
@@ -27,7 +26,6 @@ export class DeviceGateway {
 
   constructor(
     @InjectGevServer('devices') private readonly server: GevServer,
-    private readonly registry: DeviceRegistry,
     private readonly config: ConfigService<Settings, true>,
   ) {}
 
@@ -45,8 +43,8 @@ export class DeviceGateway {
     const { data } = connection;
     if (data.device !== undefined) return; // it says so again
     data.deadline?.cancel();
+    connection.identify(imei, { replace: true }); // its former connection may be dead without a word
     data.device = new Device(imei, connection);
-    this.registry.add(data.device)?.connection.close();
     this.logger.log(`${imei} is here`);
   }
 
@@ -73,8 +71,6 @@ export class DeviceGateway {
   close(@Conn() connection: DeviceConnection, @Reason() reason: CloseReason): void {
     const { device, deadline } = connection.data;
     deadline?.cancel();
-    if (device === undefined) return;
-    this.registry.remove(device);
-    this.logger.log(`${device.imei} has left (${reason})`);
+    if (device !== undefined) this.logger.log(`${device.imei} has left (${reason})`);
   }
 }

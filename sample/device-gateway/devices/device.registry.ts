@@ -1,28 +1,23 @@
 import { Injectable } from '@nestjs/common';
-import type { Device } from './device.js';
+import { GevServer, InjectGevServer } from 'nestjs-gev';
+import type { Device, Session } from './device.js';
 
-/** The devices of this process that have logged in, by their IMEI. */
+/** The devices of this process that have logged in: the server knows their connections by their IMEI. */
 @Injectable()
 export class DeviceRegistry {
-  private readonly devices = new Map<string, Device>();
-
-  /** Returns the one that was here before: it has come back by another way, before we knew that it was gone. */
-  add(device: Device): Device | undefined {
-    const before = this.find(device.imei);
-    this.devices.set(device.imei, device);
-    return before;
-  }
-
-  /** Does nothing for one whose place another has taken. */
-  remove(device: Device): void {
-    if (this.find(device.imei) === device) this.devices.delete(device.imei);
-  }
+  constructor(@InjectGevServer('devices') private readonly server: GevServer) {}
 
   find(imei: string): Device | undefined {
-    return this.devices.get(imei);
+    return this.server.get<Session>(imei)?.data.device;
   }
 
+  /** Each once: one that has come back by another connection may still have the former one. */
   get all(): Device[] {
-    return [...this.devices.values()];
+    const devices = new Set<Device>();
+    for (const { identity = '' } of this.server) {
+      const device = this.find(identity);
+      if (device !== undefined) devices.add(device);
+    }
+    return [...devices];
   }
 }

@@ -1,4 +1,5 @@
 import type { GevConnection, GevTimer } from 'nestjs-gev';
+import type { Gt06Frame } from '../gt06/gt06-frame.js';
 import type { Position, Status } from '../gt06/gt06-messages.js';
 
 /** A device that has logged in, and what it said since. */
@@ -19,10 +20,10 @@ export class Device {
   }
 }
 
-/** What is known of a connection: who it is, or until when it has to say so. */
+/** What is kept of a connection: who it is, or until when it has to say so. */
 export interface Session {
   device?: Device;
   deadline?: GevTimer;
 }
 
-export type DeviceConnection = GevConnection<Session & Record<string, unknown>>;
+export type DeviceConnection = GevConnection<Session, Gt06Frame>;

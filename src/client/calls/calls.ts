@@ -8,6 +8,8 @@ export interface CallSetup extends OutgoingSetup {
   /** In ms, until somebody must have answered on a connection that is not used before; 0: without end. */
   readonly connectTimeout: number;
   readonly clock: Clock;
+  /** The data of the first word on a connection. */
+  readonly hello: object;
   readonly replies: ReplyDeserializer;
   /** Makes of what came as an error what subscribers get; undefined: that itself. */
   readonly errors: GevErrorCodec | undefined;

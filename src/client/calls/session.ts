@@ -148,7 +148,7 @@ export class Session implements LinkSession {
 
   private ask(): number {
     const id = this.common.nextId();
-    this.tell(HELLO_PATTERN, { cancel: 1 }, String(id));
+    this.tell(HELLO_PATTERN, this.common.setup.hello, String(id));
     return id;
   }
 

@@ -1,5 +1,5 @@
 import { formatAddress } from '../../core/address.js';
-import { GevConnectionLostError } from '../../core/client-errors.js';
+import { GevCodecMismatchError, GevConnectionLostError } from '../../core/client-errors.js';
 import type { CloseReason } from '../../core/close-reason.js';
 import { nameOf } from '../../core/connection.js';
 import { debug } from '../../core/debug.js';
@@ -7,6 +7,7 @@ import { GevConnectionError, type GevError } from '../../core/errors.js';
 import type { ReactorConnection } from '../../core/reactor-connection.js';
 import { inFreshScope } from '../../engine/fresh-scope.js';
 import type { Clock } from '../../core/clock.js';
+import { NEST_JSON_PACKETS } from '../../protocol/packet-format.js';
 import { Admittance } from './admittance.js';
 import type { DialOutcome } from './dialer.js';
 import { Ejection, type EjectionOwner } from './ejection.js';
@@ -45,6 +46,9 @@ export interface EndpointOwner extends EjectionOwner {
 /** So many times the connections it has may wait for their last replies, before no more are made. */
 const MAX_LEAVING = 16;
 
+const HUNG_UP =
+  'it hung up on the first frame without a word, as a server of nest-json does: give both sides the same codec';
+const NONSENSE = 'what it sent first makes no sense in that: give both sides the same codec';
 const SILENT = 'The server answers neither requests nor a probe';
 
 /** One server: its connections, when it is dialled, and whether it answers. */
@@ -65,14 +69,21 @@ export class Endpoint implements LinkEndpoint {
   private losses = 0; // not made good yet
   private stopped = false; // the client closes
   private failing = false; // a connection was lost, and none has been made since
+  private met = false; // somebody has answered
+  /** Only servers of ours speak the codec: each connection is greeted, and used when that is answered. */
+  private readonly strict: boolean;
 
   constructor(
     readonly target: GevResolvedEndpoint,
     private readonly owner: EndpointOwner,
-    private readonly options: Pick<ResolvedGevClientOptions, 'connections' | 'reconnect' | 'ejection'>,
+    private readonly options: Pick<
+      ResolvedGevClientOptions,
+      'connections' | 'reconnect' | 'ejection' | 'codec'
+    >,
     private readonly clock: Clock,
   ) {
     this.name = endpointName(target);
+    this.strict = options.codec.packets !== NEST_JSON_PACKETS;
     this.reconnect = new Reconnect(options.reconnect, clock);
     this.ejection = new Ejection(owner, options.ejection, clock);
   }
@@ -165,6 +176,7 @@ export class Endpoint implements LinkEndpoint {
   }
 
   onGreeted(link: Link): void {
+    this.met = true;
     this.admittance.answered(link.leaving);
     if (!link.leaving) this.admit(link);
   }
@@ -212,7 +224,22 @@ export class Endpoint implements LinkEndpoint {
     const was = this.drop(link);
     if (was === undefined) return;
     if (link.session.ungreeted && link.connection.bytesArrived === 0) this.admittance.hungUp();
-    this.owner.onDropped(this, link, was, new GevConnectionLostError(this.name, reason, { cause }));
+    this.owner.onDropped(
+      this,
+      link,
+      was,
+      new GevConnectionLostError(this.name, reason, { cause: this.mismatchOf(link, reason) ?? cause }),
+    );
+  }
+
+  /** That the server speaks another codec, where this is known, or all that can be thought of. */
+  private mismatchOf({ connection, awaited }: Link, reason: CloseReason): GevCodecMismatchError | undefined {
+    const stranger = this.strict && awaited && !this.met;
+    const what = connection.mismatch ?? (stranger ? signOf(reason, connection) : undefined);
+    if (what === undefined) return undefined;
+    return new GevCodecMismatchError(this.name, this.options.codec.name, what, {
+      cause: connection.closeError,
+    });
   }
 
   private loseSilent(link: Link): void {
@@ -277,7 +304,7 @@ export class Endpoint implements LinkEndpoint {
 
   private open(connection: ReactorConnection): void {
     const link = new Link(this, connection, this.clock.now(), (opened) => this.owner.openSession(opened));
-    const trust = this.admittance.next(this.leaving.size > 0);
+    const trust = this.strict ? 'awaited' : this.admittance.next(this.leaving.size > 0);
     link.bare = trust === 'bare';
     link.awaited = trust === 'awaited';
     this.greeting.add(link);
@@ -310,6 +337,12 @@ export class Endpoint implements LinkEndpoint {
     if (again) this.losses--;
     this.owner.onLink(link, again);
   }
+}
+
+/** By what a server that nobody has understood yet shows that it does not understand either. */
+function signOf(reason: CloseReason, { bytesArrived }: ReactorConnection): string | undefined {
+  if (reason === 'protocol') return NONSENSE;
+  return reason === 'peer' && bytesArrived === 0 ? HUNG_UP : undefined;
 }
 
 /** `host:port` or the path. */

@@ -1,5 +1,6 @@
 import {
   GevClientClosedError,
+  GevCodecMismatchError,
   GevConnectionLostError,
   GevNotConnectedError,
 } from '../../core/client-errors.js';
@@ -140,12 +141,15 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     // A connection counts once its dial has resolved.
   }
 
-  onMessage(connection: ReactorConnection<Link>, frame: Buffer): void {
-    this.receive(connection, frame);
+  /** Nothing is attached before the dial has told of it. */
+  onMessage(connection: ReactorConnection<Link>, frame: LinkFrame): void {
+    const link = connection.attachment;
+    if (link !== undefined) link.session.receive(frame);
+    else this.early.keep(connection, frame);
   }
 
   onText(connection: ReactorConnection<Link>, frame: string): void {
-    this.receive(connection, frame);
+    this.onMessage(connection, frame);
   }
 
   /** The server has said its last word. */
@@ -248,10 +252,17 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
       if (this.balancer.empty) this.replace(endpoint); // there may be room for another now
       return;
     }
-    this.lastFailure = error;
+    // Another codec is no matter of chance.
+    const told = error.cause instanceof GevCodecMismatchError ? error.cause : error;
+    this.lastFailure = told;
     if (was === 'greeting') {
       link.session.stop();
-      this.replace(endpoint);
+      if (told === error) this.replace(endpoint);
+      else {
+        this.setup.report.dialFailed(endpoint, told, false);
+        if (this.wanted) endpoint.beginLater();
+        this.settle();
+      }
       return;
     }
     this.arrange();
@@ -259,7 +270,7 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     debug('endpoint %s: %s', endpoint.name, error.message);
     this.setup.report.disconnected(link, error);
     endpoint.beginLater();
-    link.session.failAll(error);
+    link.session.failAll(told);
     // Whatever waited for the end of this connection goes on.
     if (!this.connecting.empty) endpoint.begin();
     else if (this.needed) endpoint.beginForRequest();
@@ -304,13 +315,6 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
       await within(Promise.race([told, ended]), TELL_MS);
     }
     connection.close();
-  }
-
-  /** Nothing is attached before the dial has told of it. */
-  private receive(connection: ReactorConnection<Link>, frame: LinkFrame): void {
-    const link = connection.attachment;
-    if (link !== undefined) link.session.receive(frame);
-    else this.early.keep(connection, frame);
   }
 
   private pick(): Link | undefined {
@@ -360,8 +364,10 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
       return;
     }
     // A request that was never sent is not to hear that it may have been handled.
-    const unsent = this.lastFailure === undefined || this.lastFailure instanceof GevConnectionLostError;
-    this.dismiss(unsent ? this.notConnected() : this.lastFailure, this.setup.options.offlineQueue);
+    const { lastFailure: cause } = this;
+    const unsent = cause === undefined || cause instanceof GevConnectionLostError;
+    const error = unsent ? new GevNotConnectedError(undefined, { cause }) : cause;
+    this.dismiss(error, this.setup.options.offlineQueue);
     if (this.wanted || this.trying) return;
     this.setup.onStatus('disconnected');
     this.rest();
@@ -378,10 +384,6 @@ export class Endpoints implements ReactorHandler, EndpointOwner, LastResortsOwne
     const { begun } = this.reactors;
     this.reactors.forget();
     void begun?.then((reactor) => reactor.stop()).catch((error: unknown) => this.setup.report.failure(error));
-  }
-
-  private notConnected(): GevNotConnectedError {
-    return new GevNotConnectedError(undefined, { cause: this.lastFailure });
   }
 
   private arrange(): void {

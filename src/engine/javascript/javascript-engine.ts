@@ -2,14 +2,15 @@ import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { inFreshScope } from '../fresh-scope.js';
 import type { InboundListener, Opening } from '../inbound-listener.js';
+import type { AccessRules } from '../address-ranges.js';
 import { ConnectionTable } from './connection-table.js';
 import { Dialer, type DialerOwner } from './dialer.js';
+import { Entrance } from './entrance.js';
 import { EventQueue } from './event-queue.js';
 import { Outbox, type OutboxRecord } from './outbox.js';
 import { PartialFrames } from './partial-frames.js';
 import { RateTimers } from './rate-timers.js';
 import type { ReadSide } from './read-side.js';
-import { RefusalCounts } from './refusal-counts.js';
 import { SocketConnection, type SocketConnectionOwner } from './socket-connection.js';
 import { SocketListener } from './socket-listener.js';
 import type { WriteSide } from './write-side.js';
@@ -53,8 +54,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   /** In the order in which they were asked for. */
   private readonly servers: SocketListener[] = [];
   private holder: NodeJS.Timeout | undefined;
-  private accepted = 0;
-  private readonly refusals = new RefusalCounts((news) => this.tell(() => this.listener.onRefused(news)));
+  private readonly entrance: Entrance;
   private quiescing = false;
   private stopped = false;
   private flushScheduled = false;
@@ -62,6 +62,11 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   constructor(private readonly setup: EngineSetup) {
     const { options } = setup;
     this.options = options;
+    this.entrance = new Entrance(
+      options,
+      () => this.connections.size,
+      (news) => this.tell(() => this.listener.onRefused(news)),
+    );
     this.partialFrames = new PartialFrames(options.maxPartialBytes);
     this.pacesMessages = setup.turns() === undefined;
     this.outbox = new Outbox(setup.longestFrame, () => this.scheduleFlush());
@@ -98,6 +103,10 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     }
   }
 
+  setAccess(rules: AccessRules): void {
+    this.entrance.setRules(rules);
+  }
+
   start(): void {
     this.holder ??= setInterval(() => undefined, HOLD_MS);
   }
@@ -111,7 +120,11 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   }
 
   stats(): EngineStats {
-    return { accepted: this.accepted, refusals: this.refusals.counts, connections: [this.connections.size] };
+    return {
+      accepted: this.entrance.accepted,
+      refusals: this.entrance.refusals.counts,
+      connections: [this.connections.size],
+    };
   }
 
   hold(hold: boolean): void {
@@ -146,8 +159,8 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     this.tell(() => this.listener.onText(slot, generation, text, bytes, 0, 0, 0), this.pacesMessages);
   }
 
-  onEnd({ slot, generation }: SocketConnection): void {
-    this.tell(() => this.listener.onEnd(slot, generation));
+  onEnd({ slot, generation, badFrame }: SocketConnection): void {
+    this.tell(() => this.listener.onEnd(slot, generation, badFrame));
   }
 
   onDrain({ slot, generation }: SocketConnection): void {
@@ -162,12 +175,12 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     this.tell(() => this.listener.onIdle(slot, generation));
   }
 
-  onClose(connection: SocketConnection, reason: number, errno: number, tooLong: number): void {
+  onClose(connection: SocketConnection, reason: number, errno: number, badFrame: number): void {
     if (this.stopped) return;
     const { slot, generation, input } = connection;
     this.connections.delete(connection);
     this.heldUp.delete(input);
-    this.tell(() => this.listener.onClose(slot, generation, reason, errno, tooLong));
+    this.tell(() => this.listener.onClose(slot, generation, reason, errno, badFrame));
   }
 
   onConnected(socket: Socket, token: number, path: '' | undefined): void {
@@ -304,15 +317,8 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   // --- connections ---
 
   private accept(socket: Socket, origin: Origin): void {
-    const { maxConnections } = this.options;
-    if (this.stopped || (maxConnections > 0 && this.connections.size >= maxConnections)) {
-      this.refusals.count('maxConnections', addressesOf(socket).remoteHost);
-      socket.on('error', () => undefined);
-      socket.destroy();
-      return;
-    }
-    this.accepted++;
-    this.adopt(socket, 0, origin);
+    if (this.stopped) socket.destroy();
+    else if (this.entrance.admit(socket, addressesOf(socket).remoteHost)) this.adopt(socket, 0, origin);
   }
 
   private adopt(socket: Socket, dial: number, { listener, path, framing }: Origin): void {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { EngineFraming } from '../engine-options.js';
+import { NO_BEGINNING } from '../inbound-listener.js';
 import type { Framer } from './framers/framer.js';
 import { makeFramer } from './framers/make-framer.js';
 
@@ -29,8 +30,8 @@ export interface ReadSideOwner {
   onEndHeld(): void;
   /** The peer says no more. */
   onEndOfInput(): void;
-  /** What came is no message; `tooLong`: its bytes, where it is one that is longer than may be, else 0. */
-  onBadInput(errno: number, tooLong: number): void;
+  /** What came is no message; `badFrame`: as {@link InboundListener.onClose} has it. */
+  onBadInput(errno: number, badFrame: number): void;
   /** It keeps another number of bytes of an incomplete frame than before. `begun`: of a frame that began just now. */
   onKept(change: number, begun: boolean): void;
 }
@@ -190,7 +191,8 @@ export class ReadSide {
       if ('text' in frame) this.sink.onText(slot, generation, frame.text, frame.bytes);
       else if ('data' in frame) this.sink.onMessage(slot, generation, frame.data);
       else {
-        this.owner.onBadInput(EMSGSIZE, Math.min(frame.tooLong, 0xffff_ffff));
+        if ('tooLong' in frame) this.owner.onBadInput(EMSGSIZE, Math.min(frame.tooLong, 0xffff_ffff));
+        else this.owner.onBadInput(EBADMSG, NO_BEGINNING + Math.min(frame.noBeginning, 0xff));
         return;
       }
       begun = true;

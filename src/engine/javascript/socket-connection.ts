@@ -35,7 +35,7 @@ export interface SocketConnectionOwner extends MessageSink {
   onFlushed(connection: SocketConnection): void;
   onIdle(connection: SocketConnection): void;
   /** Last. */
-  onClose(connection: SocketConnection, reason: number, errno: number, tooLong: number): void;
+  onClose(connection: SocketConnection, reason: number, errno: number, badFrame: number): void;
 }
 
 type State = 'open' | 'flushing' | 'fin-sent' | 'closed';
@@ -50,7 +50,8 @@ export class SocketConnection implements ReadSideOwner, WriteSideOwner, FrameKee
   private state: State = 'open';
   private reason: number = CloseCode.local;
   private errno = 0;
-  private tooLong = 0;
+  /** See {@link InboundListener.onClose}. */
+  badFrame = 0;
   private refused = false;
   private leaving = false;
   private hastened = false;
@@ -192,8 +193,8 @@ export class SocketConnection implements ReadSideOwner, WriteSideOwner, FrameKee
     if (this.silentBy !== Infinity) this.awaitSilence();
   }
 
-  onBadInput(errno: number, tooLong: number): void {
-    this.tooLong = tooLong;
+  onBadInput(errno: number, badFrame: number): void {
+    this.badFrame = badFrame;
     this.refuseInput(errno);
   }
 
@@ -268,7 +269,7 @@ export class SocketConnection implements ReadSideOwner, WriteSideOwner, FrameKee
     this.state = 'closed';
     this.deadline.clear();
     this.socket.destroy();
-    this.owner.onClose(this, reason, this.errno, this.tooLong);
+    this.owner.onClose(this, reason, this.errno, this.badFrame);
   }
 
   /** The engine stops: the peer's FIN is not waited for. */

@@ -17,6 +17,13 @@ export type BatchListener = (
   lastTook: number,
 ) => number;
 
+/** `AccessRules`, as `AddressRanges.toBytes()` makes them. */
+export interface NativeAccess {
+  /** Undefined: everybody. */
+  readonly allow: Uint8Array | undefined;
+  readonly deny: Uint8Array;
+}
+
 /**
  * The loops of a server or client and the memory they share with JavaScript (native/addon/reactor_wrap.h). It keeps that
  * memory, and what its callback closes over, until `stop()`, or until `listen()` or `start()` fails.
@@ -27,6 +34,8 @@ export interface NativeReactor {
    * -1: `host` is the path of a Unix socket. Throws an Error with `code`, `errno`, `syscall`, and closes all of them.
    */
   listen(host: string, port: number, framing?: EngineFraming): EngineAddress;
+  /** Those that come in from now on are asked by these: {@link NativeAccess}. Throws unless it listens. */
+  setAccess(allow: Uint8Array | undefined, deny: Uint8Array): void;
   /** Starts the loops. Throws likewise. */
   start(): void;
   /** Hands over the open outbound slab of a loop, which is full. */
@@ -56,7 +65,7 @@ export interface NativeBinding {
    * @param control 1 + loops int32 words
    */
   readonly NativeReactor: new (
-    options: EngineOptions,
+    options: EngineOptions & NativeAccess,
     inbound: readonly ArrayBuffer[],
     outbound: readonly ArrayBuffer[],
     control: ArrayBuffer,

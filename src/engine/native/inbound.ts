@@ -201,7 +201,7 @@ export class Inbound {
         break;
       }
       case EventKind.End:
-        listener.onEnd(slot, generation);
+        listener.onEnd(slot, generation, a >>> 0);
         break;
       case EventKind.Drain:
         listener.onDrain(slot, generation);

@@ -1,5 +1,6 @@
+import type { AccessRules } from '../address-ranges.js';
 import type { EngineFraming } from '../engine-options.js';
-import type { NativeBinding, NativeReactor } from './binding.js';
+import type { NativeAccess, NativeBinding, NativeReactor } from './binding.js';
 import type { InboundListener } from '../inbound-listener.js';
 import { Inbound } from './inbound.js';
 import { CONTROL_OPEN_SLAB, SLAB_SIZE } from './layout.js';
@@ -42,7 +43,7 @@ export class NativeEngine implements Engine {
     }));
     const { pace, inbounds } = this;
     this.native = new Native(
-      setup.options,
+      { ...setup.options, ...bytesOf(setup.options.access) },
       this.memory.flatMap(({ inbound }) => inbound),
       this.memory.flatMap(({ outbound }) => outbound),
       this.control.buffer as ArrayBuffer,
@@ -66,6 +67,11 @@ export class NativeEngine implements Engine {
 
   listen(host: string, port: number, framing: EngineFraming): EngineAddress {
     return this.native.listen(host, port, framing);
+  }
+
+  setAccess(rules: AccessRules): void {
+    const { allow, deny } = bytesOf(rules);
+    this.native.setAccess(allow, deny);
   }
 
   start(): void {
@@ -104,6 +110,10 @@ export class NativeEngine implements Engine {
       }),
     );
   }
+}
+
+function bytesOf({ allow, deny }: AccessRules): NativeAccess {
+  return { allow: allow?.toBytes(), deny: deny.toBytes() };
 }
 
 function slabs(count: number): ArrayBuffer[] {

@@ -1,3 +1,6 @@
+import type { GevCodec } from '../codec.js';
+import { NEST_JSON_PACKETS } from '../packet-format.js';
+
 /** The error of a request that found no place among the calls in flight, on the wire. */
 export const OVERLOADED = Object.freeze({
   status: 'error',
@@ -32,6 +35,14 @@ export const ERROR_TAG = 'gev:error';
  * Nest's own server knows no such pattern and says so to the caller, without a line in its log.
  */
 export const HELLO_PATTERN = 'gev:hello';
+
+/**
+ * The data of a hello. In another notation than JSON it has a `#`: what Nest's own server, which waits for one, then finds in front of
+ * it is no length, so that it hangs up at once.
+ */
+export function helloOf(codec: GevCodec): object {
+  return codec.packets === NEST_JSON_PACKETS ? { cancel: 1 } : { cancel: 1, codec: `#${codec.name}` };
+}
 
 /** The event, its data the id of a request, by which a client says that it wants no more replies. Only after a hello. */
 export const CANCEL_PATTERN = 'gev:cancel';

@@ -119,6 +119,7 @@ export class ConnectionEvents implements ReactorHandler, ConnectionHost {
   }
 
   onEnd(connection: ReactorConnection<ConnectionScope>): void {
+    if (connection.mismatch !== undefined) connection.attachment!.farewell();
     connection.attachment!.end();
   }
 
@@ -179,4 +180,14 @@ export class ConnectionEvents implements ReactorHandler, ConnectionHost {
       inFreshScope(() => rpc?.expire(SHUTTING_DOWN));
     }
   }
+}
+
+/** Counters of what handlers do; undefined while there is none of it. */
+export function handlerStatsOf(events: ConnectionEvents | undefined) {
+  return {
+    pending: (events?.work.count ?? 0) + (events?.admission.abandoned ?? 0),
+    inFlight: events?.admission.inFlight ?? 0,
+    overloaded: events?.admission.shed ?? 0,
+    lateReplies: events?.reports.lateReplies ?? 0,
+  };
 }

@@ -67,8 +67,10 @@ export class ConnectionHandlers {
   /** The handlers of an event, each passed through `wrap`. */
   of(
     event: ConnectionEvent,
-    wrap: (handler: NestHandler) => NestHandler = (handler) => handler,
+    wrap: (handler: NestHandler, marker: HandlerMarker) => NestHandler = (handler) => handler,
   ): ConnectionHandler[] {
-    return this.byEvent[event].map(([marker, handler]) => new ConnectionHandler(marker, wrap(handler)));
+    return this.byEvent[event].map(
+      ([marker, handler]) => new ConnectionHandler(marker, wrap(handler, marker)),
+    );
   }
 }

@@ -245,6 +245,11 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
     this.finishWhenDone();
   }
 
+  /** The peer speaks another codec: one word in this one's, by which a client of ours knows what is wrong. */
+  farewell(): void {
+    inFreshScope(() => this.rpc?.peer.goAway());
+  }
+
   /** Nothing more comes, as the peer has sent FIN or nonsense: the connection ends with the last reply. */
   end(): void {
     this.rpc?.peer.end();

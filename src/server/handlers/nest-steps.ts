@@ -4,6 +4,8 @@ import type { GevContext } from '../../context/gev.context.js';
 import type { FailureReport } from '../../core/callback.js';
 import { overrides } from '../../core/overrides.js';
 import type { NestHandler } from './nest-handler.js';
+import { bareMethodsOf } from './bare-methods.js';
+import type { HandlerMarker } from './handler-marker.js';
 import { type ProcessingHooks, withProcessingHooks } from './processing-hooks.js';
 
 /** What is called of a server. */
@@ -48,8 +50,12 @@ export class NestSteps {
     return (overridden ? throughReplies(hooked, this.server) : hooked) as MessageHandler;
   }
 
-  /** The handler of a connection's event, within these steps. */
-  aroundConnection(handler: NestHandler): NestHandler {
+  /** The handler of a connection's event; the method itself, where nothing is bound to it. */
+  ofConnection(handler: NestHandler, marker: HandlerMarker): NestHandler {
+    return this.aroundConnection(bareMethodsOf(this.server)?.handlerOf(marker) ?? handler);
+  }
+
+  private aroundConnection(handler: NestHandler): NestHandler {
     return this.hooked ? withProcessingHooks(handler, this.hooks, this.report) : handler;
   }
 

@@ -3,8 +3,8 @@ import type { CloseReason } from '../../../src/core/close-reason.js';
 import type { GevConnection } from '../../../src/core/connection.js';
 import { GevConnectionClosedError } from '../../../src/core/errors.js';
 import type { ReactorOptions } from '../../../src/core/options.js';
-import { type Reactor, type ReactorHandler, type ReactorTimerHandle } from '../../../src/core/reactor.js';
 import { NO_STATS } from '../../../src/core/reactor-stats.js';
+import type { Reactor, ReactorHandler, ReactorTimerHandle } from '../../../src/core/reactor.js';
 import { raw } from '../../../src/protocol/raw.js';
 import { GevServer } from '../../../src/server/gev.server.js';
 

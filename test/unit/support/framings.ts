@@ -1,3 +1,4 @@
+import { AddressRanges } from '../../../src/engine/address-ranges.js';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type EngineFraming, type EngineOptions, FramingKind } from '../../../src/engine/engine-options.js';
@@ -22,6 +23,10 @@ export const LENGTHS: EngineFraming = {
 export const ENGINE_OPTIONS: Omit<EngineOptions, 'loops' | 'framing'> = {
   loadBalance: 0,
   maxConnections: 0,
+  maxConnectionsPerAddress: 0,
+  acceptRate: 0,
+  acceptRatePerAddress: 0,
+  access: { allow: undefined, deny: new AddressRanges([]) },
   backlog: 128,
   reusePort: false,
   ipv6Only: false,

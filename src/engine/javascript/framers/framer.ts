@@ -1,11 +1,12 @@
 /**
  * One frame, as text or as bytes, or why there is none: more is to come, what came is no frame, or it is one that is longer than
- * may be, of so many bytes at least.
+ * may be, of so many bytes at least, or none, by the byte that it would begin with.
  */
 export type Frame =
   | { readonly text: string; readonly bytes: number }
   | { readonly data: Buffer }
   | { readonly tooLong: number }
+  | { readonly noBeginning: number }
   | 'incomplete'
   | 'invalid';
 

@@ -89,7 +89,8 @@ export class TextFramer implements Framer {
       length = length * 10 + digit;
     }
     if (index === text.length) return this.rest();
-    if (text.charCodeAt(index) !== HASH || index === this.at) return 'invalid';
+    if (index === this.at) return { noBeginning: text.charCodeAt(index) };
+    if (text.charCodeAt(index) !== HASH) return 'invalid';
     if (length > this.maxFrameLength) return { tooLong: length };
     this.wanted = length;
     this.header = index + 1 - this.at;
