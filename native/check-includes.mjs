@@ -10,7 +10,7 @@ import { native } from './toolchain.mjs';
 
 /** What a back end may know of reactor/ stands on its level. */
 const foundations =
-  'clock|close_reason|endpoint|error|kernel_ops|ledger|poller|socket|socket_file|socket_ops';
+  'address_ranges|clock|close_reason|endpoint|error|kernel_ops|ledger|poller|socket|socket_file|socket_ops';
 const layers = [
   { name: 'reactor/poller', files: new RegExp(`^reactor/(poller/|(${foundations})\\.)`) },
   { name: 'reactor', files: /^reactor\// },

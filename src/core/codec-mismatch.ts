@@ -12,7 +12,7 @@ const NEST_TCP = /^(\d{4}|\d{1,3}#)/;
  * @param badFrame see {@link InboundListener.onClose}
  */
 export function mismatchOf(framing: ConnectionFraming, badFrame: number): string | undefined {
-  if (badFrame === 0) return undefined;
+  if (badFrame === 0 || !framing.nestPackets) return undefined;
   const peer = framing.isNestTcp ? withLength(badFrame) : asNestTcp(framing, badFrame);
   if (peer === undefined) return undefined;
   return `${peer}, and this side speaks ${framing.codec}: give both sides the same codec`;

@@ -86,11 +86,14 @@ function functionEncoder(
 ): FrameEncoder {
   return {
     encode(data) {
-      const frame: unknown = encode(
-        typeof data === 'string' ? Buffer.from(data, encoding) : Buffer.from(data),
-      );
+      const frame: unknown = encode(typeof data === 'string' ? Buffer.from(data, encoding) : bufferOf(data));
       if (frame instanceof Uint8Array) return frame;
       throw new GevHandlerError(`encode() must return the bytes of a frame, not a ${typeName(frame)}`);
     },
   };
+}
+
+/** The same bytes, not a copy. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -53,7 +53,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   private heldIdle = false; // its idle timeout has passed while a reply was owed
   private leavesFor: CloseReason | undefined;
   private errno = 0;
-  private badFrame = 0;
+  badFrame = 0; // what its loop tells of a frame that its input is refused for: see InboundListener.onClose()
   private bag: Record<string, unknown> | undefined;
   private streams: ConnectionStreams | undefined;
   private requests: Requests | undefined;
@@ -320,11 +320,6 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   handleEnd(reason: CloseReason): void {
     this.inputEnd ??= reason;
     this.requests?.failAll(reason, this.closeError);
-  }
-
-  /** Its input is refused for a frame: see {@link InboundListener.onClose}. */
-  handleBadFrame(badFrame: number): void {
-    this.badFrame = badFrame;
   }
 
   /** Its idle timeout has passed: it ends, unless it is owed a reply. */

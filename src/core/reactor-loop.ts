@@ -170,7 +170,7 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
 
   onEnd(slot: number, _generation: number, badFrame: number): void {
     const connection = this.slots[slot];
-    connection?.handleBadFrame(badFrame);
+    if (connection !== undefined) connection.badFrame = badFrame;
     // One that is not admitted yet may have come to its end, too.
     const { state } = connection ?? {};
     if (state !== 'open' && state !== 'connecting') return;
@@ -196,7 +196,7 @@ export class ReactorLoop implements InboundListener, ConnectionLoop {
     this.free(slot);
     const reason = CLOSE_REASONS[reasonCode] ?? 'error';
     if (errno === constants.errno.ENOBUFS) this.owner.onShed(reason);
-    connection.handleBadFrame(badFrame);
+    connection.badFrame = badFrame;
     this.finish(connection, reason, errno);
   }
 

@@ -25,7 +25,8 @@ export interface LengthFieldOptions {
   readonly encoding?: BufferEncoding | null;
   /**
    * Makes the whole frame of what is sent. Not needed where the length is put in front of it (`offset` 0 and the header
-   * stripped), nor where whole frames are sent, whose length is filled in (`strip` 0, no varint).
+   * stripped), nor where whole frames are sent, whose length is filled in (`strip` 0, no varint). It gets what is sent itself,
+   * not a copy, and must not change it.
    */
   readonly encode?: (frame: Buffer) => Uint8Array;
 }

@@ -26,7 +26,7 @@ export interface NestPacketsOptions<Frame = Buffer> extends GevPacketNotation<Fr
 export function nestPackets<Frame = Buffer>(framing: GevCodec, options: NestPacketsOptions<Frame>): GevCodec {
   const notation: GevPacketNotation<Frame> = {
     decode: (frame) => options.decode(frame),
-    encode: (packet) => options.encode(withoutUndefined(packet)),
+    encode: (packet) => contentOf(options.encode(withoutUndefined(packet)), options.name),
   };
   return Object.freeze({
     ...framing,
@@ -39,6 +39,12 @@ export function nestPackets<Frame = Buffer>(framing: GevCodec, options: NestPack
 export function notationOf({ packets }: GevCodec): GevPacketNotation<unknown> | undefined {
   if (packets === NEST_JSON_PACKETS) return JSON_NOTATION;
   return packets !== undefined && 'decode' in packets ? packets : undefined;
+}
+
+/** What was encoded, if it can be sent: nothing else would show before its length spoils a counter. */
+function contentOf(content: unknown, name: string): Uint8Array | string {
+  if (typeof content === 'string' || ArrayBuffer.isView(content)) return content as Uint8Array | string;
+  throw new TypeError(`encode() of the codec ${name} must return the bytes of a frame, or text`);
 }
 
 /** A packet without the members that are `undefined`, as JSON would have it. */

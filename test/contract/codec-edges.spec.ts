@@ -13,6 +13,7 @@ import {
   GevHandlerError,
   type GevNetworkAddress,
   GevServer,
+  lengthField,
   line,
   packets,
   raw,
@@ -281,6 +282,23 @@ describe.each([0, 2])('edges of codecs on %i loops', (loops) => {
     connection.close();
     expect(connection.trySend('x')).toBe(false);
     expect(encoded).toBe(0);
+  });
+
+  it('P1: encode() of a length field gets what is sent, and no copy of it', async () => {
+    const given: Buffer[] = [];
+    const codec = lengthField({
+      length: 1,
+      offset: 1,
+      encode: (content) => (given.push(content), Buffer.from([7, content.length, ...content])),
+    });
+    const service = await serve({ loops, codec });
+    const peer = (await Peer.connect(service.port)).read();
+    const connection = await service.connection();
+    const [buffer, array] = [Buffer.from([1, 2]), new Uint8Array([0, 3, 4]).subarray(1)];
+    for (const data of [buffer, array, 'ab']) connection.send(data);
+    expect([...(await peer.take(12))]).toEqual([7, 2, 1, 2, 7, 2, 3, 4, 7, 2, 97, 98]);
+    expect(given.map((content) => Buffer.isBuffer(content))).toEqual([true, true, true]);
+    expect(given[0]!.buffer === buffer.buffer && given[1]!.buffer === array.buffer).toBe(true);
   });
 
   it('R4: a custom frame is not late while reading pauses', async () => {

@@ -24,6 +24,7 @@ import { once } from 'node:events';
 import { firstValueFrom, from, lastValueFrom, NEVER, type Observable, throwError, toArray } from 'rxjs';
 import { onCleanup } from '../kit/cleanup.js';
 import { framed, MsgpackPeer, packed } from '../kit/msgpack.js';
+import { Peer } from '../kit/peer.js';
 import { random } from '../kit/random.js';
 import { clientOf, Subscriber } from '../kit/rpc-client.js';
 import { serveRpc as serveHandlers } from '../kit/rpc-service.js';
@@ -196,6 +197,18 @@ describe.each([0, 1])('msgpack(), loops: %d', (loops) => {
       toJSON: 1,
       nested: { deep: [{ a: -0.5, b: 2 ** 40, c: 'é漢😀' }] },
     });
+  });
+
+  it('P1: data that looks like a packet or a reply is data', async () => {
+    const echo = client((await service({ loops })).port);
+    for (const data of [
+      { pattern: 'values', data: [1], id: '1' },
+      { err: 'x', isDisposed: true, id: '1' },
+      { response: 1, id: '2', status: 'gev:not-begun' },
+      { pattern: 'gev:goaway', data: {} },
+    ]) {
+      expect(await firstValueFrom(echo.send('echo', data))).toEqual(data);
+    }
   });
 
   it('P1: what was received stays as it is, however much comes after it', async () => {
@@ -442,6 +455,40 @@ describe.each([0, 1])('msgpack(), loops: %d', (loops) => {
     const caller = clientOf({ port: handlers.port, codec: ndjson });
     expect(await firstValueFrom(caller.send('sum', [1, 2]))).toBe(3);
     expect(await lastValueFrom(caller.send('count', 3).pipe(toArray()))).toEqual([1, 2, 3]);
+  });
+});
+
+describe('nestPackets()', () => {
+  it('P1: contains what its functions throw, and what they return that cannot be sent', async () => {
+    let made: (packet: unknown) => any = (packet) => JSON.stringify(packet);
+    const odd = nestPackets<string>(line(), {
+      name: 'odd',
+      decode(text) {
+        if (text === 'bad') throw new Error('a bad line');
+        return JSON.parse(text) as unknown;
+      },
+      encode: (packet) => made(packet) as string,
+    });
+    const echo = await service({ codec: odd });
+    const caller = client(echo.port, { codec: odd });
+    expect(await firstValueFrom(caller.send('echo', 1))).toBe(1);
+    made = () => ({ no: 'bytes' });
+    await expect(firstValueFrom(caller.send('echo', 1))).rejects.toThrow(
+      'encode() of the codec odd must return',
+    );
+    made = (packet) => {
+      if ((packet as { response?: unknown }).response === 2) throw new Error('no word for two');
+      return JSON.stringify(packet);
+    };
+    await expect(firstValueFrom(caller.send('echo', 2))).rejects.toMatchObject({
+      message: 'The reply could not be serialized',
+    });
+    expect(await firstValueFrom(caller.send('echo', 3))).toBe(3);
+    const peer = (await Peer.connect(echo.port)).read();
+    peer.write('{"pattern":"echo","data":4,"id":"1"}\nbad\n');
+    await until(() => peer.ended);
+    expect(peer.length).toBeGreaterThan(0);
+    expect(echo.lines.join('\n')).toMatch(/it sent no odd: a bad line/);
   });
 });
 

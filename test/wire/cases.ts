@@ -37,6 +37,8 @@ export interface WireCase {
   readonly replies: readonly string[] | 'same';
   /** Who ends the connection: the peer, when it has sent all, or the server, reason `protocol`, when all before is answered. */
   readonly ends?: 'peer' | 'protocol';
+  /** The peer speaks Nest's packets in the other notation, and is told in this one to go away. */
+  readonly mismatch?: boolean;
   /** The peer stops within a frame, and waits for what comes. */
   readonly silence?: boolean;
 }

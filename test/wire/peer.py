@@ -24,7 +24,7 @@ from typing import Any, Iterator
 
 import message_pack
 from framings import bytes_of, framing_of
-from services import Broken, service_of
+from services import Broken, go_away, service_of
 
 RUNS = 7
 """How often a case is played that has no silence."""
@@ -35,7 +35,7 @@ PATIENCE = 30
 GAP = 0.0003
 """Seconds between two pieces: time for them to be read as two."""
 CODEC_KEYS = {"codec", "options", "server", "cases"}
-CASE_KEYS = {"name", "sends", "frames", "replies", "ends", "silence", "packets"}
+CASE_KEYS = {"name", "sends", "frames", "replies", "ends", "silence", "packets", "mismatch"}
 
 
 class Wrong(Exception):
@@ -69,6 +69,7 @@ class Case:
         self.pieces = [bytes_of(piece) for piece in case["sends"]]
         self.sent = b"".join(self.pieces)
         self.silence = case.get("silence", False)
+        self.mismatch = case.get("mismatch", False)
         self.ends = case.get("ends", "peer")
         self.replies = self.derived(self.sent)
         replies = case["replies"]
@@ -121,6 +122,8 @@ class Case:
                 replies.extend(self.service(frame, held))
         except Broken:
             pass
+        if self.mismatch and self.is_broken(stream):
+            replies.append(go_away(self.kind))
         if self.encoding is not None:
             replies = [reply.decode().encode(self.encoding) for reply in replies]
         return b"".join(map(self.framing.encode, replies))

@@ -70,11 +70,18 @@ def nest(frame: bytes, held: list[bytes], load: Load, dump: Dump) -> Iterator[by
         held.clear()
 
 
-def nest_json(frame: bytes, held: list[bytes]) -> Iterator[bytes]:
-    def dump(packet: Any) -> bytes:
-        return json.dumps(packet, separators=(",", ":"), ensure_ascii=False).encode()
+def go_away(kind: str) -> bytes:
+    """What a peer is told whose first bytes are the other format's."""
+    packet = {"pattern": "gev:goaway", "data": {}}
+    return message_pack.dumps(packet) if kind == "msgpack" else compact(packet)
 
-    return nest(frame, held, json.loads, dump)
+
+def compact(packet: Any) -> bytes:
+    return json.dumps(packet, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def nest_json(frame: bytes, held: list[bytes]) -> Iterator[bytes]:
+    return nest(frame, held, json.loads, compact)
 
 
 def nest_message_pack(options: dict) -> Service:

@@ -48,7 +48,7 @@ export class PacketSerializer {
   private encode(packet: unknown): GevData {
     const content = this.notation.encode(packet) as GevData | undefined;
     if (content !== undefined) return content;
-    throw new TypeError('The serializer returned nothing that JSON has a text for');
+    throw new TypeError('The serializer returned nothing that JSON has a text for'); // other notations say so themselves
   }
 }
 
