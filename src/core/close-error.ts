@@ -69,3 +69,9 @@ export function overflowError(
     `More than ${bytes} waited for a peer that ${how}: output has been above highWaterMark for ${Math.round(waited)} ms`,
   );
 }
+
+/** The error of what a framing, or the format of its packets, has thrown. */
+export function framingError(error: unknown): GevProtocolError {
+  if (error instanceof GevProtocolError) return error;
+  return new GevProtocolError(constants.errno.EBADMSG, undefined, undefined, error);
+}

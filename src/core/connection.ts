@@ -138,7 +138,7 @@ export abstract class GevConnection<Data extends object = Record<string, unknown
    * - the order otherwise: the first frame that comes, with `packets()` the first for which `read` returns undefined, answers
    *   the first request.
    *
-   * One that was given up keeps its place for as long again as its timeout: a late answer is dropped, and counted in
+   * One that was given up keeps its place until twice its timeout has passed: a late answer is dropped, and counted in
    * `stats().droppedAnswers`. Waiting for an answer keeps neither the process alive nor the connection from being idle.
    *
    * @returns the frame; by id the `data` that `read` returns

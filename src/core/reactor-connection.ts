@@ -1,15 +1,14 @@
-import { constants } from 'node:os';
 import type { Observable } from 'rxjs';
 import type { Opening } from '../engine/inbound-listener.js';
 import { inCommon } from './both-builds.js';
-import { closeErrorOf } from './close-error.js';
+import { closeErrorOf, framingError } from './close-error.js';
 import { mismatchOf } from './codec-mismatch.js';
 import { closeReasonCode, type CloseReason } from './close-reason.js';
 import type { ConnectionLoop } from './connection-loop.js';
 import type { CustomFrames } from './custom-frames.js';
 import { ConnectionStreams } from './connection-streams.js';
 import { MAX_DELAY } from './constants.js';
-import { GevConnectionClosedError, GevError, GevProtocolError } from './errors.js';
+import { GevConnectionClosedError, GevError } from './errors.js';
 import { isIntegerIn, refuse } from './option-checks.js';
 import type { GevAnswer } from '../protocol/packet-format.js';
 import type { GevData } from './data.js';
@@ -46,6 +45,8 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
 
   /** The layer above sets it, when the connection opens or later. */
   attachment: Attachment | undefined = undefined;
+  /** The layer above sets it, to be told when {@link asking} has changed. */
+  onAsking: (() => void) | undefined = undefined;
   /** Replies that handlers still owe: while there are any, it is not idle. Counted by the layer above. */
   pendingReplies = 0;
 
@@ -57,11 +58,9 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   badFrame = 0; // what its loop tells of a frame that its input is refused for: see InboundListener.onClose()
   private bag: Record<string, unknown> | undefined;
   private streams: ConnectionStreams | undefined;
-  /** To the peer; there from the first on. */
   private requests: Requests | undefined;
   /** Frames are shown to somebody before handlers get them: to subscribers, or to requests. */
   private watched = false;
-  /** Nothing more comes from the peer. */
   private inputEnd: CloseReason | undefined;
   /** Where the application frames by itself. */
   private frames: CustomFrames | undefined;
@@ -303,15 +302,20 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   }
 
   takeAnswer(answer: GevAnswer): void {
-    if (this.requests === undefined) this.dropAnswer();
-    else this.requests.takeAnswer(answer);
+    if (this.requests?.takeAnswer(answer) !== true) this.dropAnswer();
   }
 
   dropAnswer(): void {
     this.owner.dropAnswer(this);
   }
 
+  /** An answer of its peer's is awaited. */
+  get asking(): boolean {
+    return this.requests?.awaiting === true;
+  }
+
   watchFrames(): void {
+    this.onAsking?.();
     this.watched = this.requests?.watching === true || this.streams?.messages !== undefined;
   }
 
@@ -356,7 +360,6 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
     this.depart(reason);
   }
 
-  /** It is of no use to anybody any more. */
   private depart(reason: CloseReason): void {
     if (this.identity !== undefined) this.owner.identities.release(this);
     this.handleEnd(reason);
@@ -391,9 +394,4 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   private openStreams(): ConnectionStreams {
     return (this.streams ??= new ConnectionStreams(this.reporter, this.closeReason));
   }
-}
-
-function framingError(error: unknown): GevProtocolError {
-  if (error instanceof GevProtocolError) return error;
-  return new GevProtocolError(constants.errno.EBADMSG, undefined, undefined, error);
 }

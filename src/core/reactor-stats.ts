@@ -1,6 +1,5 @@
 import type { EngineStats } from '../engine/engine.js';
 import { type GevRefusal, REFUSALS } from '../engine/refusals.js';
-import type { ReactorState } from './reactor-state.js';
 
 /** Counters of a {@link Reactor} since listen. */
 export interface ReactorStats {
@@ -24,8 +23,9 @@ export interface ReactorStats {
 /** What those of a reactor are that does not run. */
 const NOTHING: EngineStats = { accepted: 0, refusals: [], connections: [] };
 
+/** Those that a reactor keeps itself. Named here: what declarations import must be declared, and much of a reactor is not. */
 type Counts = Pick<
-  ReactorState,
+  ReactorStats,
   'refusedSends' | 'droppedAnswers' | 'overPartialBytes' | 'overTotalSendBuffer'
 > & {
   readonly open: Pick<ReadonlyMap<number, unknown>, 'size'>;

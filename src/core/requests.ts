@@ -31,7 +31,7 @@ export interface RequestConnection extends GevConnection<object> {
   transmitChecked(frame: unknown): boolean;
   /** What has come last is no valid message. */
   cutInput(cause: unknown): void;
-  /** Whether frames are to be shown to {@link Requests.take}. */
+  /** What there is in flight has changed: whether frames are to be shown to {@link Requests.take}, and whether any are awaited. */
   watchFrames(): void;
   /** An answer came that nobody waits for. */
   dropAnswer(): void;
@@ -47,6 +47,8 @@ export class PendingRequest implements Timed<PendingRequest> {
   id = 0;
   /** Nobody waits for it any more; what comes in its place is dropped. */
   abandoned = false;
+  /** Its timeout has passed once; when it has passed again, its place is forgotten. */
+  overdue = false;
   stopListening: (() => void) | undefined = undefined;
   /** The caller's context, for what is called later. */
   private registrar: Registrar | undefined;
@@ -93,7 +95,7 @@ export class PendingRequest implements Timed<PendingRequest> {
 /**
  * The requests that one connection has made to its peer. A request that is sent takes a place: under its id, or at the end of
  * those that are answered in order, or among those that look for their answer by themselves. One that is given up leaves its
- * place for a late answer, for as long again as its timeout, so that nobody else takes that for his.
+ * place for a late answer, until twice its timeout has passed since it was sent, so that nobody else takes that for his.
  */
 export class Requests {
   private readonly byId = new Map<number, PendingRequest>();
@@ -103,6 +105,8 @@ export class Requests {
   private readonly waiting = new Set<PendingRequest>();
   /** In flight, and to be alone. */
   private exclusive: PendingRequest | undefined;
+  /** Places of those that were given up. */
+  private abandoned = 0;
   private lastId: number;
 
   /** @param reads frames are read as packets here, not by a layer above */
@@ -112,6 +116,11 @@ export class Requests {
     private readonly reads: boolean,
   ) {
     this.lastId = this.ids[0] - 1;
+  }
+
+  /** Somebody waits for an answer to what was sent. */
+  get awaiting(): boolean {
+    return this.inFlight > this.abandoned;
   }
 
   /** Whether frames are to be shown to {@link take}: from the first request by id on, where nobody else drops late answers. */
@@ -135,13 +144,13 @@ export class Requests {
     if (signal?.aborted === true) throw new GevAbortedError({ cause: signal.reason });
     if (this.inFlight + this.waiting.size >= MAX_REQUESTS) throw this.overloaded();
     const request = new PendingRequest(this, data, options, resolve, reject);
-    if (signal !== undefined) request.stopListening = onAbort(signal, () => this.abort(request));
     if (this.waiting.size === 0 && this.maySend(request)) {
       this.trySend(request);
-    } else {
-      request.keepContext();
-      this.waiting.add(request);
+      return;
     }
+    request.keepContext();
+    this.waiting.add(request);
+    this.listen(request);
   }
 
   /** A frame has come. True: it is an answer, and nobody else's. */
@@ -184,8 +193,11 @@ export class Requests {
     const unsent = [...this.waiting];
     for (const requests of [this.byId, this.inOrder, this.matching, this.waiting]) requests.clear();
     this.exclusive = undefined;
+    this.abandoned = 0;
+    this.connection.watchFrames();
     for (const request of sent) {
       this.deadlines.remove(request);
+      if (request.abandoned) continue;
       request.fail(new GevConnectionLostError(peerOf(this.connection), reason, { cause }));
     }
     for (const request of unsent) request.fail(new GevConnectionClosedError(reason, { cause }));
@@ -193,11 +205,13 @@ export class Requests {
 
   /** Its time is over: to be answered, or to keep its place. */
   expire(request: PendingRequest): void {
-    if (request.abandoned) {
+    if (request.overdue) {
       this.leave(request);
       return;
     }
-    this.abandon(request, this.lateness(request));
+    request.overdue = true;
+    this.deadlines.add(request, request.options.timeout);
+    if (!request.abandoned) this.abandon(request, this.lateness(request));
   }
 
   private get inFlight(): number {
@@ -210,8 +224,8 @@ export class Requests {
 
   /** Nobody can tell which bytes, or which of Nest's packets, are an answer. */
   private assertTold({ match }: ResolvedRequestOptions): void {
-    const { kind, nestPackets, codec } = this.connection.framing;
-    if (match !== undefined || (kind !== 'raw' && !nestPackets)) return;
+    const { kind, format, nestPackets, codec } = this.connection.framing;
+    if (match !== undefined || format?.request !== undefined || (kind !== 'raw' && !nestPackets)) return;
     throw new GevOptionsError(
       'match',
       !nestPackets
@@ -224,7 +238,15 @@ export class Requests {
     return this.inFlight === 0 || (!options.exclusive && this.exclusive === undefined);
   }
 
-  /** Sends it, or fails it with what prevents that. */
+  /** Gives the request up when its signal aborts, or has aborted. */
+  private listen(request: PendingRequest): void {
+    const { signal } = request.options;
+    if (signal === undefined) return;
+    if (signal.aborted) this.abort(request);
+    else request.stopListening = onAbort(signal, () => this.abort(request));
+  }
+
+  /** Sends it, or fails it with what prevents that. Its signal is listened to when it has its place. */
   private trySend(request: PendingRequest): void {
     const { connection } = this;
     const { exclusive, timeout } = request.options;
@@ -238,6 +260,7 @@ export class Requests {
     }
     this.deadlines.add(request, timeout);
     connection.watchFrames();
+    this.listen(request);
   }
 
   /** False: the connection has been closed meanwhile, by code of the application that makes the frame. */
@@ -267,6 +290,7 @@ export class Requests {
     for (const request of this.waiting) {
       if (!this.maySend(request)) return;
       this.waiting.delete(request);
+      request.stopListening?.();
       request.inContext(() => this.trySend(request));
     }
   }
@@ -321,19 +345,28 @@ export class Requests {
 
   /** The request is given up, its place stays. */
   private abandon(request: PendingRequest, error: Error): void {
-    this.deadlines.remove(request);
     request.abandoned = true;
+    this.abandoned++;
     request.fail(error);
-    this.deadlines.add(request, request.options.timeout || DEFAULT_REQUEST_TIMEOUT);
+    if (request.queue === undefined) {
+      // It had no end.
+      request.overdue = true;
+      this.deadlines.add(request, DEFAULT_REQUEST_TIMEOUT);
+    }
+    this.connection.watchFrames();
   }
 
   /** Its place is free. */
   private leave(request: PendingRequest): void {
+    const { byId, inOrder, matching } = this;
+    const held =
+      byId.get(request.id) === request
+        ? byId.delete(request.id)
+        : inOrder.delete(request) || matching.delete(request);
+    if (!held) return; // all have failed meanwhile
     this.deadlines.remove(request);
-    if (this.byId.get(request.id) === request) this.byId.delete(request.id);
-    this.inOrder.delete(request);
-    this.matching.delete(request);
     if (this.exclusive === request) this.exclusive = undefined;
+    if (request.abandoned) this.abandoned--;
     this.connection.watchFrames();
     if (this.waiting.size > 0) this.sendWaiting();
   }

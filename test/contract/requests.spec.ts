@@ -247,6 +247,41 @@ describe.each([0, 2])('requests to a peer on %i loops', (loops) => {
     },
   );
 
+  it.each(['before', 'after'])(
+    'C11: an answer behind more messages than a queue takes comes, where they came %s the request was made',
+    async (when) => {
+      let open = (): void => undefined;
+      const gate = new Promise<void>((resolve) => (open = resolve));
+      const outcomes: unknown[] = [];
+      let handled = 0;
+      const { connection, peer, lines } = await talk(loops, line(), {
+        async message(_, conn) {
+          if (handled++ > 0) return;
+          await gate;
+          const match = (frame: unknown): boolean => frame === 'answer';
+          outcomes.push(await outcome(conn.request('more', { timeout: 20_000, match })));
+        },
+      });
+      const count = 3_000;
+      const messages = (): void => {
+        for (let index = 0; index < count; index++) peer.write(`message ${index}\n`);
+      };
+      if (when === 'after') {
+        open();
+        peer.write('message\n');
+      } else messages();
+      await until(() => handled === 1);
+      await settled(() => connection.messagesReceived, 100);
+      open();
+      await until(() => lines().length === 1);
+      if (when === 'after') messages();
+      peer.write('answer\n');
+      await until(() => outcomes.length === 1, 'the answer', 25_000);
+      expect(outcomes).toEqual(['answer']);
+      await until(() => handled >= count);
+    },
+  );
+
   it('C11: a late answer is not taken for that of another request, and is counted and logged once', async () => {
     for (const [codec, late, next] of [
       [line(), 'late', 'next'],
@@ -636,6 +671,45 @@ describe.each([0, 2])('requests to a peer on %i loops', (loops) => {
     await until(() => connection.state === 'closed');
     await until(() => outcomes.length === 4);
     expect(handled).toEqual([]);
+  });
+
+  it('C11 U1: what the format does while it makes the frame of a request harms nobody', async () => {
+    const controller = new AbortController();
+    const nested: Promise<unknown>[] = [];
+    const doing: Record<string, () => void> = {
+      abort: () => controller.abort(),
+      throw: () => {
+        controller.abort();
+        throw new Error('no such command');
+      },
+      ask: () => void nested.push(outcome(connection.request({ name: 'nested' }, LONG))),
+      close: () => connection.close(),
+    };
+    const codec = numbered({
+      request(data, id) {
+        doing[(data as Command).name]?.();
+        return `?${id} ${(data as Command).name}`;
+      },
+    });
+    const { connection, peer, lines } = await talk(loops, codec);
+    const { signal } = controller;
+    const ask = (name: string, options: object = {}): Promise<unknown> =>
+      outcome(connection.request({ name }, { ...LONG, ...options }));
+    expect(await ask('abort', { signal })).toMatchObject({ code: 'ERR_GEV_ABORTED' });
+    expect(await ask('throw')).toEqual(new Error('no such command'));
+    const outer = ask('ask', { exclusive: true }); // alone, so when what was given up has its answer
+    await until(() => lines().length === 1);
+    peer.write('!1 late\n');
+    await until(() => lines().length === 2);
+    peer.write('!3 outer\n');
+    expect(await outer).toBe('outer');
+    await until(() => lines().length === 3);
+    peer.write('!4 inner\n');
+    expect(await nested[0]).toBe('inner');
+    expect(lines()).toEqual(['?1 abort', '?3 ask', '?4 nested']);
+    const waits = ask('wait');
+    expect(await ask('close')).toBeInstanceOf(GevError);
+    expect(await waits).toMatchObject({ code: 'ERR_GEV_CONNECTION_LOST', reason: 'local' });
   });
 
   it('C11: a request made in a close handler, or of a closed connection, is refused', async () => {

@@ -38,10 +38,7 @@ describe('the check of a frame', () => {
   it.each([
     ['numbers of every length', '97cc01cd0001ce00000001d0ffd1ffffd2ffffffffca00000000'],
     ['of 64 bits', '93cf0000000000000001d30000000000000001cb0000000000000000'],
-    [
-      'strings, bytes and timestamps',
-      '97d90162da000163db0000000164c40101c5000101c60000000101d6ff00000000',
-    ],
+    ['strings, bytes and timestamps', '97d90162da000163db0000000164c40101c5000101c60000000101d6ff00000000'],
     ['longer timestamps', '92d7ff0000000000000000c70cff000000000000000000000000'],
     ['three levels', '91919101'],
     ['as many elements as may be', '97c0c2c3007fe0ff'],

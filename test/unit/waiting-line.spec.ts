@@ -17,6 +17,7 @@ function make(start: (message: string) => void) {
     onDropped: (count) => told.push(`dropped ${count}`),
     pauseReading: () => told.push('pause'),
     resumeReading: () => told.push('resume'),
+    overfill: () => undefined,
   };
   const line = new WaitingLine(owner, new Turns((error) => told.push(String(error))), 1_000_000);
   return { owner, line, told };

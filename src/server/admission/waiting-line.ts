@@ -15,8 +15,11 @@ export interface LineOwner<Message> {
   onDropped(count: number): void;
   /** Messages wait, and there is no room for one. */
   onNoRoom?(): void;
+  /** Too many wait. */
   pauseReading(): void;
   resumeReading(): void;
+  /** One more waits all the same. */
+  overfill(): void;
 }
 
 /**
@@ -47,9 +50,12 @@ export class WaitingLine<Message> implements TurnTaker {
     this.queue.push(message);
     if (this.owner.hasRoom()) this.turns.join(this, this.queue.length === 1);
     else this.awaitRoom();
-    if (this.paused || !this.queue.full) return;
-    this.paused = true;
-    this.owner.pauseReading();
+    if (this.paused) {
+      this.owner.overfill();
+    } else if (this.queue.full) {
+      this.paused = true;
+      this.owner.pauseReading();
+    }
   }
 
   /** Something that made messages wait has ended. */

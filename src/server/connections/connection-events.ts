@@ -160,7 +160,7 @@ export class ConnectionEvents implements ReactorHandler, ConnectionHost {
 
   /** What peers send from now on is not taken. */
   stopReading(): void {
-    for (const scope of this.scopes) scope.pauseReading();
+    for (const scope of this.scopes) scope.stopReading();
   }
 
   /** Streams end that have gone on for `ms` from now on, or from their first value on if that comes later. */

@@ -19,6 +19,7 @@ import type { ConnectionHandler } from './connection-handlers.js';
 import type { ConnectionProtocol } from './connection-protocol.js';
 import type { ConnectionReports } from './connection-reports.js';
 import type { HandlerStream } from './handler-stream.js';
+import { Intake } from './intake.js';
 import { type LaneScope, MessageLane } from './message-lane.js';
 
 /** Why a server asks a peer to go. */
@@ -75,7 +76,7 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
   /** The peer is asked to go. */
   asked = false;
   private ended = false;
-  private pauses = 0;
+  private madeIntake: Intake | undefined;
 
   constructor(
     readonly connection: ReactorConnection,
@@ -146,13 +147,21 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
     this.owe(1);
   }
 
-  /** Stops reading until as many calls of {@link resumeReading} have been made. */
   pauseReading(): void {
-    if (this.pauses++ === 0) this.host.reactor.pause(this.connection);
+    this.intake.fill();
   }
 
   resumeReading(): void {
-    if (--this.pauses === 0 && !this.closed) this.host.reactor.resume(this.connection);
+    this.intake.drain();
+  }
+
+  overfill(): void {
+    this.intake.update();
+  }
+
+  /** What the peer sends from now on is not taken. */
+  stopReading(): void {
+    this.intake.stop();
   }
 
   /** Nothing more will be written for one handler's message, or for so many. */
@@ -209,7 +218,7 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
   }
 
   onVeryLate(): void {
-    this.pauseReading();
+    this.stopReading();
   }
 
   onOverage(): void {
@@ -310,6 +319,11 @@ export class ConnectionScope implements LineOwner<unknown>, LaneScope, PacketSco
       if (!this.connection.takeNext(message)) this.receive(message);
     } else if (isAnswer(packet)) this.connection.takeAnswer(packet);
     else this.rpc!.receiveForeign(packet, sizeOf(message));
+  }
+
+  private get intake(): Intake {
+    const { connection, host } = this;
+    return (this.madeIntake ??= new Intake(connection, host.reactor, host.maxQueuedBytes));
   }
 
   private ask(): void {

@@ -17,6 +17,7 @@ import type { RpcServer } from './rpc-server.js';
 export interface PacketScope extends RpcScope {
   pauseReading(): void;
   resumeReading(): void;
+  overfill(): void;
 }
 
 /** Where the packets of one connection come in: each is handled at once, or waits for its turn. */
@@ -132,5 +133,9 @@ export class RpcConnection implements PacketLineOwner {
 
   resumeReading(): void {
     this.scope.resumeReading();
+  }
+
+  overfill(): void {
+    this.scope.overfill();
   }
 }
