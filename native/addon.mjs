@@ -28,7 +28,7 @@ export const cmakeOptions = () => [
 
 /** As CMakeLists.txt has it: every source of these folders, and the poller of the system. */
 function sources(poller) {
-  const folders = ['reactor', 'protocol', 'bridge', 'addon'];
+  const folders = ['reactor', 'tls', 'protocol', 'bridge', 'addon'];
   const inFolder = (folder) =>
     readdirSync(join(native, folder))
       .filter((name) => name.endsWith('.cc'))
@@ -56,6 +56,7 @@ export function compileAddon([compiler, ...flags], { platform, folder, file, fir
     ...definitions.map((definition) => `-D${definition}`),
     ...['.', ...includes()].map((path) => `-I${path}`),
     ...[unit, '-o', file],
+    ...(platform === 'linux' ? ['-ldl'] : []), // dlsym() is in a library of its own before glibc 2.34
   ];
   run(compiler, argv, { quiet });
 }

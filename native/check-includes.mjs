@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Includes point one way: reactor/poller < reactor < protocol < bridge < addon. Node-API and libuv stay in
-// addon/, and product code knows the tests only through GEV_SOCKET_OPS_HEADER.
+// Includes point one way: reactor/poller < reactor < tls, protocol < bridge < addon. Node-API and libuv stay in
+// addon/, OpenSSL in tls/, and product code knows the tests only through GEV_SOCKET_OPS_HEADER.
 //
 //   node native/check-includes.mjs [<file>...]      without files: all of native/
 import { readFileSync, readdirSync } from 'node:fs';
@@ -14,6 +14,7 @@ const foundations =
 const layers = [
   { name: 'reactor/poller', files: new RegExp(`^reactor/(poller/|(${foundations})\\.)`) },
   { name: 'reactor', files: /^reactor\// },
+  { name: 'tls', files: /^tls\// },
   { name: 'protocol', files: /^protocol\// },
   { name: 'bridge', files: /^bridge\// },
   { name: 'addon', files: /^addon\// },
@@ -28,6 +29,8 @@ function problemWith(layer, path, quoted) {
   if (path.startsWith('test/')) return 'product code includes nothing from test/';
   const other = layerOf(path);
   if (other < 0) return 'write the path from native/, for example "reactor/event_loop.h"';
+  if (layers[other].name === 'tls' && layer !== other && layer !== addon)
+    return 'OpenSSL is known in tls/ only';
   return other > layer ? `${layers[layer].name} is below ${layers[other].name}` : undefined;
 }
 

@@ -26,7 +26,7 @@ export const targets = {
 
 /** What an addon is made of: when one of these changes, it is no longer current. */
 const ingredients = [
-  ...['reactor', 'protocol', 'bridge', 'addon', 'prebuilt'].flatMap((folder) =>
+  ...['reactor', 'tls', 'protocol', 'bridge', 'addon', 'prebuilt'].flatMap((folder) =>
     readdirSync(join(native, folder), { recursive: true }).map((name) => join(folder, name)),
   ),
   ...['addon.mjs', 'prebuild.mjs', 'prebuilds.mjs', '../src/engine/native/version.ts'],

@@ -92,6 +92,13 @@ export type {
   GevServerOptions,
 } from './core/options.js';
 export type { GevRequestOptions } from './core/request-options.js';
+export type { GevTls } from './core/tls/connection-tls.js';
+export type {
+  GevClientTlsOptions,
+  GevTlsIdentityOptions,
+  GevTlsNameOptions,
+  GevTlsOptions,
+} from './core/tls/tls-options.js';
 export type { GevIntervalOptions, GevTimer, GevTimerOptions } from './core/timer.js';
 export { InjectGevServer } from './decorators/inject-gev-server.decorator.js';
 export { Conn } from './decorators/conn.decorator.js';

@@ -5,6 +5,7 @@
 #include "addon/environment.h"
 #include "addon/reactor_wrap.h"
 #include "reactor/ledger.h"
+#include "tls/openssl_api.h"
 
 namespace {
 
@@ -24,6 +25,10 @@ Napi::Value ReadLedger(const Napi::CallbackInfo& info) {
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(std::make_unique<addon::Environment>(env).release());
   exports.Set("version", Napi::String::New(env, GEV_VERSION));
+  // The function of OpenSSL's that this process lacks; undefined: TLS is there.
+  if (const char* const missing = tls::OpenSsl::Missing()) {
+    exports.Set("missingOpenSsl", Napi::String::New(env, missing));
+  }
   exports.Set("NativeReactor", addon::ReactorWrap::Define(env));
 #ifndef NDEBUG
   exports.Set("ledger", Napi::Function::New<&ReadLedger>(env, "ledger"));

@@ -10,9 +10,12 @@
 
 #include "addon/environment.h"
 #include "addon/errors.h"
+#include "addon/tls_config.h"
 #include "protocol/framer_factory.h"
 #include "protocol/proxy_step.h"
 #include "reactor/ledger.h"
+#include "reactor/secure_step.h"
+#include "tls/tls_context.h"
 
 namespace addon {
 namespace {
@@ -106,6 +109,7 @@ Napi::Function ReactorWrap::Define(Napi::Env env) {
   return DefineClass(
       env, "NativeReactor",
       {InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Listen>>("listen"),
+       InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::SetTls>>("setTls"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::ExpectProxy>>("expectProxy"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::SetAccess>>("setAccess"),
        InstanceMethod<&ReactorWrap::Guarded<&ReactorWrap::Start>>("start"),
@@ -204,6 +208,11 @@ void ReactorWrap::Configure(const Napi::Object& options) {
   options_.loop.max_partial_bytes = SizeOf(options, "maxPartialBytes");
   options_.max_total_output = SizeOf(options, "maxTotalSendBuffer");
   connection.start_paused = FlagOf(options, "startPaused");
+  const Napi::Value dial_tls = options.Get("dialTls");
+  if (dial_tls.IsObject()) {
+    options_.loop.dial_security =
+        tls::TlsContext::Make(TlsOptionsOf(dial_tls.As<Napi::Object>()), tls::Side::kClient);
+  }
   const auto patterns = options.Get("patterns").As<Napi::Array>();
   for (std::uint32_t i = 0; i < patterns.Length(); ++i) {
     patterns_.push_back(patterns.Get(i).As<Napi::String>().Utf8Value());
@@ -266,7 +275,8 @@ bool ReactorWrap::Build() {
   return true;
 }
 
-// listen(host, port, framing?) or listen(path, -1, framing?) → { address, port, family }
+// listen(host, port, framing?, tls?) or listen(path, -1, framing?, tls?) → { address, port, family
+// }
 Napi::Value ReactorWrap::Listen(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!Build()) return env.Undefined();
@@ -283,14 +293,18 @@ Napi::Value ReactorWrap::Listen(const Napi::CallbackInfo& info) {
         bridge->FrameListener(group_->listeners(), *framers_.back());
       }
     }
+    const auto& security = security_.emplace_back(SecurityOf(info[3]));
     bound = group_->Listen(
         port < 0 ? reactor::Endpoint::FromPath(host)
                  : reactor::Endpoint::FromAddress(host, static_cast<std::uint16_t>(port)),
-        [this, proxying = proxying_]() -> reactor::LoopGroup::PrefaceFactory {
-          if (!proxying) return {};
-          return [versions = proxying->versions, &filter = group_->filter()] {
+        [this, security, proxying = proxying_]() -> reactor::LoopGroup::PrefaceFactory {
+          if (!proxying && security == nullptr) return {};
+          return [security, proxying, &filter = group_->filter()] {
             auto preface = std::make_unique<reactor::Preface>();
-            preface->Add(std::make_unique<protocol::ProxyStep>(versions, filter));
+            if (proxying) {
+              preface->Add(std::make_unique<protocol::ProxyStep>(proxying->versions, filter));
+            }
+            if (security) preface->Add(std::make_unique<reactor::SecureStep>(security->Get()));
             return preface;
           };
         }(),
@@ -307,6 +321,25 @@ Napi::Value ReactorWrap::Listen(const Napi::CallbackInfo& info) {
                                                : bound.family() == AF_INET ? 4
                                                                            : 6));
   return address;
+}
+
+// Null: there is no TLS.
+std::shared_ptr<reactor::SecureContextSlot> ReactorWrap::SecurityOf(const Napi::Value& options) {
+  if (!options.IsObject()) return nullptr;
+  return std::make_shared<reactor::SecureContextSlot>(
+      tls::TlsContext::Make(TlsOptionsOf(options.As<Napi::Object>()), tls::Side::kServer));
+}
+
+// setTls(listener, tls)
+Napi::Value ReactorWrap::SetTls(const Napi::CallbackInfo& info) {
+  const std::size_t listener = info[0].As<Napi::Number>().Uint32Value();
+  if (!CheckRunning(info.Env())) return info.Env().Undefined();
+  if (listener >= security_.size() || security_[listener] == nullptr) {
+    throw std::invalid_argument("NativeReactor: that listener speaks no TLS");
+  }
+  security_[listener]->Set(
+      tls::TlsContext::Make(TlsOptionsOf(info[1].As<Napi::Object>()), tls::Side::kServer));
+  return info.Env().Undefined();
 }
 
 // expectProxy(versions, trusted): of the next listener

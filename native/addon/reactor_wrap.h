@@ -59,6 +59,7 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   }
 
   Napi::Value Listen(const Napi::CallbackInfo& info);
+  Napi::Value SetTls(const Napi::CallbackInfo& info);
   Napi::Value ExpectProxy(const Napi::CallbackInfo& info);
   Napi::Value SetAccess(const Napi::CallbackInfo& info);
   Napi::Value Start(const Napi::CallbackInfo& info);
@@ -74,6 +75,8 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
 
   void Construct(const Napi::CallbackInfo& info);
   void Configure(const Napi::Object& options);
+  [[nodiscard]] static std::shared_ptr<reactor::SecureContextSlot> SecurityOf(
+      const Napi::Value& options);
   /// Builds the loops and their bridges, unless that has been done, to be listened with and
   /// started. False: that is not possible, and JavaScript has been told.
   bool Build();
@@ -121,6 +124,7 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   reactor::GroupOptions options_;
   // Of connections that are dialled, and of listeners without their own; then those of listeners.
   std::vector<std::unique_ptr<const protocol::Framer>> framers_;
+  std::vector<std::shared_ptr<reactor::SecureContextSlot>> security_;  // of listeners; or null
   std::optional<Proxying> proxying_;   // of the next listener
   std::vector<std::string> patterns_;  // JSON texts of those that are handled
   std::vector<std::unique_ptr<bridge::LoopBridge>> bridges_;

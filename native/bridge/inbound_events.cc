@@ -44,6 +44,27 @@ bool InboundEvents::Open(const reactor::Connection& connection) {
   return true;
 }
 
+bool InboundEvents::Secured(const reactor::Connection& connection) {
+  const reactor::SecureFacts facts = connection.channel()->Facts();
+  const auto size = [](const auto& part) { return static_cast<std::uint32_t>(part.size()); };
+  const SecuredHeader header{size(facts.protocol), size(facts.cipher), size(facts.alpn),
+                             size(facts.server_name)};
+  const std::size_t length = sizeof header + facts.protocol.size() + facts.cipher.size() +
+                             facts.alpn.size() + facts.server_name.size() +
+                             facts.peer_certificate.size();
+  if (!stream_.Reserve(length)) return false;
+  const std::uint32_t offset = stream_.CopyData(std::as_bytes(std::span(&header, 1)));
+  for (const std::string* const text :
+       {&facts.protocol, &facts.cipher, &facts.alpn, &facts.server_name}) {
+    stream_.CopyData(Bytes(*text));
+  }
+  stream_.CopyData(facts.peer_certificate);
+  stream_.Append({EventKind::kSecured, connection.slot(), connection.generation(), offset,
+                  static_cast<std::uint32_t>(length), facts.resumed ? 1U : 0U,
+                  static_cast<std::uint32_t>(facts.verify_error), 0});
+  return true;
+}
+
 bool InboundEvents::Proxied(const reactor::Connection& connection,
                             std::span<const std::byte> findings) {
   if (!stream_.Reserve(findings.size())) return false;

@@ -33,6 +33,8 @@ class InboundEvents {
   bool Close(const reactor::Connection& connection, reactor::CloseReason reason, int error,
              std::uint32_t refused);
   bool DialFailed(reactor::DialToken token, int error);
+  /// Of one that goes through a channel, before Open().
+  bool Secured(const reactor::Connection& connection);
   bool Timer(reactor::TimerId id, std::uint32_t skipped);
   bool Quiesced();
   bool Failure(reactor::LoopFailure failure, int error);

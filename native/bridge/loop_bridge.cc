@@ -24,6 +24,7 @@ bool LoopBridge::OnOpen(reactor::Connection& connection) {
   // Before the event: there may be no memory for them.
   frames_.Open(connection);
   records_.Open(connection.slot());
+  if (connection.channel() != nullptr && !events_.Secured(connection)) return false;
   if (const reactor::Preface* const preface = connection.preface()) {
     const std::span<const std::byte> findings = preface->findings();
     if (!findings.empty() && !events_.Proxied(connection, findings)) return false;

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "reactor/endpoint.h"
@@ -71,7 +72,7 @@ void OutboundRecords::Apply(const RecordView& record) {
       loop_->timers().Acknowledge(record.subject);
       return;
     case Operation::kDial:
-      Dial(record.subject, record.payload);
+      Dial(record);
       return;
     case Operation::kDialCancel:
       loop_->connector().Cancel(record.subject);
@@ -149,15 +150,20 @@ void OutboundRecords::StartTimer(const RecordView& record) {
                         FromMillisecondsAsDouble(record.payload.data() + sizeof(double)));
 }
 
-void OutboundRecords::Dial(reactor::DialToken token, std::span<const std::byte> payload) {
+void OutboundRecords::Dial(const RecordView& record) {
+  const reactor::DialToken token = record.subject;
+  const std::span<const std::byte> payload = record.payload;
+  const auto name_length = static_cast<std::size_t>(record.argument);
   std::int32_t port = 0;
-  if (payload.size() < sizeof(double) + sizeof port) {
+  if (payload.size() < sizeof(double) + sizeof port + name_length) {
     loop_->connector().Reject(token, EINVAL);
     return;
   }
   std::memcpy(&port, payload.data() + sizeof(double), sizeof port);
   const auto text = payload.subspan(sizeof(double) + sizeof port);
-  const std::string target(reinterpret_cast<const char*>(text.data()), text.size());
+  const std::string_view all(reinterpret_cast<const char*>(text.data()), text.size());
+  const std::string target(all.substr(0, all.size() - name_length));
+  std::string server_name(all.substr(target.size()));
   reactor::Endpoint remote;
   const int result =
       port < 0 ? reactor::Endpoint::ParsePath(target, remote)
@@ -165,7 +171,8 @@ void OutboundRecords::Dial(reactor::DialToken token, std::span<const std::byte> 
   if (result < 0) {
     loop_->connector().Reject(token, -result);
   } else {
-    loop_->connector().Dial(token, remote, FromMillisecondsAsDouble(payload.data()));
+    loop_->connector().Dial(token, remote, FromMillisecondsAsDouble(payload.data()),
+                            std::move(server_name));
   }
 }
 

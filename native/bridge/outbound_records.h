@@ -43,7 +43,7 @@ class OutboundRecords {
   void Apply(const RecordView& record);
   void ApplyTo(reactor::Connection& connection, const RecordView& record);
   void StartTimer(const RecordView& record);
-  void Dial(reactor::DialToken token, std::span<const std::byte> payload);
+  void Dial(const RecordView& record);
   void Queue(reactor::Connection& connection, std::span<const std::byte> payload,
              std::int32_t flags);
   void Flush(reactor::Connection& connection);

@@ -63,6 +63,10 @@ enum class EventKind : std::int32_t {
   kFailure    = 10,  // a: LoopFailure, b: errno
   kDialFailed = 11,  // subject: token; a: errno
   kIdle       = 12,  // answered by kExpireIdle, or by kRestartIdle once no reply is owed
+  kSecured    = 15,  // of the connection whose kOpen comes next; data: a SecuredHeader, then protocol,
+                     // cipher, ALPN, server name and the peer's certificate (DER);
+                     // a: 1 when its session was resumed, b: the error of its certificate, 0: none,
+                     // -1: it was asked for none
   kText       = 13,  // data: one frame of text; b: 1 when it is known to be ASCII.
                      // Of a packet written as Nest's clients do also a: number of its pattern,
                      // b: | length of its id << 1, c: where its data begins in the frame; else a: 0
@@ -88,7 +92,8 @@ enum class Operation : std::int32_t {
   kCloseAll       = 12,  // argument: CloseReason
   kAbortAll       = 13,  // argument: CloseReason
   kDial           = 14,  // subject: token; payload: timeout in ms as float64, port as int32
-                         // (-1: a path), then the numeric host or the path as UTF-8
+                         // (-1: a path), then the numeric host or the path as UTF-8, and the name
+                         // that is asked for by TLS, whose length is the argument
   kDialCancel     = 15,  // subject: token
   kSetIdleTimeout = 16,  // payload: ms as float64; 0: never
   kExpireIdle     = 17,
@@ -105,6 +110,14 @@ inline constexpr std::int32_t kReadOn = 1;
 enum SendFlag : std::int32_t {
   kNotifyFlushed = 1,  // send kFlushed events until this payload was written
   kNotifyDrained = 2,  // send kDrain once output is at or below the low-water mark
+};
+
+/// Lengths of what follows, in bytes; the certificate is the rest.
+struct SecuredHeader {
+  std::uint32_t protocol;
+  std::uint32_t cipher;
+  std::uint32_t alpn;
+  std::uint32_t server_name;
 };
 
 struct EventDescriptor {

@@ -40,8 +40,8 @@ void Connection::Open(EventLoop& loop, std::uint32_t slot, Arrival arrival) noex
   slot_ = slot;
   socket_ = std::move(arrival.socket);
   remote_ = arrival.remote;
-  dial_ = arrival.dial;
-  listener_ = arrival.listener;
+  dial_ = arrival.dial & kMaxDialToken;
+  listener_ = static_cast<std::uint8_t>(arrival.listener);
   counted_ = arrival.counted;
   preface_ = std::move(arrival.preface);
   const bool opens = preface_ == nullptr;
@@ -66,6 +66,7 @@ void Connection::MarkFree() noexcept {
   assert(!pace_.running() && !partial_link_.linked);
   read_.Reset();
   write_.Reset();
+  channel_.reset();
   preface_.reset();
   pending_ = 0;
   scheduled_ = refused_ = leaving_ = hastened_ = idle_asked_ = false;
@@ -87,7 +88,9 @@ bool Connection::IsConsistent() const noexcept {
   using Write = WriteSide::State;
   // Who waits for the loop is on its list; output that waits has somebody to move it.
   const bool attended = scheduled_ || (pending_ == 0 && !MayRead());
-  const bool awaits_kernel = !write_.empty() && !write_.writable();
+  // Behind a channel there is a word to say before FIN.
+  const bool has_word = read_.is_secure() && write_.state() == Write::kFinWanted;
+  const bool awaits_kernel = (!write_.empty() || has_word) && !write_.writable();
   const bool drops = read_.state() == ReadSide::State::kDropping;
   switch (state_) {
     case State::kFree:
@@ -106,7 +109,7 @@ bool Connection::IsConsistent() const noexcept {
              write_.state() == Write::kFinSent;
     case State::kOpen:
       return attended && socket_.valid() && (!refused_ || drops || read_.ended()) &&
-             (write_.empty() ? write_.state() != Write::kFinWanted
+             (write_.empty() ? write_.state() != Write::kFinWanted || awaits_kernel
                              : awaits_kernel && write_.state() != Write::kFinSent);
   }
   return false;
@@ -118,6 +121,7 @@ bool Connection::IsConsistent() const noexcept {
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
   static_assert(offsetof(Connection, write_) + WriteSide::kHotSize <= 2 * kCacheLine);
   static_assert(sizeof(Connection) <= 7 * kCacheLine);
+  static_assert(kMaxDialToken < 1U << 24U && EventLoop::kMaxListeners <= 1U << 8U);
 #pragma GCC diagnostic pop
 }
 
@@ -136,6 +140,8 @@ void Connection::OnReady(Ready ready) noexcept {
   if (Has(ready, Ready::kWrite)) {
     write_.OnWritable();
     if (!write_.empty()) FlushOutput();
+    if (read_.is_secure()) [[unlikely]]
+      OnChannelWritable();
   }
   if (MayRead() || HasUnseenEnd()) loop_->Schedule(*this);
   assert(IsConsistent());

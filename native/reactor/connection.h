@@ -19,6 +19,7 @@
 #include "reactor/preface.h"
 #include "reactor/read_side.h"
 #include "reactor/refusal.h"
+#include "reactor/secure_channel.h"
 #include "reactor/socket.h"
 #include "reactor/timer_wheel.h"
 #include "reactor/write_side.h"
@@ -92,13 +93,18 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   [[nodiscard]] std::uint32_t generation() const noexcept {
     return generation_.load(std::memory_order_relaxed);
   }
+  [[nodiscard]] EventLoop& loop() noexcept { return *loop_; }
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] int fd() const noexcept { return socket_.get(); }
   [[nodiscard]] const Endpoint& remote() const noexcept { return remote_; }
   /// The dial it came of; 0 when it was accepted.
   [[nodiscard]] DialToken dial() const noexcept { return dial_; }
   /// Which of its group's listeners accepted it; 0 when it was dialled.
-  [[nodiscard]] std::uint16_t listener() const noexcept { return listener_; }
+  [[nodiscard]] std::uint16_t listener() const noexcept {
+    return static_cast<std::uint16_t>(listener_);
+  }
+  /// What encrypts it, all that is counted here being plaintext; null: nothing does.
+  [[nodiscard]] const SecureChannel* channel() const noexcept { return channel_.get(); }
   /// What it went through; null once it was announced.
   [[nodiscard]] const Preface* preface() const noexcept { return preface_.get(); }
   /// Bytes that wait in this process.
@@ -147,6 +153,9 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   /// changed. Starts and stops the clock of incomplete frames, and counts towards their budget:
   /// above it the oldest is given up, which may be this one.
   void SetKeptInput(const KeptInput& kept) noexcept;
+
+  /// From now on its bytes go through `channel`, whose handshake is done. Before it opens.
+  void Secure(std::unique_ptr<SecureChannel> channel) noexcept;
 
   // --- for the steps of its preface ----------------------------------------
 
@@ -209,6 +218,9 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   void LookForEnd() noexcept;
   void AwaitEnd() noexcept;
   std::size_t Receive(std::span<std::byte> room) noexcept;
+  void OnChannelWritable() noexcept;
+  ssize_t ReceiveFromSocket(std::span<std::byte> room) noexcept;
+  WriteSide::Progress Write(WriteSide::Parts parts, std::size_t total) noexcept;
   bool EmitPending();  // false: the handler had no room
   void OnEndOfInput() noexcept;
   void OnReceiveError(int error) noexcept;
@@ -249,10 +261,11 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   std::uint8_t pending_ = 0;
   bool scheduled_ = false;  // on the loop's ready list
   CloseReason reason_ = CloseReason::kLocal;
-  bool refused_ = false;     // RefuseInput(): `error_` stays, and the reason is kProtocol
-  bool leaving_ = false;     // Leave()
-  bool hastened_ = false;    // its loop stops: the peer's FIN is not waited for
-  bool idle_asked_ = false;  // OnIdle() has not been answered
+  bool refused_ : 1 = false;  // RefuseInput(): `error_` stays, and the reason is kProtocol
+  bool counted_ : 1 = false;  // as Arrival's
+  bool leaving_ = false;      // Leave()
+  bool hastened_ = false;     // its loop stops: the peer's FIN is not waited for
+  bool idle_asked_ = false;   // OnIdle() has not been answered
   int error_ = 0;
   Nanoseconds last_activity_ = 0;  // kept up while there is an idle timeout
   Nanoseconds idle_timeout_ = 0;   // 0: never
@@ -265,10 +278,11 @@ class alignas(kCacheLine) Connection final : public TimerTarget {
   Nanoseconds retry_at_ = 0;        // 0: none
   Nanoseconds acknowledge_by_ = 0;  // when to look for the peer's acknowledgement; 0: not
   TimerNode timer_;
-  DialToken dial_ = 0;
+  // One word for both: CheckLayout() says why that is enough.
+  DialToken dial_ : 24 = 0;
+  std::uint32_t listener_ : 8 = 0;
   Endpoint remote_;
-  std::uint16_t listener_ = 0;
-  bool counted_ = false;              // as Arrival's
+  std::unique_ptr<SecureChannel> channel_;
   std::unique_ptr<Preface> preface_;  // until it was announced, or its slot is free
 };
 

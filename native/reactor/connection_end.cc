@@ -95,7 +95,9 @@ void Connection::Finish(CloseReason reason, int error) noexcept {
     if (dial_ != 0) loop_->connector().Reject(dial_, error == 0 ? ECANCELED : error);
     Raise(kStepEvent);
   }
-  loop_->OnConnectionClosed(std::exchange(counted_, false) ? &remote_ : nullptr);
+  const bool counted = counted_;
+  counted_ = false;
+  loop_->OnConnectionClosed(counted ? &remote_ : nullptr);
 }
 
 // The loop's own time is that of the beginning of its turn, and a turn that writes megabytes is

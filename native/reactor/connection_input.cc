@@ -15,6 +15,11 @@
 namespace reactor {
 namespace {
 
+/// Whether a peer that begins with these bytes speaks TLS.
+bool LooksLikeTls(std::span<const std::byte> begin) noexcept {
+  return begin.size() >= 2 && begin[0] == std::byte{0x16} && begin[1] == std::byte{0x03};
+}
+
 constexpr std::size_t kFinalReadBudget = 1024 * 1024;  // bytes read at most when the server stops
 
 }  // namespace
@@ -36,8 +41,9 @@ bool Connection::ReadOn() {
   // The handler may close, refuse or pause: look again each time.
   while (budget > 0 && read_.delivers() && MayRead()) {
     std::size_t count = 0;
+    std::span<std::byte> room;
     if (!read_.unparsed()) {
-      const std::span<std::byte> room = handler.PrepareRead(*this);
+      room = handler.PrepareRead(*this);
       if (room.empty()) return false;
       count = Receive(room.first(std::min(room.size(), budget)));
       if (count == 0) return true;
@@ -56,7 +62,8 @@ bool Connection::ReadOn() {
         read_.KeepUnparsed();
         return true;
       case ReadVerdict::kInvalidFrame:
-        RefuseInput(EBADMSG);
+        RefuseInput(bytes_received() == count && LooksLikeTls(room.first(count)) ? EPROTONOSUPPORT
+                                                                                 : EBADMSG);
         return true;
       case ReadVerdict::kFrameTooLong:
         RefuseInput(EMSGSIZE);
@@ -96,7 +103,8 @@ void Connection::LookForEnd() noexcept {
   do {
     result = SocketOps::Peek(fd(), &next, sizeof next);
   } while (result == -EINTR);
-  if (result == 0 && !read_.unparsed()) {
+  // Behind a channel the word of the end goes before FIN: what is left is to be read to tell.
+  if (result == 0 && !read_.unparsed() && !read_.is_secure()) {
     OnEndOfInput();
   } else if (result >= 0) {
     if (read_.state() == ReadSide::State::kEnding) return;
@@ -116,7 +124,7 @@ void Connection::AwaitEnd() noexcept {
 // Returns 0 when there is nothing now; what that means for the connection is then dealt with.
 std::size_t Connection::Receive(std::span<std::byte> room) noexcept {
   const bool announced = read_.is_announced();
-  const ssize_t result = read_.Receive(fd(), room);
+  const ssize_t result = ReceiveFromSocket(room);
   if (result > 0) {
     const auto count = static_cast<std::size_t>(result);
     loop_->CountReceived(count);
@@ -132,6 +140,12 @@ std::size_t Connection::Receive(std::span<std::byte> room) noexcept {
     if (loop_->poller().Rearm(fd(), loop_->TokenOf(*this)) < 0) RetrySoon();
   }
   return 0;
+}
+
+ssize_t Connection::ReceiveFromSocket(std::span<std::byte> room) noexcept {
+  if (read_.is_secure()) [[unlikely]]
+    return read_.Receive(*channel_, fd(), room);
+  return read_.Receive(fd(), room);
 }
 
 // Later edges tell of it again.
@@ -152,11 +166,25 @@ void Connection::OnEndOfInput() noexcept {
 void Connection::OnReceiveError(int error) noexcept {
   if (IsExhaustion(error)) {
     RetrySoon();
+  } else if (error == EPROTO && read_.is_secure()) {
+    Abort(CloseReason::kProtocol, error);
   } else if (state_ == State::kFinSent) {
     Finish(reason_, 0);  // everything was handed over: the peer merely hung up impolitely
   } else {
     Abort(IsPeerFailure(error) ? CloseReason::kReset : CloseReason::kError, error);
   }
+}
+
+void Connection::Secure(std::unique_ptr<SecureChannel> channel) noexcept {
+  channel_ = std::move(channel);
+  read_.Secure();
+}
+
+// What it owes the peer may have waited for that, and reading for what it owes.
+void Connection::OnChannelWritable() noexcept {
+  if (state_ == State::kClosed) return;
+  if (write_.empty() && write_.state() == WriteSide::State::kFinWanted) OnOutputEmpty();
+  if (state_ != State::kClosed && !read_.ended()) read_.Suspect();
 }
 
 void Connection::Pause() noexcept {

@@ -19,7 +19,7 @@ void Connection::Send(std::span<const std::span<const std::byte>> parts) noexcep
   write_.CountQueued(total);
   std::size_t written = 0;
   if (write_.empty() && write_.writable()) {
-    const WriteSide::Progress progress = write_.Write(fd(), parts, total);
+    const WriteSide::Progress progress = Write(parts, total);
     OnProgress(progress);
     if (state_ == State::kClosed) return;
     written = progress.written;
@@ -36,8 +36,14 @@ void Connection::Send(std::span<const std::span<const std::byte>> parts) noexcep
   assert(IsConsistent());
 }
 
+WriteSide::Progress Connection::Write(WriteSide::Parts parts, std::size_t total) noexcept {
+  if (read_.is_secure()) [[unlikely]]
+    return write_.Write(*channel_, fd(), parts, total);
+  return write_.Write(fd(), parts, total);
+}
+
 void Connection::FlushOutput() noexcept {
-  OnProgress(write_.WriteWaiting(fd()));
+  OnProgress(write_.WriteWaiting(fd(), channel_.get()));
   if (state_ == State::kClosed) return;
   CountOutput();
   AfterOutput();
@@ -52,7 +58,7 @@ void Connection::OnProgress(WriteSide::Progress progress) noexcept {
 }
 
 void Connection::OnSendFailure(int error) noexcept {
-  if (error == EAGAIN || error == EWOULDBLOCK) return;
+  if (WouldBlock(-error)) return;
   if (IsExhaustion(error)) {
     RetrySoon();
     return;
@@ -82,7 +88,7 @@ void Connection::AfterOutput() noexcept {
 void Connection::OnOutputEmpty() noexcept {
   if (write_.state() == WriteSide::State::kFinWanted) {
     SendFin();
-    if (state_ == State::kClosed) return;
+    if (state_ == State::kClosed || write_.state() == WriteSide::State::kFinWanted) return;
   }
   if (state_ != State::kFlushing) return;
   Enter(State::kFinSent);
@@ -94,8 +100,8 @@ void Connection::OnOutputEmpty() noexcept {
 }
 
 void Connection::SendFin() noexcept {
-  const int result = write_.SendFin(fd());
-  if (result >= 0) return;
+  const int result = write_.SendFin(fd(), channel_.get());
+  if (result >= 0 || WouldBlock(result)) return;
   if (!read_.ended()) {
     Abort(CloseReason::kReset, -result);
   } else {

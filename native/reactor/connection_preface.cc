@@ -32,6 +32,10 @@ bool Connection::Establish() noexcept {
     }
     const PrefaceStep::Progress progress = step->Advance(*this);
     if (state_ != State::kEstablishing || progress == PrefaceStep::Progress::kMore) break;
+    if (progress == PrefaceStep::Progress::kLater) {
+      Raise(kStepEvent);
+      break;
+    }
     if (progress == PrefaceStep::Progress::kFailed) {
       Refuse(step->cause(), EPROTO);
     } else {

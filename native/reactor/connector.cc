@@ -5,6 +5,7 @@
 
 #include "reactor/event_loop.h"
 #include "reactor/ledger.h"
+#include "reactor/secure_step.h"
 
 namespace reactor {
 namespace {
@@ -29,12 +30,13 @@ bool IsSelfConnected(int fd, const Endpoint& remote) {
 /// One socket on its way to being connected. Its address is kept by the wheel.
 struct Connector::Attempt final : TimerTarget {
   Attempt(Connector& owner, DialToken dial_token, std::uint32_t dial_generation, FileDescriptor fd,
-          const Endpoint& to) noexcept
+          const Endpoint& to, std::string name) noexcept
       : connector(owner),
         token(dial_token),
         generation(dial_generation),
         socket(std::move(fd)),
-        remote(to) {
+        remote(to),
+        server_name(std::move(name)) {
     deadline.target = this;
   }
   Attempt(const Attempt&) = delete;
@@ -48,6 +50,7 @@ struct Connector::Attempt final : TimerTarget {
   std::uint32_t generation;
   FileDescriptor socket;
   Endpoint remote;
+  std::string server_name;
   TimerNode deadline;
   [[no_unique_address]] Held<Asset::kDial> held;
 };
@@ -55,7 +58,8 @@ struct Connector::Attempt final : TimerTarget {
 Connector::Connector(EventLoop& loop) noexcept : loop_(loop) {}
 Connector::~Connector() = default;
 
-void Connector::Dial(DialToken token, const Endpoint& remote, Nanoseconds timeout) {
+void Connector::Dial(DialToken token, const Endpoint& remote, Nanoseconds timeout,
+                     std::string server_name) {
   const int fd = SocketOps::Socket(remote.family());
   if (fd < 0) return Reject(token, -fd);
   FileDescriptor socket(fd);
@@ -67,7 +71,8 @@ void Connector::Dial(DialToken token, const Endpoint& remote, Nanoseconds timeou
   const std::uint32_t generation = next_generation_++;
   const int added = loop_.poller().Add(fd, PollToken{generation} << 32U | kTokenBit | token);
   if (added < 0) return Reject(token, -added);
-  auto attempt = std::make_unique<Attempt>(*this, token, generation, std::move(socket), remote);
+  auto attempt = std::make_unique<Attempt>(*this, token, generation, std::move(socket), remote,
+                                           std::move(server_name));
   if (timeout != 0) loop_.ArmTimer(attempt->deadline, MonotonicNow() + timeout);
   attempts_.insert_or_assign(token, std::move(attempt));
 }
@@ -103,9 +108,12 @@ void Connector::Conclude(Attempt& attempt) {
   const int fd = attempt.socket.get();
   if (const int error = TakeError(fd)) return Fail(token, error);
   if (IsSelfConnected(fd, attempt.remote)) return Fail(token, ECONNREFUSED);
-  const bool adopted =
-      loop_.Adopt({.socket = std::move(attempt.socket), .remote = attempt.remote, .dial = token}) !=
-      nullptr;
+  Arrival arrival{.socket = std::move(attempt.socket), .remote = attempt.remote, .dial = token};
+  if (const auto& security = loop_.options().dial_security) {
+    arrival.preface = std::make_unique<Preface>();
+    arrival.preface->Add(std::make_unique<SecureStep>(security, std::move(attempt.server_name)));
+  }
+  const bool adopted = loop_.Adopt(std::move(arrival)) != nullptr;
   attempts_.erase(token);
   if (!adopted) Reject(token, ENOBUFS);
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -27,7 +28,9 @@ class Connector {
 
   /// `token`: not 0, at most kMaxDialToken and not in use. `timeout` 0: as long as the kernel
   /// tries.
-  void Dial(DialToken token, const Endpoint& remote, Nanoseconds timeout);
+  /// `server_name`: what is asked for where dials are secured.
+  void Dial(DialToken token, const Endpoint& remote, Nanoseconds timeout,
+            std::string server_name = {});
   /// Fails a dial before it has begun.
   void Reject(DialToken token, int error) { failed_.push_back({token, error}); }
   /// Fails a dial that is under way with ECANCELED. Harmless when it has had its outcome.

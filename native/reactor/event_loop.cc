@@ -16,6 +16,8 @@ constexpr std::size_t kReceivedATurn = 64 * 1024;
 // What one connection may take of that while others are ready. More than a round number, so that a
 // message of 16 KiB shows by a short read that it was the last.
 constexpr std::size_t kShareOfMany = 24 * 1024;
+// Time for handshakes in one turn: three or four of a server with a P-256 key, and one of RSA.
+constexpr Nanoseconds kHandshakesATurn = FromMilliseconds(1);
 constexpr std::size_t kScratchSize = 64 * 1024;
 constexpr Nanoseconds kFailureInterval = FromMilliseconds(1000);
 
@@ -148,6 +150,7 @@ void EventLoop::Dispatch(PollToken token, Ready ready) noexcept {
 void EventLoop::ServeReady() {
   serving_.swap(ready_);
   received_ = 0;
+  shaking_hands_ = 0;
   std::size_t served = 0;
   bool spans_less = false;
   for (; served < serving_.size() && received_ < kReceivedATurn; ++served) {
@@ -191,6 +194,8 @@ bool EventLoop::MakeRoomInLists() noexcept {
 std::size_t EventLoop::ReadShare() const noexcept {
   return std::min(serving_.size() > 1 ? kShareOfMany : kReceivedATurn, kReceivedATurn - received_);
 }
+
+bool EventLoop::MayShakeHands() const noexcept { return shaking_hands_ < kHandshakesATurn; }
 
 void EventLoop::Schedule(Connection& connection) {
   assert(thread_.IsCurrent());

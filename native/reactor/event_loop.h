@@ -25,6 +25,7 @@
 #include "reactor/preface.h"
 #include "reactor/refusal.h"
 #include "reactor/ring_memory.h"
+#include "reactor/secure_channel.h"
 #include "reactor/thread_check.h"
 #include "reactor/timer_queue.h"
 #include "reactor/timer_wheel.h"
@@ -38,6 +39,8 @@ struct LoopOptions {
   std::size_t max_partial_bytes = 128 * 1024 * 1024;  // of input that cannot be delivered yet
   /// Shared by the loops of a group; null: what waits for peers has no limit in all.
   OutputBudget* output_budget = nullptr;
+  /// What connections that are dialled are secured by; null: they are not.
+  std::shared_ptr<const SecureContext> dial_security;
   /// Called on the loop's thread for each connection that ended; may be empty. `counted`: the peer
   /// that the AcceptFilter is to hear of; may be null.
   std::function<void(const Endpoint* counted)> on_closed;
@@ -139,6 +142,9 @@ class EventLoop {
   void OnConnectionClosed(const Endpoint* counted) noexcept;
   /// Bytes that the connection being served may read in this turn, to keep or to drop.
   [[nodiscard]] std::size_t ReadShare() const noexcept;
+  /// Whether handshakes have not had their part of this turn yet.
+  [[nodiscard]] bool MayShakeHands() const noexcept;
+  void CountHandshake(Nanoseconds took) noexcept { shaking_hands_ += took; }
   [[nodiscard]] bool short_reads_tell_the_end() const noexcept { return short_reads_tell_the_end_; }
   void CountReceived(std::size_t bytes) noexcept { received_ += bytes; }
   void OnFinalReadDone() noexcept { --final_reads_; }
@@ -197,6 +203,7 @@ class EventLoop {
   std::vector<Connection*> serving_;            // scratch of ServeReady()
   const std::unique_ptr<std::byte[]> scratch_;  // made with the loop: later there may be no memory
   std::size_t received_ = 0;                    // bytes in this turn
+  Nanoseconds shaking_hands_ = 0;               // time of this turn
   std::size_t final_reads_ = 0;
   PartialFrames partial_frames_;
   WaitingOutput waiting_output_;

@@ -28,7 +28,12 @@ class Connection;
 /// Owned by its connection, until that was announced; the loop's thread.
 class PrefaceStep {
  public:
-  enum class Progress : std::uint8_t { kMore, kDone, kFailed };
+  enum class Progress : std::uint8_t {
+    kMore,
+    kLater,  // the same, but it is called again in the next turn, whatever the poller tells
+    kDone,
+    kFailed,
+  };
 
   PrefaceStep() = default;
   PrefaceStep(const PrefaceStep&) = delete;

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "reactor/secure_channel.h"
 #include "reactor/socket_ops.h"
 
 namespace reactor {
@@ -43,7 +44,7 @@ bool ReadSide::Close() noexcept {
 
 void ReadSide::Reset() noexcept {
   assert(state_ == State::kStopped && !has_unread() && !in_final_read() && kept_ == 0);
-  hangup_ = paused_ = false;
+  hangup_ = paused_ = secure_ = false;
   bytes_received_.store(0, std::memory_order_release);
 }
 
@@ -65,6 +66,15 @@ ssize_t ReadSide::Receive(int fd, std::span<std::byte> room) noexcept {
   // (epoll(7)). A hang-up has no further edge, and a call that stops at urgent data has left some.
   const bool is_short = result > 0 && static_cast<std::size_t>(result) < room.size();
   if (result <= 0 || (is_short && !hangup_ && !stops_short_)) supply_ = Supply::kNone;
+  return result;
+}
+
+// How much the channel gives says nothing of what is left: only that it gives nothing does.
+ssize_t ReadSide::Receive(SecureChannel& channel, int fd, std::span<std::byte> room) noexcept {
+  const bool news = supply_ == Supply::kAnnounced;
+  if (news) supply_ = Supply::kPossible;
+  const ssize_t result = channel.Receive(fd, room, news, !hangup_ && !stops_short_);
+  if (result <= 0) supply_ = Supply::kNone;
   return result;
 }
 

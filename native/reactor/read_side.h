@@ -10,6 +10,8 @@
 
 namespace reactor {
 
+class SecureChannel;
+
 /// What a connection receives: what becomes of it, and whether there may be something to receive.
 ///
 ///   open ──FIN known of, behind bytes that nobody reads──▶ ending
@@ -74,6 +76,12 @@ class ReadSide {
   }
   /// One recv(), whose result it returns: bytes, 0 at the end, or -errno.
   ssize_t Receive(int fd, std::span<std::byte> room) noexcept;
+  /// Likewise, of what `channel` makes of the socket's bytes.
+  ssize_t Receive(SecureChannel& channel, int fd, std::span<std::byte> room) noexcept;
+
+  /// What is received goes through a channel.
+  [[nodiscard]] bool is_secure() const noexcept { return secure_; }
+  void Secure() noexcept { secure_ = true; }
   /// Likewise, and what is there stays there.
   ssize_t Peek(int fd, std::span<std::byte> room) noexcept;
 
@@ -135,6 +143,7 @@ class ReadSide {
   bool stops_short_ = false;
   bool paused_ = false;
   bool unparsed_ = false;
+  bool secure_ = false;
   std::size_t kept_ = 0;
   std::atomic<std::uint64_t> bytes_received_{0};
   std::uint64_t final_read_left_ = 0;  // 0: no final read is under way

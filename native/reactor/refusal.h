@@ -21,8 +21,9 @@ enum class Refusal : std::uint8_t {
   kAcceptRatePerAddress = 7,
   kProxyUntrusted = 8,  // a PROXY header is expected, and not from there
   kProxyHeader = 9,     // and something else came
+  kTls = 10,            // its TLS handshake failed
 };
-inline constexpr std::size_t kRefusals = 10;
+inline constexpr std::size_t kRefusals = 11;
 
 /// What a loop tells of refusals: one of them, and how many of its cause there were since it told
 /// of the last.

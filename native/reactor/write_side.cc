@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstring>
 #include <new>
+#include <utility>
 
+#include "reactor/secure_channel.h"
 #include "reactor/socket_ops.h"
 
 namespace reactor {
@@ -15,6 +17,29 @@ namespace {
 
 constexpr std::size_t kComposeLimit = 8 * 1024;  // below this one copy beats an iovec
 constexpr std::size_t kVectorLimit = 64;         // parts a sendmsg
+
+/// What `parts` hold behind their first `skip` bytes, a record of it at most and in one piece: it
+/// is copied into `room` where it is in several. It is never less than last time, if that was
+/// refused: then the channel has made a record of it.
+std::span<const std::byte> NextRecord(WriteSide::Parts parts, std::size_t skip,
+                                      std::span<std::byte> room) noexcept {
+  std::size_t used = 0;
+  for (const auto part : parts) {
+    if (skip >= part.size()) {
+      skip -= part.size();
+      continue;
+    }
+    const auto rest = part.subspan(std::exchange(skip, 0));
+    if (used == 0 && (rest.size() >= room.size() || part.data() == parts.back().data())) {
+      return rest.first(std::min(rest.size(), room.size()));
+    }
+    const std::size_t count = std::min(rest.size(), room.size() - used);
+    std::memcpy(room.data() + used, rest.data(), count);
+    used += count;
+    if (used == room.size()) break;
+  }
+  return room.first(used);
+}
 
 }  // namespace
 
@@ -51,8 +76,15 @@ void WriteSide::WantFin() noexcept {
   if (state_ == State::kOpen) state_ = State::kFinWanted;
 }
 
-int WriteSide::SendFin(int fd) noexcept {
+int WriteSide::SendFin(int fd, SecureChannel* channel) noexcept {
   assert(state_ == State::kFinWanted && output_.empty());
+  if (channel != nullptr) {
+    const int result = channel->SendEnd(fd);
+    if (result < 0) {
+      writable_ = false;
+      return result;
+    }
+  }
   state_ = State::kFinSent;
   return SocketOps::Shutdown(fd, SHUT_WR);
 }
@@ -97,16 +129,34 @@ WriteSide::Progress WriteSide::Write(int fd, Parts parts, std::size_t total) noe
     // Part of it does not mean that the kernel is full: only EAGAIN promises a new edge.
     progress.written += static_cast<std::size_t>(result);
   }
-  bytes_written_.store(bytes_written() + progress.written, std::memory_order_relaxed);
+  CountWritten(progress.written);
   return progress;
 }
 
-WriteSide::Progress WriteSide::WriteWaiting(int fd) noexcept {
+WriteSide::Progress WriteSide::Write(SecureChannel& channel, int fd, Parts parts,
+                                     std::size_t total) noexcept {
+  std::array<std::byte, SecureChannel::kMaxRecord> composed;
+  Progress progress;
+  while (progress.written < total) {
+    const ssize_t result = channel.Send(fd, NextRecord(parts, progress.written, composed));
+    if (result < 0) {
+      writable_ = false;
+      progress.error = static_cast<int>(-result);
+      break;
+    }
+    progress.written += static_cast<std::size_t>(result);
+  }
+  CountWritten(progress.written);
+  return progress;
+}
+
+WriteSide::Progress WriteSide::WriteWaiting(int fd, SecureChannel* channel) noexcept {
   assert(!output_.empty());
   if (!writable_) return {};
-  const auto parts = output_.Peek();
-  const Progress progress =
-      Write(fd, std::span(parts).first(parts[1].empty() ? 1 : 2), output_.size());
+  const auto waiting = output_.Peek();
+  const Parts parts = std::span(waiting).first(waiting[1].empty() ? 1 : 2);
+  const Progress progress = channel == nullptr ? Write(fd, parts, output_.size())
+                                               : Write(*channel, fd, parts, output_.size());
   output_.Consume(progress.written);
   return progress;
 }

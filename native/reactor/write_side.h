@@ -11,12 +11,18 @@
 
 namespace reactor {
 
+class SecureChannel;
+
 /// What a connection sends: what waits for the peer, and the FIN behind it.
 ///
 ///   open ──ShutdownWrite(), Close()──▶ fin-wanted ──output written──▶ fin-sent
 ///     └─────────────────the connection has closed────────┴──▶ closed ◀──┘
 ///
-/// Output waits in open and fin-wanted only, and only while the kernel takes none.
+/// Output waits in open and fin-wanted only, and only while the kernel takes none. Behind a channel
+/// the word of the end that goes before FIN may wait, too.
+///
+/// Through a channel, if there is one (else null), what is counted is plaintext of which the kernel
+/// has taken all that the channel made of it.
 ///
 /// A part of its Connection, and of the loop's thread; bytes_written() is safe from any.
 class WriteSide {
@@ -42,8 +48,9 @@ class WriteSide {
   [[nodiscard]] bool is_open() const noexcept { return state_ == State::kOpen; }
   /// What waits is to be followed by FIN.
   void WantFin() noexcept;
-  /// Sends it, as the state is fin-wanted and nothing waits. Returns 0 or -errno.
-  int SendFin(int fd) noexcept;
+  /// Sends it, as the state is fin-wanted and nothing waits. Returns 0 or -errno; after -EAGAIN it
+  /// is still wanted.
+  int SendFin(int fd, SecureChannel* channel = nullptr) noexcept;
 
   /// Bytes that wait in this process.
   [[nodiscard]] std::size_t waiting() const noexcept { return output_.size(); }
@@ -57,8 +64,9 @@ class WriteSide {
   /// Writes `parts`, `total` (> 0) bytes, past what waits: nothing may. After an error the side is
   /// not writable.
   Progress Write(int fd, Parts parts, std::size_t total) noexcept;
+  Progress Write(SecureChannel& channel, int fd, Parts parts, std::size_t total) noexcept;
   /// Writes what waits (something does) while the side is writable.
-  Progress WriteWaiting(int fd) noexcept;
+  Progress WriteWaiting(int fd, SecureChannel* channel = nullptr) noexcept;
   /// Has `parts` wait, but for the first `skip` bytes. False when there is no memory for all of
   /// them: what waits then is of no use.
   [[nodiscard]] bool Keep(Parts parts, std::size_t skip) noexcept;
@@ -101,6 +109,9 @@ class WriteSide {
   friend class WaitingOutput;
 
   static void CheckLayout() noexcept;
+  void CountWritten(std::size_t bytes) noexcept {
+    bytes_written_.store(bytes_written() + bytes, std::memory_order_relaxed);
+  }
 
   State state_ = State::kClosed;
   bool writable_ = true;

@@ -6,6 +6,7 @@ import type {
   GevLogger,
   GevSerializer,
 } from '../core/options.js';
+import type { GevClientTlsOptions } from '../core/tls/tls-options.js';
 import type { GevCodec } from '../protocol/codec.js';
 
 /** Where a server listens. */
@@ -81,6 +82,8 @@ export interface GevClientOptions {
    */
   readonly loops?: 'auto' | number;
 
+  /** TLS, under the names that Node and Nest have for it. See docs/tls.md. Default: none. */
+  readonly tlsOptions?: GevClientTlsOptions;
   /** How long one attempt may take, all addresses of a name together. Default: 5000. */
   readonly connectTimeout?: number;
   /** How long to wait for the first reply; a stream that has begun is not timed. 0: without end. Default: 30000. */
@@ -149,6 +152,7 @@ export interface ResolvedGevClientOptions {
   readonly connections: number;
   readonly engine: GevEngine;
   readonly loops: number;
+  readonly tlsOptions: GevClientTlsOptions | undefined;
   readonly connectTimeout: number;
   readonly requestTimeout: number;
   readonly reconnect: Required<GevReconnectOptions> | false;

@@ -19,5 +19,6 @@ export function reactorOptions(options: ResolvedGevClientOptions): ReactorOption
     maxSendBuffer: options.maxSendBuffer,
     alwaysRead: true,
     closeTimeout: CLOSE_TIMEOUT_MS,
+    ...(options.tlsOptions && { dialTls: options.tlsOptions, handshakeTimeout: options.connectTimeout }),
   };
 }

@@ -29,6 +29,8 @@ import {
 } from '../core/option-checks.js';
 import { resolveCodec } from '../core/resolve-codec.js';
 import { resolveLiveness } from '../core/liveness-options.js';
+import { resolveClientTls } from '../core/tls/resolve-tls.js';
+import type { GevClientTlsOptions } from '../core/tls/tls-options.js';
 import type { GevCodec } from '../protocol/codec.js';
 import { notationOf } from '../protocol/nest-packets.js';
 import { objectOf, resolveEngine, resolveLogger, resolveLoops } from '../core/validate-options.js';
@@ -56,6 +58,7 @@ const KNOWN_OPTIONS = {
   connections: true,
   engine: true,
   loops: true,
+  tlsOptions: true,
   connectTimeout: true,
   requestTimeout: true,
   reconnect: true,
@@ -110,6 +113,7 @@ export function validateClientOptions(clientOptions: GevClientOptions = {}): Res
     connections,
     engine: resolveEngine(options),
     loops: clientLoops(options.loops, endpoints.length * connections),
+    tlsOptions: checkedTls(options.tlsOptions),
     connectTimeout: integer(options, 'connectTimeout', 0, MAX_DELAY) ?? 5_000,
     requestTimeout: integer(options, 'requestTimeout', 0, MAX_DELAY) ?? 30_000,
     reconnect,
@@ -201,6 +205,11 @@ function resolveReconnect(value: unknown): Required<GevReconnectOptions> | false
     factor: numeric(options, 'reconnect.factor', 1, 1000) ?? DEFAULT_RECONNECT.factor,
     jitter: numeric(options, 'reconnect.jitter', 0, 1) ?? DEFAULT_RECONNECT.jitter,
   };
+}
+
+function checkedTls(options: GevClientTlsOptions | undefined): GevClientTlsOptions | undefined {
+  if (options !== undefined) resolveClientTls(options);
+  return options;
 }
 
 function resolveEjection(value: unknown): Required<GevEjectionOptions> | false {

@@ -5,6 +5,7 @@ import { formatAddress } from './address.js';
 import type { CloseReason } from './close-reason.js';
 import type { GevData } from './data.js';
 import type { GevError } from './errors.js';
+import type { GevTls } from './tls/connection-tls.js';
 import type { GevRequestOptions } from './request-options.js';
 
 /** Whom a broadcast goes to: these connections, or those that a function picks. */
@@ -47,6 +48,8 @@ export abstract class GevConnection<Data extends object = Record<string, unknown
   abstract readonly loop: number;
   /** Where it came in; undefined where it was dialled. */
   abstract readonly listener: GevListener | undefined;
+  /** What was agreed on by TLS; undefined where it is not spoken. */
+  abstract readonly tls: GevTls | undefined;
   /**
    * What the proxy has said that made it, where its listener has `proxyProtocol`; undefined elsewhere. The addresses above are the
    * client's then.

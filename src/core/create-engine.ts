@@ -11,6 +11,7 @@ import { GevNativeError } from './errors.js';
 import { longestFrame } from './frame-limits.js';
 import { warnOfMissing } from './missing-options.js';
 import type { GevEngine, ResolvedReactorOptions } from './options.js';
+import { resolveClientTls } from './tls/resolve-tls.js';
 import { LOAD_BALANCES } from './validate-options.js';
 
 /**
@@ -25,7 +26,7 @@ export function createEngine(options: ResolvedReactorOptions, turns: () => Event
     longestFrame: longestFrame(options),
     turns,
   };
-  const binding = findBinding(options.engine ?? 'auto');
+  const binding = findBinding(options.engine ?? 'auto', speaksTls(options));
   if (binding !== undefined) return new NativeEngine(binding, setup);
   warnOfMissing(options);
   return new JavaScriptEngine(setup);
@@ -39,11 +40,25 @@ function deliveryOf({ listeners }: ResolvedReactorOptions): Delivery {
   return borrowed ? 'borrowed' : 'copied';
 }
 
+function speaksTls({ listeners, dialTls }: ResolvedReactorOptions): boolean {
+  return dialTls !== undefined || listeners.some(({ tlsOptions }) => tlsOptions !== false);
+}
+
+/** The addon, able to speak TLS where that is asked for. */
+function loadAble(engine: GevEngine, withTls: boolean): NativeBinding | undefined {
+  const binding = loadBinding();
+  if (!withTls || binding.missingOpenSsl === undefined) return binding;
+  const why = `This build of Node keeps OpenSSL's ${binding.missingOpenSsl} from addons, which TLS needs`;
+  if (engine === 'native') throw new GevNativeError(`${why}: leave option "engine" out`);
+  warnOnce(why);
+  return undefined;
+}
+
 /** The addon; undefined where JavaScript is to serve. */
-function findBinding(engine: GevEngine): NativeBinding | undefined {
+function findBinding(engine: GevEngine, withTls: boolean): NativeBinding | undefined {
   if (engine === 'javascript') return undefined;
   try {
-    if (isNode) return loadBinding();
+    if (isNode) return loadAble(engine, withTls);
     if (engine === 'native')
       throw new GevNativeError(
         `The native engine needs Node, and this is ${runtime}: leave option "engine" out, or ask for 'javascript'`,
@@ -105,6 +120,7 @@ function engineOptions(options: ResolvedReactorOptions): EngineOptions {
     maxPartialBytes: options.maxPartialBytes,
     maxTotalSendBuffer: options.maxTotalSendBuffer,
     startPaused: options.gateConnections,
+    dialTls: options.dialTls && resolveClientTls(options.dialTls),
     patterns: options.patterns,
   };
 }

@@ -1,7 +1,7 @@
-import { constants } from 'node:os';
 import { formatAddress } from './address.js';
 import { isBranded } from './both-builds.js';
 import type { CloseReason } from './close-reason.js';
+import { protocolMessage } from './protocol-message.js';
 import { typeName } from './values.js';
 
 /** What an error may carry beside its message. */
@@ -66,8 +66,9 @@ export class GevOptionsError extends GevError {
     /** The name of the option. */
     readonly option: string,
     message: string,
+    details?: GevErrorDetails,
   ) {
-    super('ERR_GEV_INVALID_OPTION', message);
+    super('ERR_GEV_INVALID_OPTION', message, details);
   }
 }
 
@@ -281,7 +282,8 @@ export class GevConnectionError extends GevError {
 
 /**
  * The peer sent what is no frame, one that is too long, or one that never ended: see the message. `errno` is `EBADMSG`,
- * `EMSGSIZE`, `ETIMEDOUT`, or `ENOBUFS` where the frame was given up for `maxPartialBytes`.
+ * `EMSGSIZE`, `ETIMEDOUT`, or `ENOBUFS` where the frame was given up for `maxPartialBytes`; `EPROTONOSUPPORT` where it is
+ * TLS on a port without, `EPROTO` where it is no TLS any more.
  *
  * @publicApi
  */
@@ -294,21 +296,8 @@ export class GevProtocolError extends GevError {
     readonly length?: number,
     cause?: unknown,
   ) {
-    super('ERR_GEV_PROTOCOL', protocolMessage(errno, limit, length, cause), { errno, cause });
-  }
-}
-
-function protocolMessage(errno: number, limit?: number, length?: number, cause?: unknown): string {
-  const { EMSGSIZE, ETIMEDOUT, ENOBUFS } = constants.errno;
-  switch (errno) {
-    case EMSGSIZE:
-      return `A frame of ${length} bytes or more is longer than maxFrameLength (${limit} bytes): raise it if such frames are meant`;
-    case ETIMEDOUT:
-      return 'A frame had begun and was silent for incompleteFrameTimeout, or came at less than 1 KiB/s for as long';
-    case ENOBUFS:
-      return `Incomplete frames took more than maxPartialBytes (${limit} bytes) on one loop, and this one was the oldest`;
-    default:
-      return `What came is no frame of the codec${cause === undefined ? '' : `: ${describe(cause)}`}`;
+    const detail = cause === undefined ? '' : describe(cause);
+    super('ERR_GEV_PROTOCOL', protocolMessage(errno, limit, length, detail), { errno, cause });
   }
 }
 

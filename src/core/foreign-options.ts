@@ -2,7 +2,6 @@
 export type ForeignOptions = Readonly<Record<string, string>>;
 
 const GUIDE = 'see docs/migrating-from-tcp.md';
-const TLS = `TLS is not spoken yet: keep Transport.TCP where this process must, or terminate it in front; ${GUIDE}`;
 const STRATEGY =
   'a server is given to Nest as it is: createMicroservice(AppModule, { strategy: new GevServer({ port: 3000 }) })';
 const CUSTOM_CLASS =
@@ -12,7 +11,6 @@ const CUSTOM_CLASS =
 export const FOREIGN_SERVER_OPTIONS: ForeignOptions = {
   retryAttempts: `listen() fails at once, with the reason; ${GUIDE}`,
   retryDelay: `listen() fails at once, with the reason; ${GUIDE}`,
-  tlsOptions: TLS,
   socketClass: `another framing is a codec; ${GUIDE}`,
   transport: STRATEGY,
   strategy: STRATEGY,
@@ -23,7 +21,6 @@ export const FOREIGN_SERVER_OPTIONS: ForeignOptions = {
 export const FOREIGN_CLIENT_OPTIONS: ForeignOptions = {
   retryAttempts: `attempts to connect are the business of "reconnect"; ${GUIDE}`,
   retryDelay: `attempts to connect are the business of "reconnect"; ${GUIDE}`,
-  tlsOptions: TLS,
   socketClass: `there is no socket to be replaced; ${GUIDE}`,
   transport: CUSTOM_CLASS,
   customClass: CUSTOM_CLASS,

@@ -35,6 +35,13 @@ export {
 } from './connection.js';
 export { GevIdentityInUseError } from './identities.js';
 export type { GevData } from './data.js';
+export type { GevTls } from './tls/connection-tls.js';
+export type {
+  GevClientTlsOptions,
+  GevTlsIdentityOptions,
+  GevTlsNameOptions,
+  GevTlsOptions,
+} from './tls/tls-options.js';
 export type { GevAccess } from './access.js';
 export type { GevProxyInfo, GevProxyProtocol } from './proxy.js';
 export { GevRefusedError } from './refused-error.js';

@@ -38,7 +38,7 @@ export function listenError({ host, port, path }: ListenOptions, cause: unknown)
 /** Has an engine listen at one address. Fails with a GevListenError. */
 export function bind(
   engine: Engine,
-  { options, framing }: ReactorListener,
+  { options, framing, tls }: ReactorListener,
   host: string,
 ): EngineAddress | Promise<EngineAddress> {
   const { path, port } = options;
@@ -48,7 +48,7 @@ export function bind(
   const proxy = engineProxy(options);
   if (proxy !== undefined) expectProxy(engine, proxy);
   try {
-    const bound = engine.listen(host, path === undefined ? port : -1, framing.engine);
+    const bound = engine.listen(host, path === undefined ? port : -1, framing.engine, tls);
     return bound instanceof Promise ? bound.catch(failed) : bound;
   } catch (error) {
     return failed(error);

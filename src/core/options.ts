@@ -1,6 +1,7 @@
 import type { GevProxyProtocol } from './proxy.js';
 import type { GevCodec } from '../protocol/codec.js';
 import type { GevErrorCodec, GevErrors } from './error-codec.js';
+import type { GevClientTlsOptions, GevTlsOptions } from './tls/tls-options.js';
 
 /** How accepted connections are spread over the loops. */
 export type GevConnectionBalance = 'round-robin' | 'least-connections' | 'source-hash' | 'kernel';
@@ -59,6 +60,8 @@ export interface GevListenerOptions {
   readonly codec?: GevCodec;
   /** As the server's `concurrency`. Default: the server's, else the codec's. */
   readonly concurrency?: number;
+  /** TLS, spoken there; false: none. Default: the server's. */
+  readonly tlsOptions?: GevTlsOptions | false;
   /** As the server's. */
   readonly proxyProtocol?: GevProxyProtocol;
   /** As the server's. */
@@ -73,6 +76,7 @@ export interface ResolvedListener {
   readonly path: string | undefined;
   readonly codec: GevCodec;
   readonly concurrency: number;
+  readonly tlsOptions: GevTlsOptions | false;
   readonly proxyProtocol: GevProxyProtocol | undefined;
   readonly trusted: readonly string[] | undefined;
 }
@@ -162,6 +166,11 @@ export interface GevServerOptions {
 
   /** What the server speaks. Default: {@link nestJson}. */
   readonly codec?: GevCodec;
+  /**
+   * TLS, under the names that Node and Nest have for it; {@link GevServer.setTls} replaces it. See docs/tls.md.
+   * Default: none.
+   */
+  readonly tlsOptions?: GevTlsOptions;
   /**
    * Several addresses, each with a codec of its own, for one set of controllers; `conn.listener` tells which it was. Excludes
    * `port` and `path`. Default: one, at `host` and `port`, or at `path`.
@@ -324,6 +333,10 @@ export interface ReactorOptions extends Omit<
    */
   readonly alwaysRead?: boolean;
   /**
+   * With what it dials it speaks TLS. Default: not.
+   */
+  readonly dialTls?: GevClientTlsOptions;
+  /**
    * With `nestJson()`, JSON texts of the patterns that are handled: what peers invent beside them takes no room from them.
    * Default: none.
    */
@@ -335,7 +348,8 @@ export type HandlerOptionName = Exclude<keyof GevServerOptions, keyof ReactorOpt
 
 /** {@link ReactorOptions} with every default filled in. */
 export type ResolvedReactorOptions = Omit<ResolvedGevServerOptions, HandlerOptionName> &
-  Required<Pick<ReactorOptions, 'gateConnections' | 'alwaysRead' | 'patterns'>>;
+  Required<Pick<ReactorOptions, 'gateConnections' | 'alwaysRead' | 'patterns'>> &
+  Pick<ReactorOptions, 'dialTls'>;
 
 /** {@link GevServerOptions} with every default filled in. */
 export interface ResolvedGevServerOptions {

@@ -13,6 +13,7 @@ import { isIntegerIn, refuse } from './option-checks.js';
 import type { GevAnswer } from '../protocol/packet-format.js';
 import type { GevData } from './data.js';
 import type { GevListener } from './address.js';
+import { ConnectionTls } from './tls/connection-tls.js';
 import { type GevRequestOptions, resolveRequestOptions } from './request-options.js';
 import { Requests } from './requests.js';
 import { type GevProxyInfo, proxyInfo } from './proxy.js';
@@ -36,6 +37,7 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   readonly localPort: number | undefined;
   readonly loop: number;
   readonly listener: GevListener | undefined;
+  readonly tls: ConnectionTls | undefined;
   readonly proxy: GevProxyInfo | undefined;
   readonly openedAt = Date.now();
   bytesReceived = 0;
@@ -68,10 +70,11 @@ export class ReactorConnection<Attachment extends object = object> extends Conne
   constructor(
     owner: ConnectionLoop,
     listener: ReactorListener,
-    { slot, generation, remoteHost, remotePort, localHost, localPort, family, dial, proxy }: Opening,
+    { slot, generation, remoteHost, remotePort, localHost, localPort, family, dial, tls, proxy }: Opening,
   ) {
     super(owner, listener.framing, slot, generation);
     this.listener = dial === 0 ? listener : undefined;
+    this.tls = tls && new ConnectionTls(tls);
     const unix = family === 1;
     this.proxy = proxy && proxyInfo(proxy);
     this.loop = owner.index;

@@ -6,13 +6,18 @@ import { debug } from './debug.js';
 import { GevConnectError, type GevErrorDetails, GevOptionsError } from './errors.js';
 import type { ReactorConnection } from './reactor-connection.js';
 import { systemErrorName } from './system-error.js';
+import type { GevClientTlsOptions } from './tls/tls-options.js';
 import { type LoopPort, MAX_ADDRESS_LENGTH, MAX_DIAL_TOKEN, Operation } from '../engine/loop-port.js';
 
 /** Whom to dial: a numeric address (a scope such as `%eth0` allowed), or the path of a Unix socket. */
-export type DialTarget = { readonly host: string; readonly port: number } | { readonly path: string };
+export type DialTarget = ({ readonly host: string; readonly port: number } | { readonly path: string }) & {
+  /** With `dialTls`: the name that is asked for, and that the certificate must have. Default: the host. */
+  readonly servername?: string;
+};
 
 interface PendingDial {
   readonly outbound: LoopPort;
+  readonly servername: string;
   resolve(connection: ReactorConnection): void;
   reject(code: string, details?: GevErrorDetails): void;
 }
@@ -29,6 +34,9 @@ export class ReactorDials {
   private readonly abandoned = new Set<number>();
   private lastToken = 0;
 
+  /** @param tls what is spoken; undefined: no TLS */
+  constructor(private readonly tls: GevClientTlsOptions | undefined) {}
+
   dial(
     outbound: LoopPort,
     target: DialTarget,
@@ -39,8 +47,11 @@ export class ReactorDials {
       const token = this.nextToken();
       const settle =
         signal && onAbort(signal, () => this.abandon(token, { cause: signal.reason as unknown }));
+      const servername =
+        this.tls?.servername ?? target.servername ?? ('path' in target ? 'localhost' : target.host);
       this.pending.set(token, {
         outbound,
+        servername,
         resolve(connection) {
           settle?.();
           resolve(connection);
@@ -50,8 +61,10 @@ export class ReactorDials {
           reject(connectError(code, target, details));
         },
       });
-      if ('path' in target) outbound.dial(token, timeout, -1, target.path);
-      else outbound.dial(token, timeout, target.port, target.host);
+      // An address is no name that could be asked for.
+      const asked = isIP(servername) === 0 ? servername : '';
+      if ('path' in target) outbound.dial(token, timeout, -1, target.path, asked);
+      else outbound.dial(token, timeout, target.port, target.host, asked);
     });
   }
 
@@ -59,8 +72,17 @@ export class ReactorDials {
   onDialled(token: number, connection: ReactorConnection): boolean {
     this.abandoned.delete(token);
     const dial = this.take(token);
-    dial?.resolve(connection);
-    return dial !== undefined;
+    if (dial === undefined) return false;
+    const { tls } = connection;
+    if (tls !== undefined) {
+      tls.checkIdentity(dial.servername);
+      if (!tls.authorized && this.tls?.rejectUnauthorized !== false) {
+        dial.reject(tls.authorizationError ?? 'ERR_TLS_UNAUTHORIZED', { cause: tls.identityError });
+        return false;
+      }
+    }
+    dial.resolve(connection);
+    return true;
   }
 
   onFailed(token: number, errno: number): void {

@@ -32,7 +32,7 @@ const SHORT_FORM = ['host', 'port', 'path', 'codec', 'proxyProtocol', 'trusted']
  * @throws GevOptionsError naming the option, its value and what is allowed
  */
 export function resolveReactorOptions(reactorOptions: ReactorOptions): ResolvedReactorOptions {
-  const { patterns = [], gateConnections, alwaysRead, ...options } = objectOf(reactorOptions);
+  const { patterns = [], gateConnections, alwaysRead, dialTls, ...options } = objectOf(reactorOptions);
   const foreign = Object.keys(options).find(isHandlerOption);
   if (foreign !== undefined) {
     throw new GevOptionsError(
@@ -45,6 +45,7 @@ export function resolveReactorOptions(reactorOptions: ReactorOptions): ResolvedR
     gateConnections: flag({ gateConnections }, 'gateConnections') ?? false,
     alwaysRead: flag({ alwaysRead }, 'alwaysRead') ?? false,
     patterns,
+    dialTls,
   };
 }
 
@@ -53,10 +54,12 @@ export function reactorOptionsOf(options: ResolvedGevServerOptions): ReactorOpti
   const others: ReactorOptions = Object.fromEntries(
     Object.entries(options).filter(([name]) => !isHandlerOption(name) && !SHORT_FORM.includes(name)),
   );
-  const listeners = options.listeners.map(({ name, host, port, path, codec, proxyProtocol, trusted }) => ({
-    ...{ name, codec, proxyProtocol, trusted },
-    ...(path === undefined ? { host, port } : { path }),
-  }));
+  const listeners = options.listeners.map(
+    ({ name, host, port, path, codec, tlsOptions, proxyProtocol, trusted }) => ({
+      ...{ name, codec, tlsOptions, proxyProtocol, trusted },
+      ...(path === undefined ? { host, port } : { path }),
+    }),
+  );
   return { ...others, listeners };
 }
 

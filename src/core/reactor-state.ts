@@ -10,13 +10,14 @@ import type { ReactorHandler } from './reactor-handler.js';
 import type { ReactorListener } from './reactor-listener.js';
 import type { ReactorLoop, ReactorLoopOwner } from './reactor-loop.js';
 import type { ReactorTimers } from './reactor-timers.js';
+import type { GevClientTlsOptions } from './tls/tls-options.js';
 import type { RequestDeadlines } from './requests.js';
 
 /** The loops of one reactor and what they share: its connections, dials and timers, and whom they tell what. */
 export class ReactorState implements ReactorLoopOwner {
   readonly loops: ReactorLoop[] = [];
   readonly open = new Map<number, ReactorConnection>();
-  readonly dials = new ReactorDials();
+  readonly dials: ReactorDials;
   readonly identities = new Identities((error) => this.reportError(error));
   /** From its start to its stop. */
   timers: ReactorTimers | undefined;
@@ -31,7 +32,10 @@ export class ReactorState implements ReactorLoopOwner {
   constructor(
     readonly handler: ReactorHandler,
     readonly listeners: readonly ReactorListener[],
-  ) {}
+    dialTls: GevClientTlsOptions | undefined,
+  ) {
+    this.dials = new ReactorDials(dialTls);
+  }
 
   onDialled(token: number, connection: ReactorConnection): boolean {
     return this.dials.onDialled(token, connection);

@@ -14,6 +14,7 @@ import {
   GevListenError,
   GevNativeError,
   GevNotListeningError,
+  GevOptionsError,
 } from './errors.js';
 import { bind, listenError, resolveHost, toAddress } from './listen-address.js';
 import type { ReactorOptions, ResolvedReactorOptions } from './options.js';
@@ -26,6 +27,8 @@ import { ReactorListener } from './reactor-listener.js';
 import { ReactorState } from './reactor-state.js';
 import { type ReactorStats, statsOf } from './reactor-stats.js';
 import { type ReactorTimerHandle, ReactorTimers } from './reactor-timers.js';
+import { resolveServerTls } from './tls/resolve-tls.js';
+import type { GevTlsOptions } from './tls/tls-options.js';
 import { assertInterval } from './timer.js';
 import { Operation, READ_ON } from '../engine/loop-port.js';
 
@@ -60,7 +63,7 @@ export class Reactor {
     const listeners = this.options.listeners.map(
       (listener, index) => new ReactorListener(index, listener, this.options),
     );
-    this.state = new ReactorState(handler, listeners);
+    this.state = new ReactorState(handler, listeners, this.options.dialTls);
   }
 
   /** Open connections by id. */
@@ -289,6 +292,22 @@ export class Reactor {
   runEvery(ms: number, fn: () => unknown, options?: { readonly overlap?: boolean }): ReactorTimerHandle {
     assertInterval(ms, 'The interval of runEvery()');
     return this.requireTimers().start(ms, ms, options?.overlap ?? false, fn);
+  }
+
+  /** Replaces the TLS of its listeners, for connections yet to come. @throws GevOptionsError, and nothing has changed */
+  setTls(options: GevTlsOptions): void {
+    const secure = this.state.listeners.filter(({ tls }) => tls !== undefined);
+    if (secure.length === 0) {
+      throw new GevOptionsError(
+        'tlsOptions',
+        'None of the listeners speaks TLS: give "tlsOptions" to begin with',
+      );
+    }
+    const tls = resolveServerTls(options, 'tlsOptions', secure[0]!.tls!.ticketKeys);
+    for (const listener of secure) {
+      this.moving?.setTls(listener.index, tls);
+      listener.tls = tls;
+    }
   }
 
   /** Counters since listen. */

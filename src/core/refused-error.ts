@@ -12,6 +12,7 @@ const REFUSAL_WORDS: Readonly<Record<GevRefusal, string>> = {
   acceptRatePerAddress: 'acceptRatePerAddress is reached',
   proxyUntrusted: 'the listener is for proxies, and that one is not trusted (proxyProtocol, trusted)',
   proxyHeader: 'what came is no PROXY header of the version that is expected (proxyProtocol)',
+  tls: 'its TLS handshake failed',
 };
 
 /**

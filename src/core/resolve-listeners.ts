@@ -4,6 +4,8 @@ import { integer, MAX_INT32, nested, port, refuse, socketPath, text } from './op
 import type { GevListenerOptions, GevServerOptions, ResolvedListener } from './options.js';
 import { resolveProxy } from './proxy.js';
 import { resolveCodec } from './resolve-codec.js';
+import { resolveServerTls } from './tls/resolve-tls.js';
+import type { GevTlsOptions } from './tls/tls-options.js';
 
 const KNOWN_OPTIONS = {
   name: true,
@@ -12,6 +14,7 @@ const KNOWN_OPTIONS = {
   path: true,
   codec: true,
   concurrency: true,
+  tlsOptions: true,
   proxyProtocol: true,
   trusted: true,
 } satisfies Record<keyof GevListenerOptions, true>;
@@ -54,7 +57,10 @@ export function resolveListeners(options: GevServerOptions): ResolvedListeners {
 function resolveListener(
   own: Record<string, unknown>,
   prefix: string,
-  defaults: Pick<GevServerOptions, 'host' | 'codec' | 'concurrency' | 'proxyProtocol' | 'trusted'>,
+  defaults: Pick<
+    GevServerOptions,
+    'host' | 'codec' | 'concurrency' | 'tlsOptions' | 'proxyProtocol' | 'trusted'
+  >,
 ): ResolvedListener {
   const path = socketPath(own, `${prefix}path`);
   if (path !== undefined && (own[`${prefix}host`] !== undefined || own[`${prefix}port`] !== undefined)) {
@@ -63,6 +69,8 @@ function resolveListener(
       `Option "${prefix}path" excludes "host" and "port": give one or the other`,
     );
   }
+  const tlsOptions = (own[`${prefix}tlsOptions`] ?? defaults.tlsOptions ?? false) as GevTlsOptions | false;
+  if (tlsOptions !== false) resolveServerTls(tlsOptions, `${prefix}tlsOptions`);
   const codec = resolveCodec(own[`${prefix}codec`] ?? defaults.codec);
   return {
     name: text(own, `${prefix}name`),
@@ -74,6 +82,7 @@ function resolveListener(
       integer(own, `${prefix}concurrency`, 1, MAX_INT32) ??
       integer(defaults, 'concurrency', 1, MAX_INT32) ??
       codec.concurrency,
+    tlsOptions,
     ...resolveProxy(own, prefix, defaults),
   };
 }

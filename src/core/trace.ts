@@ -128,10 +128,10 @@ export class TracedPort implements LoopPort {
     this.port.startTimer(id, delay, interval);
   }
 
-  dial(token: number, timeout: number, port: number, address: string): void {
+  dial(token: number, timeout: number, port: number, address: string, servername?: string): void {
     const where = port < 0 ? address : formatAddress({ address, port });
     debug('dial %d: %s, for %s', token, where, timeout > 0 ? `${timeout} ms at most` : 'as long as it takes');
-    this.port.dial(token, timeout, port, address);
+    this.port.dial(token, timeout, port, address, servername);
   }
 
   setIdleTimeout(slot: number, generation: number, ms: number): void {

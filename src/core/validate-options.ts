@@ -85,6 +85,7 @@ const KNOWN_OPTIONS = {
   deny: true,
   codec: true,
   listeners: true,
+  tlsOptions: true,
   concurrency: true,
   maxInFlight: true,
   maxFrameLength: true,

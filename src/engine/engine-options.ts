@@ -1,3 +1,4 @@
+import type { EngineTls } from './engine-tls.js';
 import type { AccessRules, AddressRanges } from './address-ranges.js';
 
 /** Kinds of framing: the numbers of native/protocol/framer_factory.h. */
@@ -86,6 +87,8 @@ export interface EngineOptions {
   readonly maxTotalSendBuffer: number;
   /** Read nothing from a connection before it is resumed. */
   readonly startPaused: boolean;
+  /** Of connections that are dialled; undefined: they speak no TLS. */
+  readonly dialTls: EngineTls | undefined;
   /** JSON texts of patterns that are handled; others are numbered as they come, up to a bound. */
   readonly patterns: readonly string[];
 }

@@ -1,4 +1,5 @@
 import type { AccessRules } from './address-ranges.js';
+import type { EngineTls } from './engine-tls.js';
 import type { EngineFraming, EngineOptions, EngineProxy } from './engine-options.js';
 import type { Delivery, InboundListener } from './inbound-listener.js';
 import type { LoopPort } from './loop-port.js';
@@ -46,9 +47,17 @@ export interface Engine {
   attach(loop: number, listener: InboundListener): LoopPort;
   /**
    * Binds and listens, before `start()`; once for each listener, whose number connections tell. `port` -1: `host` is the path of
-   * a Unix socket. Fails with an Error that has `code`, `errno` (negative) and `syscall`, and the engine is stopped then.
+   * a Unix socket. `tls`: what is accepted there speaks it. Fails with an Error that has `code`, `errno` (negative) and
+   * `syscall`, and the engine is stopped then.
    */
-  listen(host: string, port: number, framing: EngineFraming): EngineAddress | Promise<EngineAddress>;
+  listen(
+    host: string,
+    port: number,
+    framing: EngineFraming,
+    tls?: EngineTls,
+  ): EngineAddress | Promise<EngineAddress>;
+  /** For connections that the listener of that number accepts from now on; it has spoken TLS before. Throws what OpenSSL says. */
+  setTls(listener: number, tls: EngineTls): void;
   /** Before `listen()`: connections to that listener begin with a PROXY header. Absent where the engine reads none. */
   expectProxy?(proxy: EngineProxy): void;
   /** Those that come in from now on are asked by these. */

@@ -1,3 +1,4 @@
+import type { OpeningTls } from './engine-tls.js';
 import type { GevRefusal } from './refusals.js';
 
 /** What a proxy has said in front of a connection. */
@@ -27,6 +28,8 @@ export interface Opening {
   readonly dial: number;
   /** Which listener accepted it, counted from 0; 0 for what was dialled. */
   readonly listener: number;
+  /** Undefined: it is not secured. */
+  readonly tls: OpeningTls | undefined;
   /** Undefined: no proxy made it. */
   readonly proxy?: OpeningProxy | undefined;
 }

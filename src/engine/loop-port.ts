@@ -84,6 +84,9 @@ export interface LoopPort {
   leave(slot: number, generation: number, ms: number, reason: number): void;
   /** In ms; `interval` 0: once. */
   startTimer(id: number, delay: number, interval: number): void;
-  /** Connects to a numeric address, or with port -1 to the Unix socket at that path. `timeout` in ms; 0: none. */
-  dial(token: number, timeout: number, port: number, address: string): void;
+  /**
+   * Connects to a numeric address, or with port -1 to the Unix socket at that path. `timeout` in ms; 0: none. `servername`:
+   * what is asked for where `dialTls` is spoken; may be empty.
+   */
+  dial(token: number, timeout: number, port: number, address: string, servername?: string): void;
 }

@@ -10,6 +10,7 @@ export const REFUSALS = [
   'acceptRatePerAddress',
   'proxyUntrusted',
   'proxyHeader',
+  'tls',
 ] as const;
 
 /**
@@ -22,5 +23,6 @@ export const REFUSALS = [
  * - `acceptRate`, `acceptRatePerAddress`: so many had come within a second
  * - `proxyUntrusted`: a PROXY header is expected there, and its address is not in `trusted`
  * - `proxyHeader`: it is, and something else came
+ * - `tls`: its TLS handshake failed
  */
 export type GevRefusal = (typeof REFUSALS)[number];

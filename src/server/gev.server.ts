@@ -17,6 +17,7 @@ import { Listeners } from '../core/listeners.js';
 import type { GevServerOptions, ReactorOptions, ResolvedGevServerOptions } from '../core/options.js';
 import { Reactor } from '../core/reactor.js';
 import { NO_STATS } from '../core/reactor-stats.js';
+import type { GevTlsOptions } from '../core/tls/tls-options.js';
 import { reactorOptionsOf } from '../core/reactor-options.js';
 import type { GevIntervalOptions, GevTimer, GevTimerOptions } from '../core/timer.js';
 import { patternTexts } from '../protocol/nest-json/packet-reader.js';
@@ -37,15 +38,13 @@ import { HANDLER_MARKER, type HandlerMarker } from './handlers/handler-marker.js
 import { NestSteps } from './handlers/nest-steps.js';
 import { ServerTimers } from './server-timers.js';
 import { Registrations } from './handlers/registrations.js';
-import { countListening, serverNames, titleOf } from './server-names.js';
+import { countListening, serverNames, unsentText } from './server-names.js';
 import { drain } from './shutdown.js';
 
 const NO_CONNECTIONS: ReadonlyMap<number, GevConnection> = new Map();
+
 /** A server while it listens. */
-interface Running {
-  readonly reactor: Reactor;
-  readonly events: ConnectionEvents;
-}
+type Running = { readonly reactor: Reactor; readonly events: ConnectionEvents };
 
 /**
  * Nest's microservice strategy on the native reactor. With `nestJson()`, the default codec, it runs `@MessagePattern` and
@@ -116,7 +115,7 @@ export class GevServer
    */
   readonly connections$: Observable<GevConnection> = this.opened.observable;
 
-  /** @throws GevOptionsError for a value an option cannot have, and for unknown options */
+  /** @throws GevOptionsError for wrong values and unknown names */
   constructor(options: GevServerOptions = {}) {
     super();
     this.options = validateServerOptions(options);
@@ -258,6 +257,11 @@ export class GevServer
     return this.timers.runAfter(ms, fn, options);
   }
 
+  /** Replaces the `tlsOptions` of all listeners that have some, for connections yet to come. @throws GevOptionsError */
+  setTls(options: GevTlsOptions): void {
+    this.handle.reactor.setTls(options);
+  }
+
   /**
    * Who may connect from now on, instead of options `allow` and `deny`. Connections that are open stay.
    *
@@ -373,11 +377,7 @@ export class GevServer
       log,
       connectionHandlers: this.registrations.handlers,
       patternHandlers: this.messageHandlers,
-      onUnsent: (handler) =>
-        this.warn(
-          `What ${handler} returns is not sent: the ${titleOf(this.name)} speaks RPC, where @OnConnect() and @OnMessage() ` +
-            "observe. Use conn.send(), or bind the method to a server with raw(): { server: 'name' }",
-        ),
+      onUnsent: (handler) => this.warn(unsentText(handler, this.name)),
       onDropped: (count) => (this.droppedValues += count),
       onConnection: (connection) => {
         this.opened.next(connection);

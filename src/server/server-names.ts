@@ -21,3 +21,11 @@ export function countListening(name: string | undefined, change: 1 | -1): void {
 export function titleOf(name: string | undefined): string {
   return name === undefined ? 'server' : `server "${name}"`;
 }
+
+/** What is said when a handler of a server that speaks RPC returns what is not sent. */
+export function unsentText(handler: string, name: string | undefined): string {
+  return (
+    `What ${handler} returns is not sent: the ${titleOf(name)} speaks RPC, where @OnConnect() and @OnMessage() ` +
+    "observe. Use conn.send(), or bind the method to a server with raw(): { server: 'name' }"
+  );
+}

@@ -38,6 +38,16 @@ export const exceptions = [
     row: 'S9',
     why: 'Node has no spare descriptor, and tells nobody',
   },
+  {
+    title: /E1: (a stream that is cut without a goodbye|who shows none of the certificates)/,
+    row: 'E1',
+    why: 'node:tls takes FIN for a goodbye, and hangs up without an alert on certificates it does not trust',
+  },
+  {
+    title: /E1: a name may ask for certificates that others do not/,
+    row: 'E1',
+    why: 'node:tls asks all or nobody, and a name has its keys beside those of the server',
+  },
 ];
 
 /** Files about what only the native engine has. */

@@ -11,6 +11,7 @@ import {
 } from '@nestjs/microservices';
 import { GevServer, type GevServerOptions, type GevContext, type GevNetworkAddress } from 'nestjs-gev';
 import type { AddressInfo, Server } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import { finalize, interval, map, NEVER, of, Subject, takeUntil, type Observable } from 'rxjs';
 import { onCleanup } from './cleanup.js';
 import { pause } from './until.js';
@@ -34,7 +35,7 @@ export interface RpcService {
 /**
  * A Nest application with handlers of every kind, on a free port of 127.0.0.1. It ends with the test.
  *
- * @param options of ours
+ * @param options of ours; Nest's takes the TLS of them
  */
 export async function serveRpc(kind: ServerKind, options: GevServerOptions = {}): Promise<RpcService> {
   const lines: string[] = [];
@@ -128,7 +129,11 @@ export async function serveRpc(kind: ServerKind, options: GevServerOptions = {})
   const server =
     kind === 'GevServer'
       ? new GevServer({ host: '127.0.0.1', port: 0, logger, drainTimeout: 100, ...options })
-      : new ServerTCP({ host: '127.0.0.1', port: 0 });
+      : new ServerTCP({
+          host: '127.0.0.1',
+          port: 0,
+          ...(options.tlsOptions && { tlsOptions: options.tlsOptions as TlsOptions }),
+        });
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(RpcModule, {
     strategy: server,
     logger,

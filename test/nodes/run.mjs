@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Runs test/nodes/isolation.mjs on other majors of Node than the one at hand, whose tests run it, too: they carry
-// asynchronous contexts in different ways.
+// Runs test/nodes/*.mjs on other majors of Node than the one at hand: they carry asynchronous contexts in different ways, and
+// have OpenSSL of other versions.
 //
 //   node test/nodes/run.mjs [22|24|26...]      all by default
 //
@@ -31,6 +31,7 @@ for (const major of chosen.length === 0 ? all : chosen) {
   console.log(`\n--- Node ${major}`);
   try {
     run(nodeOf(major), ['test/nodes/isolation.mjs']);
+    run(nodeOf(major), ['test/nodes/tls.mjs']);
   } catch (error) {
     console.error(error.message);
     failed.push(major);

@@ -38,8 +38,8 @@ describe('dialling an endpoint', () => {
     );
     expect(await outcomes(dialer, { host: 'name', port: 5 })).toEqual([connection]);
     expect(dialled).toEqual([
-      { host: '::1', port: 5 },
-      { host: '127.0.0.1', port: 5 },
+      { host: '::1', port: 5, servername: 'name' },
+      { host: '127.0.0.1', port: 5, servername: 'name' },
     ]);
   });
 

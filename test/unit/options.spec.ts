@@ -23,7 +23,7 @@ describe('server options', () => {
       listeners: [
         {
           ...{ name: undefined, host: 'localhost', port: 3000, path: undefined },
-          ...{ codec: nestJson(), concurrency: Infinity },
+          ...{ codec: nestJson(), concurrency: Infinity, tlsOptions: false },
         },
       ],
       backlog: 4096,

@@ -80,7 +80,7 @@ export class Dialer {
     if (isIP(host.split('%', 1)[0]!) !== 0) return [endpoint];
     try {
       const addresses = await this.inTime(this.lookup(host));
-      return addresses.map(({ address }) => ({ host: address, port }));
+      return addresses.map(({ address }) => ({ host: address, port, servername: host }));
     } catch (error) {
       throw connectError((error as NodeJS.ErrnoException).code ?? 'ENOTFOUND', endpoint, error);
     }

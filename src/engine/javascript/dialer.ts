@@ -2,8 +2,9 @@ import { createConnection, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { errnoOf } from './errno.js';
 import type { OutboxRecord } from './outbox.js';
+import type { TlsDialer } from './tls-sockets.js';
 
-const { ECANCELED, ECONNREFUSED, ETIMEDOUT } = constants.errno;
+const { ECANCELED, ECONNREFUSED, EPROTO, ETIMEDOUT } = constants.errno;
 
 type Dial = Extract<OutboxRecord, { readonly kind: 'dial' }>;
 
@@ -21,27 +22,33 @@ export class Dialer {
   constructor(
     private readonly owner: DialerOwner,
     private readonly noDelay: boolean,
+    private readonly handshakes: TlsDialer | undefined,
   ) {}
 
-  dial({ token, timeout, port, address }: Dial): void {
+  dial({ token, timeout, port, address, servername }: Dial): void {
     const target = port < 0 ? { path: address } : { host: address, port, autoSelectFamily: false };
     const socket = createConnection({ ...target, allowHalfOpen: true, noDelay: this.noDelay });
     socket.unref();
     this.sockets.set(token, socket);
     const timer = timeout > 0 ? setTimeout(() => this.fail(token, ETIMEDOUT), timeout).unref() : undefined;
-    const onError = (error: Error): void => this.fail(token, errnoOf(error));
+    const onError = (error: Error): void => this.fail(token, errnoOf(error) || EPROTO);
     socket.on('error', onError);
     socket.once('close', () => clearTimeout(timer));
     socket.once('connect', () => {
-      clearTimeout(timer);
       if (this.sockets.get(token) !== socket) return;
       if (isSelfConnected(socket)) {
         this.fail(token, ECONNREFUSED);
         return;
       }
-      this.sockets.delete(token);
-      socket.removeListener('error', onError);
-      this.owner.onConnected(socket, token, port < 0 ? '' : undefined);
+      const connected = (ready: Socket): void => {
+        clearTimeout(timer);
+        if (this.sockets.get(token) !== socket) return;
+        this.sockets.delete(token);
+        ready.removeListener('error', onError);
+        this.owner.onConnected(ready, token, port < 0 ? '' : undefined);
+      };
+      if (this.handshakes === undefined) connected(socket);
+      else this.handshakes.secure(socket, servername, connected).on('error', onError);
     });
   }
 

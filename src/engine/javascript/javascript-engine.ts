@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { inFreshScope } from '../fresh-scope.js';
-import type { InboundListener, Opening } from '../inbound-listener.js';
+import type { InboundListener } from '../inbound-listener.js';
+import { addressesOf, unixAddresses } from './addresses.js';
 import type { AccessRules } from '../address-ranges.js';
 import { ConnectionTable } from './connection-table.js';
 import { Dialer, type DialerOwner } from './dialer.js';
@@ -13,7 +14,9 @@ import { RateTimers } from './rate-timers.js';
 import type { ReadSide } from './read-side.js';
 import { SocketConnection, type SocketConnectionOwner } from './socket-connection.js';
 import { SocketListener } from './socket-listener.js';
+import { openingTlsOf, TlsAcceptor, TlsDialer } from './tls-sockets.js';
 import type { WriteSide } from './write-side.js';
+import type { EngineTls } from '../engine-tls.js';
 import { type LoopPort, Operation, READ_ON } from '../loop-port.js';
 import type { EngineFraming, EngineOptions } from '../engine-options.js';
 import type { Engine, EngineAddress, EngineSetup, EngineStats } from '../engine.js';
@@ -53,6 +56,8 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
   private listener!: InboundListener;
   /** In the order in which they were asked for. */
   private readonly servers: SocketListener[] = [];
+  /** Of each of them: who shakes hands; undefined: nobody. */
+  private readonly acceptors: (TlsAcceptor | undefined)[] = [];
   private holder: NodeJS.Timeout | undefined;
   private readonly entrance: Entrance;
   private quiescing = false;
@@ -64,13 +69,13 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     this.options = options;
     this.entrance = new Entrance(
       options,
-      () => this.connections.size,
+      () => this.acceptors.reduce((sum, acceptor) => sum + (acceptor?.pending ?? 0), this.connections.size),
       (news) => this.tell(() => this.listener.onRefused(news)),
     );
     this.partialFrames = new PartialFrames(options.maxPartialBytes);
     this.pacesMessages = setup.turns() === undefined;
     this.outbox = new Outbox(setup.longestFrame, () => this.scheduleFlush());
-    this.dialer = new Dialer(this, options.noDelay);
+    this.dialer = new Dialer(this, options.noDelay, options.dialTls && new TlsDialer(options.dialTls));
     this.events = new EventQueue(setup.turns, {
       onUncaught: (error) => this.listener.onUncaught(error),
       onCaughtUp: () => this.readOn(),
@@ -87,11 +92,19 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
    *
    * @param framing of what is accepted there
    */
-  async listen(host: string, port: number, framing: EngineFraming): Promise<EngineAddress> {
+  async listen(host: string, port: number, framing: EngineFraming, tls?: EngineTls): Promise<EngineAddress> {
     const index = this.servers.length;
+    const origin = (): Origin => ({ listener: index, path: server.path, framing });
+    const acceptor =
+      tls &&
+      new TlsAcceptor(tls, this.options.handshakeTimeout, {
+        onSecured: (socket) => this.adopt(socket, 0, origin()),
+        onFailed: (...refusal) => this.entrance.refusals.count(...refusal),
+      });
+    this.acceptors.push(acceptor);
     const server = new SocketListener(
       this.options,
-      (socket) => this.accept(socket, { listener: index, path: server.path, framing }),
+      (socket) => this.accept(socket, origin(), acceptor),
       (errno) => this.tell(() => this.listener.onFailure(0, errno)),
     );
     this.servers.push(server);
@@ -101,6 +114,10 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
       this.stop();
       throw error;
     }
+  }
+
+  setTls(listener: number, tls: EngineTls): void {
+    this.acceptors[listener]!.setTls(tls);
   }
 
   setAccess(rules: AccessRules): void {
@@ -139,6 +156,7 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     this.events.stop();
     this.timers.clear();
     this.closeServers();
+    for (const acceptor of this.acceptors) acceptor?.stop();
     this.dialer.stop();
     for (const connection of this.connections.all()) connection.drop();
   }
@@ -316,12 +334,19 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
 
   // --- connections ---
 
-  private accept(socket: Socket, origin: Origin): void {
+  private accept(socket: Socket, origin: Origin, acceptor: TlsAcceptor | undefined): void {
     if (this.stopped) socket.destroy();
-    else if (this.entrance.admit(socket, addressesOf(socket).remoteHost)) this.adopt(socket, 0, origin);
+    else if (this.entrance.admit(socket, addressesOf(socket).remoteHost)) {
+      if (acceptor === undefined) this.adopt(socket, 0, origin);
+      else acceptor.take(socket);
+    }
   }
 
   private adopt(socket: Socket, dial: number, { listener, path, framing }: Origin): void {
+    if (this.stopped) {
+      socket.destroy();
+      return;
+    }
     const { keepAliveDelay } = this.options;
     if (keepAliveDelay > 0) socket.setKeepAlive(true, keepAliveDelay * 1000);
     const connection = this.connections.add(
@@ -329,7 +354,9 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     );
     const { slot, generation } = connection;
     const addresses = path === undefined ? addressesOf(socket) : unixAddresses(path);
-    this.tell(() => this.listener.onOpen({ slot, generation, ...addresses, dial, listener }));
+    this.tell(() =>
+      this.listener.onOpen({ slot, generation, ...addresses, dial, listener, tls: openingTlsOf(socket) }),
+    );
     if (!this.stopped) connection.begin();
   }
 
@@ -365,26 +392,4 @@ export class JavaScriptEngine implements Engine, SocketConnectionOwner, DialerOw
     this.heldUp.clear();
     for (const reader of waiting) reader.goOn();
   }
-}
-
-type Addresses = Pick<Opening, 'remoteHost' | 'remotePort' | 'localHost' | 'localPort' | 'family'>;
-
-/** An IPv4 peer of a dual-stack server shows as IPv4. */
-function addressesOf({
-  remoteAddress = '',
-  remotePort = 0,
-  localAddress = '',
-  localPort = 0,
-}: Socket): Addresses {
-  const remoteHost = plain(remoteAddress);
-  const family = remoteHost.includes(':') ? 6 : 4;
-  return { remoteHost, remotePort, localHost: plain(localAddress), localPort, family };
-}
-
-function unixAddresses(path: string): Addresses {
-  return { remoteHost: '', remotePort: 0, localHost: path, localPort: 0, family: 1 };
-}
-
-function plain(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
 }

@@ -29,6 +29,7 @@ export type OutboxRecord =
       readonly timeout: number;
       readonly port: number;
       readonly address: string;
+      readonly servername: string;
     };
 
 /** Collects what a turn wants done, so that all it sends to a connection leaves in one write. */
@@ -94,8 +95,8 @@ export class Outbox implements LoopPort {
     this.add({ kind: 'timer', id, delay, interval });
   }
 
-  dial(token: number, timeout: number, port: number, address: string): void {
-    this.add({ kind: 'dial', token, timeout, port, address });
+  dial(token: number, timeout: number, port: number, address: string, servername = ''): void {
+    this.add({ kind: 'dial', token, timeout, port, address, servername });
   }
 
   /** What was collected; it is the caller's now. */

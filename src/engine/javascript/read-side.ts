@@ -5,7 +5,7 @@ import { NO_BEGINNING } from '../inbound-listener.js';
 import type { Framer } from './framers/framer.js';
 import { makeFramer } from './framers/make-framer.js';
 
-const { EBADMSG, EMSGSIZE } = constants.errno;
+const { EBADMSG, EMSGSIZE, EPROTONOSUPPORT } = constants.errno;
 /** Bytes read at most of a peer when the engine stops reading. */
 const FINAL_READ_BUDGET = 1024 * 1024;
 
@@ -175,17 +175,18 @@ export class ReadSide {
     }
     const hadBegun = this.framer.kept > 0;
     this.framer.push(chunk);
-    this.takeFrames(this.framer, hadBegun);
+    this.takeFrames(this.framer, hadBegun, chunk);
   }
 
-  private takeFrames(framer: Framer, hadBegun: boolean): void {
+  private takeFrames(framer: Framer, hadBegun: boolean, chunk: Buffer): void {
     const { slot, generation } = this.owner;
     let begun = !hadBegun;
     for (;;) {
       const frame = framer.next();
       if (frame === 'incomplete') break;
       if (frame === 'invalid') {
-        this.owner.onBadInput(EBADMSG, 0);
+        const isFirst = this.received === chunk.length;
+        this.owner.onBadInput(isFirst && looksLikeTls(chunk) ? EPROTONOSUPPORT : EBADMSG, 0);
         return;
       }
       if ('text' in frame) this.sink.onText(slot, generation, frame.text, frame.bytes);
@@ -224,4 +225,9 @@ export class ReadSide {
     this.dropFrame();
     this.owner.onEndOfInput();
   }
+}
+
+/** Whether a peer that begins with these bytes speaks TLS. */
+function looksLikeTls(begin: Buffer): boolean {
+  return begin[0] === 0x16 && begin[1] === 0x03;
 }

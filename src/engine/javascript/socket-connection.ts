@@ -10,7 +10,7 @@ import { type OutputBudget, WriteSide, type WriteSideOwner } from './write-side.
 import { CloseCode } from '../inbound-listener.js';
 import type { EngineFraming, EngineOptions } from '../engine-options.js';
 
-const { ENOBUFS, ETIMEDOUT } = constants.errno;
+const { ENOBUFS, EPROTO, ETIMEDOUT } = constants.errno;
 /** What a vanished peer causes. */
 const PEER_FAILURES = new Set([
   'ECONNRESET',
@@ -249,8 +249,9 @@ export class SocketConnection implements ReadSideOwner, WriteSideOwner, FrameKee
   private onError(error: NodeJS.ErrnoException): void {
     if (this.state === 'fin-sent') this.finish(this.reason, 0);
     else {
-      const isPeers = PEER_FAILURES.has(error.code ?? '');
-      this.finish(isPeers ? CloseCode.reset : CloseCode.error, errnoOf(error));
+      const { code = '' } = error;
+      if (code.startsWith('ERR_SSL_')) this.finish(CloseCode.protocol, EPROTO);
+      else this.finish(PEER_FAILURES.has(code) ? CloseCode.reset : CloseCode.error, errnoOf(error));
     }
   }
 

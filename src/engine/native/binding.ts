@@ -1,5 +1,6 @@
 import { loadAddon } from '#native/load.cjs';
 import type { EngineFraming, EngineOptions } from '../engine-options.js';
+import type { EngineTls } from '../engine-tls.js';
 import type { EngineAddress, EngineStats } from '../engine.js';
 import { VERSION } from './version.js';
 
@@ -33,7 +34,9 @@ export interface NativeReactor {
    * Binds and listens; before `start()`, once for each listener: the open event of a connection counts them from 0. `port`
    * -1: `host` is the path of a Unix socket. Throws an Error with `code`, `errno`, `syscall`, and closes all of them.
    */
-  listen(host: string, port: number, framing?: EngineFraming): EngineAddress;
+  listen(host: string, port: number, framing?: EngineFraming, tls?: EngineTls): EngineAddress;
+  /** Of connections that the listener of that number, which speaks TLS, accepts from now on. Throws what OpenSSL says. */
+  setTls(listener: number, tls: EngineTls): void;
   /** Connections to the next listener begin with a PROXY header, from sources that `AddressRanges.toBytes()` made of. */
   expectProxy(versions: number, trusted: Uint8Array): void;
   /** Those that come in from now on are asked by these: {@link NativeAccess}. Throws unless it listens. */
@@ -61,6 +64,8 @@ export interface NativeReactor {
 export interface NativeBinding {
   /** Of the package it was built for. Another one's memory may be laid out differently. */
   readonly version: string;
+  /** The function of OpenSSL that this process lacks; undefined: it has all that TLS needs. */
+  readonly missingOpenSsl?: string;
   /**
    * @param inbound ArrayBuffers of SLAB_SIZE, the same number (>= 2) for each loop, loop by loop
    * @param outbound likewise; the last one of each loop is its staging slab

@@ -4,6 +4,8 @@ import { FreshScope, inFreshScope } from '../fresh-scope.js';
 import type { Delivery, InboundListener, OpeningProxy } from '../inbound-listener.js';
 import { DESCRIPTOR_WORDS, EventKind, INBOUND_DATA, SLAB_HEADER } from './layout.js';
 import type { Pace } from '../pace.js';
+import type { OpeningTls } from '../engine-tls.js';
+import { securedOf } from './secured.js';
 import { proxiedOf } from './proxied.js';
 import { REFUSALS } from '../refusals.js';
 
@@ -32,6 +34,7 @@ export class Inbound {
   private poolMemory = this.pool.buffer;
   private poolUsed = 0;
   /** Of the connection that opens next. */
+  private secured: OpeningTls | undefined;
   private proxied: OpeningProxy | undefined;
 
   constructor(
@@ -175,6 +178,9 @@ export class Inbound {
     const a = words[word + 5]!;
     const b = words[word + 6]!;
     switch (words[word]) {
+      case EventKind.Secured:
+        this.secured = securedOf(bytes.subarray(words[word + 3], words[word + 3]! + words[word + 4]!), a, b);
+        break;
       case EventKind.Open: {
         const offset = words[word + 3]!;
         const middle = offset + (b & 0xffff);
@@ -189,6 +195,7 @@ export class Inbound {
           family: c & 0xff,
           dial: c >>> 8,
           listener: b >>> 16,
+          tls: this.takeSecured(),
           proxy: this.takeProxied(),
         });
         break;
@@ -252,6 +259,12 @@ export class Inbound {
         break;
       }
     }
+  }
+
+  private takeSecured(): OpeningTls | undefined {
+    const { secured } = this;
+    this.secured = undefined;
+    return secured;
   }
 
   /** Where the data of the first event of that kind begins. */

@@ -32,6 +32,7 @@ export const EventKind = {
   DialFailed: 11,
   Idle: 12,
   Text: 13,
+  Secured: 15,
   Refused: 14,
   Proxied: 16,
 } as const;

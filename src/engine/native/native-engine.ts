@@ -1,4 +1,5 @@
 import type { AccessRules } from '../address-ranges.js';
+import type { EngineTls } from '../engine-tls.js';
 import type { EngineFraming, EngineProxy } from '../engine-options.js';
 import type { NativeAccess, NativeBinding, NativeReactor } from './binding.js';
 import type { InboundListener } from '../inbound-listener.js';
@@ -65,8 +66,12 @@ export class NativeEngine implements Engine {
     return new Outbound(native, loop, outbound, control, () => this.scheduleFlush(), longestFrame);
   }
 
-  listen(host: string, port: number, framing: EngineFraming): EngineAddress {
-    return this.native.listen(host, port, framing);
+  listen(host: string, port: number, framing: EngineFraming, tls?: EngineTls): EngineAddress {
+    return this.native.listen(host, port, framing, tls);
+  }
+
+  setTls(listener: number, tls: EngineTls): void {
+    this.native.setTls(listener, tls);
   }
 
   expectProxy({ versions, trusted }: EngineProxy): void {

@@ -193,12 +193,13 @@ export class Outbound {
    * Connects to a numeric address, or with port -1 to the Unix socket at that path: {@link MAX_ADDRESS_LENGTH} bytes at
    * most. `timeout` in ms; 0: none.
    */
-  dial(token: number, timeout: number, port: number, address: string): void {
-    const length = Buffer.byteLength(address);
-    const at = this.record(Operation.Dial, token, 0, 12 + length, 0);
+  dial(token: number, timeout: number, port: number, address: string, servername = ''): void {
+    const length = Buffer.byteLength(address + servername);
+    const nameLength = Buffer.byteLength(servername);
+    const at = this.record(Operation.Dial | (nameLength << 8), token, 0, 12 + length, 0);
     this.openView.setFloat64(at, timeout, LITTLE_ENDIAN);
     this.openView.setInt32(at + 8, port, LITTLE_ENDIAN);
-    this.openBytes.write(address, at + 12, length, 'utf8');
+    this.openBytes.write(address + servername, at + 12, length, 'utf8');
   }
 
   private sendWrapped(

@@ -49,6 +49,7 @@ export const ENGINE_OPTIONS: Omit<EngineOptions, 'loops' | 'framing'> = {
   maxPartialBytes: 64 * MAX,
   maxTotalSendBuffer: 64 * MAX,
   startPaused: false,
+  dialTls: undefined,
   patterns: [],
 };
 
