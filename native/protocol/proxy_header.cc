@@ -22,7 +22,18 @@ constexpr std::size_t kV2Head = 16;
 constexpr std::size_t kTlvHead = 3;
 
 ProxyHeader Invalid(const char* problem) {
-  return {.status = Status::kInvalid, .problem = problem};
+  ProxyHeader header;
+  header.status = Status::kInvalid;
+  header.problem = problem;
+  return header;
+}
+
+ProxyHeader Complete(std::size_t length, std::uint8_t version) {
+  ProxyHeader header;
+  header.status = Status::kComplete;
+  header.length = length;
+  header.version = version;
+  return header;
 }
 
 std::uint8_t ByteAt(std::span<const std::byte> bytes, std::size_t index) {
@@ -63,7 +74,7 @@ std::optional<Endpoint> EndpointOf(std::string_view host, std::string_view port,
 }
 
 ProxyHeader ReadLine(std::string_view line, std::size_t length) {
-  ProxyHeader header{.status = Status::kComplete, .length = length, .version = 1};
+  ProxyHeader header = Complete(length, 1);
   line.remove_prefix(kV1Start.size());
   const bool ends_in_space = line.ends_with(' ');
   const std::string_view family = TakeWord(line);
@@ -166,7 +177,7 @@ ProxyHeader ReadV2(std::span<const std::byte> bytes) {
   if (command != 0x20 && command != 0x21) return Invalid("neither LOCAL nor PROXY of version 2");
   if (payload > kMaxProxyPayload) return Invalid("more than 4096 bytes");
   if (bytes.size() < kV2Head + payload) return {};
-  const ProxyHeader header{.status = Status::kComplete, .length = kV2Head + payload, .version = 2};
+  const ProxyHeader header = Complete(kV2Head + payload, 2);
   if (command == 0x20) return header;
   return ReadPayload(header, ByteAt(bytes, 13), bytes.subspan(kV2Head, payload));
 }

@@ -23,10 +23,10 @@ struct ProxyHeader {
   std::size_t length = 0;  // of all of it, when complete
   std::uint8_t version = 0;
   /// Of the client; empty: the connection is the proxy's own, or it does not know whose.
-  std::optional<reactor::Endpoint> source = {};
-  std::optional<reactor::Endpoint> destination = {};  // that the client connected to
-  std::span<const std::byte> tlvs = {};               // of version 2, within `bytes`
-  const char* problem = nullptr;                      // when invalid
+  std::optional<reactor::Endpoint> source;
+  std::optional<reactor::Endpoint> destination;  // that the client connected to
+  std::span<const std::byte> tlvs;               // of version 2, within `bytes`
+  const char* problem = nullptr;                 // when invalid
 };
 
 /// Reads a header at the start of `bytes`, by haproxy's proxy-protocol.txt. Looks at no byte behind

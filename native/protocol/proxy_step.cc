@@ -52,10 +52,11 @@ ProxyStep::Progress ProxyStep::Read(Connection& connection) {
 ProxyStep::Progress ProxyStep::Finish(Connection& connection, const ProxyHeader& header) {
   findings_ = {std::byte{header.version},
                std::byte{header.source ? std::uint8_t{1} : std::uint8_t{0}}};
-  if (!header.source) return Progress::kDone;
-  const reactor::Address destination = *header.destination->address();
+  if (!header.source || !header.destination) return Progress::kDone;
+  const std::optional<reactor::Address> destination = header.destination->address();
+  if (!destination) return Progress::kDone;
   const std::uint16_t port = header.destination->port();
-  for (const std::uint8_t byte : destination) findings_.push_back(std::byte{byte});
+  for (const std::uint8_t byte : *destination) findings_.push_back(std::byte{byte});
   findings_.push_back(static_cast<std::byte>(port >> 8U));
   findings_.push_back(static_cast<std::byte>(port & 0xffU));
   findings_.insert(findings_.end(), header.tlvs.begin(), header.tlvs.end());

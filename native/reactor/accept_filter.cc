@@ -31,8 +31,10 @@ std::optional<Refusal> AcceptFilter::Admit(const Endpoint& remote, Nanoseconds n
 }
 
 void AcceptFilter::Leave(const Endpoint& remote) noexcept {
+  const std::optional<Address> address = remote.address();
+  if (!address) return;
   const std::scoped_lock lock(mutex_);
-  limiter_.GiveBack(*remote.address(), MonotonicNow());
+  limiter_.GiveBack(*address, MonotonicNow());
 }
 
 bool AcceptFilter::Pass(Nanoseconds now) noexcept {

@@ -44,7 +44,7 @@ class AddressLimiter {
   struct Client {
     std::size_t connections = 0;
     Nanoseconds used_until = 0;
-    std::list<Key>::iterator place = {};  // in busy_, or without a connection in resting_
+    std::list<Key>::iterator place;  // in busy_, or without a connection in resting_
   };
   using Clients = std::unordered_map<Key, Client>;
 

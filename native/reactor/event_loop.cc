@@ -350,10 +350,10 @@ void EventLoop::OnRefused(Refusal cause, const Endpoint& remote, const PrefaceSt
   const auto kind = static_cast<std::size_t>(cause);
   if (last_report_[kind] != 0 && now_ - last_report_[kind] < kFailureInterval) return;
   try {
-    RefusalReport report{
-        .cause = cause, .count = refused(cause) - reported_[kind], .remote = remote};
-    if (step != nullptr) report.detail = step->detail();
-    owed_reports_.push_back(std::move(report));
+    owed_reports_.push_back({.cause = cause,
+                             .count = refused(cause) - reported_[kind],
+                             .remote = remote,
+                             .detail = step == nullptr ? std::string() : step->detail()});
   } catch (const std::bad_alloc&) {
     return;
   }

@@ -29,7 +29,8 @@ LoopGroup::LoopGroup(GroupOptions options, std::span<LoopHandler* const> handler
 
 LoopGroup::~LoopGroup() { Stop(); }
 
-Endpoint LoopGroup::Listen(const Endpoint& endpoint, PrefaceFactory make_preface, Proxies proxies) {
+Endpoint LoopGroup::Listen(const Endpoint& endpoint, const PrefaceFactory& make_preface,
+                           const Proxies& proxies) {
   const bool listener_each = options_.load_balance == LoadBalance::kKernel && !endpoint.is_unix();
   ListenOptions listen = options_.listen;
   listen.receive_buffer = options_.loop.socket.receive_buffer;

@@ -54,7 +54,8 @@ class LoopGroup {
   /// use then.
   /// `make_preface` (may be empty) is called for each connection that it accepts, by any loop's
   /// thread; may throw std::bad_alloc.
-  Endpoint Listen(const Endpoint& endpoint, PrefaceFactory make_preface = {}, Proxies proxies = {});
+  Endpoint Listen(const Endpoint& endpoint, const PrefaceFactory& make_preface = {},
+                  const Proxies& proxies = {});
   /// Starts the threads. Once.
   void Start();
 

@@ -30,8 +30,8 @@ inline constexpr std::size_t kRefusals = 11;
 struct RefusalReport {
   Refusal cause;
   std::uint64_t count = 0;  // this one included
-  Endpoint remote = {};
-  std::string detail = {};  // what was wrong; empty where the cause says it all
+  Endpoint remote;
+  std::string detail;  // what was wrong; empty where the cause says it all
 };
 
 }  // namespace reactor
