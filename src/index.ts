@@ -85,12 +85,12 @@ export type {
   GevEngine,
   GevIdleOn,
   GevKeepAliveOptions,
-  GevListenerOptions,
   GevLogger,
   GevOverflow,
   GevSerializer,
   GevServerOptions,
 } from './core/options.js';
+export type { GevListenerOptions } from './core/listener-options.js';
 export type { GevRequestOptions } from './core/request-options.js';
 export type { GevTls } from './core/tls/connection-tls.js';
 export type {

@@ -1,7 +1,7 @@
 import type { GevAddress, GevListener } from './address.js';
 import { type ConnectionFraming, framingOf } from './connection-framing.js';
 import type { FrameLimits } from './frame-limits.js';
-import type { ResolvedListener } from './options.js';
+import type { ResolvedListener } from './listener-options.js';
 import type { EngineTls } from '../engine/engine-tls.js';
 import { resolveServerTls } from './tls/resolve-tls.js';
 

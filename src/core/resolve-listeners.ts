@@ -1,7 +1,8 @@
 import { DEFAULT_HOST, DEFAULT_PORT } from './constants.js';
 import { GevOptionsError } from './errors.js';
 import { integer, MAX_INT32, nested, port, refuse, socketPath, text } from './option-checks.js';
-import type { GevListenerOptions, GevServerOptions, ResolvedListener } from './options.js';
+import type { GevListenerOptions, ResolvedListener } from './listener-options.js';
+import type { GevServerOptions } from './options.js';
 import { resolveProxy } from './proxy.js';
 import { resolveCodec } from './resolve-codec.js';
 import { resolveServerTls } from './tls/resolve-tls.js';

@@ -1,4 +1,4 @@
-import type { ResolvedListener } from '../../core/options.js';
+import type { ResolvedListener } from '../../core/listener-options.js';
 import type { GevCodec } from '../../protocol/codec.js';
 import { notationOf } from '../../protocol/nest-packets.js';
 import { formatOf } from '../../protocol/packets.js';
