@@ -98,6 +98,7 @@ class Setup {
 };
 
 int Accept(int /*ok*/, X509StoreContext* /*context*/) { return 1; }
+int Judge(int ok, X509StoreContext* /*context*/) { return ok; }
 
 }  // namespace
 
@@ -107,9 +108,11 @@ int VerifyModeOf(const TlsOptions& options, Side side) noexcept {
   return options.reject_unauthorized ? kVerifyPeer | kVerifyFailIfNoPeerCert : kVerifyPeer;
 }
 
-// A client's own layer says why it does not trust a server, in words that users know.
+// A client's own layer says why it does not trust a server, in words that users know. Never null:
+// SSL_set_verify() takes that for "as before", and a connection would go on under the rules of the
+// context it began with.
 VerifyCallback VerifyCallbackOf(const TlsOptions& options, Side side) noexcept {
-  return side == Side::kServer && options.reject_unauthorized ? nullptr : &Accept;
+  return side == Side::kServer && options.reject_unauthorized ? &Judge : &Accept;
 }
 
 SslContextHandle MakeSslContext(const OpenSsl& openssl, const TlsOptions& options, Side side) {

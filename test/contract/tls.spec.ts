@@ -230,6 +230,33 @@ describe.each([0, 1])('a server with TLS on %i loops', (loops) => {
     expect(await sneaking.refusal()).not.toBe('');
   });
 
+  it('E1: a name refuses whom it does not trust, though the server itself lets everybody in', async () => {
+    const { port, connections } = await start({
+      tlsOptions: {
+        ...{ ...localhost, ca, requestCert: true, rejectUnauthorized: false },
+        sni: { 'a.example.org': { ...certificates.wild, rejectUnauthorized: true } },
+      },
+    });
+    const known = await SecurePeer.connect(port, certificates.stranger);
+    expect((await known.echoed('x')).toString()).toBe('x');
+    const stranger = SecurePeer.dial(port, { servername: 'a.example.org', ...certificates.stranger });
+    expect(await stranger.refusal()).not.toBe('');
+    expect(connections).toHaveLength(1);
+  });
+
+  it('E1: the ciphers of a name are those that it was given', async () => {
+    const chosen = 'ECDHE-ECDSA-CHACHA20-POLY1305';
+    const { port, connections } = await start({
+      tlsOptions: {
+        ...localhost,
+        sni: { 'a.example.org': { ...certificates.wild, ciphers: chosen, maxVersion: 'TLSv1.2' } },
+      },
+    });
+    const peer = await SecurePeer.connect(port, { servername: 'a.example.org' });
+    await peer.echoed('x');
+    expect(connections[0]!.tls).toMatchObject({ protocol: 'TLSv1.2', cipher: chosen });
+  });
+
   it('E1: key and certificate come as PKCS #12, and behind a passphrase, as well', async () => {
     const { pfx, lockedKey, passphrase } = certificates;
     for (const tlsOptions of [

@@ -22,12 +22,12 @@ const NAMES: Readonly<Record<number, string>> = {
   21: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
   22: 'CERT_CHAIN_TOO_LONG',
   23: 'CERT_REVOKED',
-  24: 'INVALID_CA',
   25: 'PATH_LENGTH_EXCEEDED',
   26: 'INVALID_PURPOSE',
   27: 'CERT_UNTRUSTED',
   28: 'CERT_REJECTED',
   62: 'HOSTNAME_MISMATCH',
+  79: 'INVALID_CA',
 };
 
 /** The name of one that is not 0. */
