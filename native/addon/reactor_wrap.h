@@ -125,7 +125,7 @@ class ReactorWrap final : public Napi::ObjectWrap<ReactorWrap> {
   // Of connections that are dialled, and of listeners without their own; then those of listeners.
   std::vector<std::unique_ptr<const protocol::Framer>> framers_;
   std::vector<std::shared_ptr<reactor::SecureContextSlot>> security_;  // of listeners; or null
-  std::optional<Proxying> proxying_;   // of the next listener
+  std::optional<Proxying> proxying_;                                   // of the next listener
   std::vector<std::string> patterns_;  // JSON texts of those that are handled
   std::vector<std::unique_ptr<bridge::LoopBridge>> bridges_;
   std::unique_ptr<reactor::LoopGroup> group_;
