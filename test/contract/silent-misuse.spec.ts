@@ -68,7 +68,6 @@ describe('options', () => {
   it.each([
     ['retryAttempts', /listen\(\) fails at once.* docs\/migrating-from-tcp\.md/],
     ['retryDelay', /docs\/migrating-from-tcp\.md/],
-    ['tlsOptions', /TLS.* docs\/migrating-from-tcp\.md/],
     ['socketClass', /codec.* docs\/migrating-from-tcp\.md/],
     ['options', /directly: new GevServer\(\{ port: 3000 \}\)/],
     ['transport', /strategy: new GevServer/],
@@ -77,7 +76,6 @@ describe('options', () => {
   });
 
   it.each([
-    ['tlsOptions', /TLS.* docs\/migrating-from-tcp\.md/],
     ['socketClass', /docs\/migrating-from-tcp\.md/],
     ['retryAttempts', /"reconnect"/],
     ['options', /directly: new GevClient\(\{ port: 3000 \}\)/],

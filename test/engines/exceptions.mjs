@@ -52,6 +52,7 @@ export const exceptions = [
 
 /** Files about what only the native engine has. */
 export const nativeFiles = [
+  'haproxy', // PROXY headers
   'proxy-protocol',
   'balancing', // over loops
   'dead-peers', // TCP_USER_TIMEOUT, probes

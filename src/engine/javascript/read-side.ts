@@ -185,21 +185,26 @@ export class ReadSide {
       const frame = framer.next();
       if (frame === 'incomplete') break;
       if (frame === 'invalid') {
-        const isFirst = this.received === chunk.length;
-        this.owner.onBadInput(isFirst && looksLikeTls(chunk) ? EPROTONOSUPPORT : EBADMSG, 0);
+        this.onNoFrame(chunk, 0);
         return;
       }
       if ('text' in frame) this.sink.onText(slot, generation, frame.text, frame.bytes);
       else if ('data' in frame) this.sink.onMessage(slot, generation, frame.data);
       else {
         if ('tooLong' in frame) this.owner.onBadInput(EMSGSIZE, Math.min(frame.tooLong, 0xffff_ffff));
-        else this.owner.onBadInput(EBADMSG, NO_BEGINNING + Math.min(frame.noBeginning, 0xff));
+        else this.onNoFrame(chunk, NO_BEGINNING + Math.min(frame.noBeginning, 0xff));
         return;
       }
       begun = true;
       if (this.state !== 'open') return;
     }
     this.keep(framer.kept, begun);
+  }
+
+  private onNoFrame(chunk: Buffer, detail: number): void {
+    const isFirst = this.received === chunk.length;
+    if (isFirst && looksLikeTls(chunk)) this.owner.onBadInput(EPROTONOSUPPORT, 0);
+    else this.owner.onBadInput(EBADMSG, detail);
   }
 
   private keep(kept: number, begun: boolean): void {
