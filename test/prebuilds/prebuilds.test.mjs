@@ -11,7 +11,7 @@ import { readMachO } from './mach-o.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** In bytes. Zig's linker for macOS leaves the names of what is not exported. */
-const LIMITS = { linux: 512 * 1024, darwin: 1024 * 1024 };
+const LIMITS = { linux: 640 * 1024, darwin: 1024 * 1024 };
 const entryPoints = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 /** What Node provides. */
 const isNodes = (name) => /^_?(napi|node_api|uv)_/.test(name);
