@@ -22,9 +22,9 @@ int ClampedSize(std::size_t size) noexcept {
 
 }  // namespace
 
-std::unique_ptr<TlsChannel> TlsChannel::Make(
-    std::shared_ptr<const TlsContext> context, SslContext* ssl_context,
-    const std::optional<std::string>& server_name) noexcept {
+std::unique_ptr<TlsChannel> TlsChannel::Make(std::shared_ptr<const TlsContext> context,
+                                             SslContext* ssl_context,
+                                             const std::string* server_name) noexcept {
   const OpenSsl& openssl = context->openssl();
   static BioMethod* const method = MakeBioMethod(openssl);
   openssl.ERR_clear_error();
@@ -34,11 +34,11 @@ std::unique_ptr<TlsChannel> TlsChannel::Make(
   Ssl* const raw = ssl.get();
   openssl.SSL_set_bio(raw, bio, bio);
   try {
-    std::unique_ptr<TlsChannel> channel(
-        new TlsChannel(std::move(context), std::move(ssl), server_name.value_or("")));
+    std::unique_ptr<TlsChannel> channel(new TlsChannel(
+        std::move(context), std::move(ssl), server_name == nullptr ? std::string() : *server_name));
     openssl.BIO_set_data(bio, channel.get());
     openssl.SSL_set_ex_data(raw, kOwner, channel.get());
-    if (!server_name) {
+    if (server_name == nullptr) {
       openssl.SSL_set_accept_state(raw);
       return channel;
     }

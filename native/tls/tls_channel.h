@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 
@@ -17,10 +16,11 @@ class TlsContext;
 /// what is on its way beside OpenSSL's own record, and none at all while nothing is.
 class TlsChannel final : public reactor::SecureChannel {
  public:
-  /// `server_name`: of one that was dialled. Null when there is no memory.
-  [[nodiscard]] static std::unique_ptr<TlsChannel> Make(
-      std::shared_ptr<const TlsContext> context, SslContext* ssl_context,
-      const std::optional<std::string>& server_name) noexcept;
+  /// `server_name`: of one that is dialled; null: it was accepted. Returns null when there is no
+  /// memory.
+  [[nodiscard]] static std::unique_ptr<TlsChannel> Make(std::shared_ptr<const TlsContext> context,
+                                                        SslContext* ssl_context,
+                                                        const std::string* server_name) noexcept;
   ~TlsChannel() override;
 
   Handshake Continue(int fd) noexcept override;

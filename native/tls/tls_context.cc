@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <new>
-#include <optional>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -76,12 +75,12 @@ TlsContext::Named TlsContext::MakeNamed(TlsOptions options, Side side) const {
 }
 
 std::unique_ptr<reactor::SecureChannel> TlsContext::Accept() const noexcept {
-  return TlsChannel::Make(shared_from_this(), default_->context.get(), std::nullopt);
+  return TlsChannel::Make(shared_from_this(), default_->context.get(), nullptr);
 }
 
 std::unique_ptr<reactor::SecureChannel> TlsContext::Dial(
     const std::string& server_name) const noexcept {
-  return TlsChannel::Make(shared_from_this(), default_->context.get(), server_name);
+  return TlsChannel::Make(shared_from_this(), default_->context.get(), &server_name);
 }
 
 const TlsContext::Named& TlsContext::Find(std::string_view server_name) const noexcept {
