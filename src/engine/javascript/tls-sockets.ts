@@ -60,16 +60,25 @@ export class TlsAcceptor {
   }
 
   private make(tls: EngineTls): Server {
+    const differs = tls.names.some(({ tls: named }) => strictnessOf(named) !== strictnessOf(tls));
     const server = createServer({
       ...tls.node,
       handshakeTimeout: this.handshakeTimeout,
       sessionTimeout: tls.sessionTimeout,
       ticketKeys: Buffer.from(tls.ticketKeys.subarray(0, 48)),
       ...(tls.names.length > 0 && { SNICallback: sniCallback(tls) }),
+      // Node asks all or nobody: where names differ all are asked, and who may come in is decided when it is done.
+      ...(differs && { requestCert: true, rejectUnauthorized: false }),
     });
     // Each handshake ends in one of these, once.
     server.on('secureConnection', (socket) => {
       this.pending--;
+      if (differs && !isAdmitted(tls, socket)) {
+        const { remoteAddress = '' } = socket;
+        socket.destroy();
+        this.owner.onFailed('handshakeClosed', remoteAddress, '');
+        return;
+      }
       socket.allowHalfOpen = true;
       this.owner.onSecured(socket);
     });
@@ -129,13 +138,31 @@ function detailOf({ code = '', reason }: NodeJS.ErrnoException & { readonly reas
   return code.startsWith('ERR_SSL_') ? (reason ?? code.slice('ERR_SSL_'.length).toLowerCase()) : '';
 }
 
+function strictnessOf({ requestCert, rejectUnauthorized }: EngineTls): string {
+  return requestCert ? `asks${rejectUnauthorized ? ', refuses' : ''}` : '';
+}
+
+/** A session that was resumed is authorized for Node, though it began where nobody was asked: it has no certificate then. */
+function isAdmitted(tls: EngineTls, socket: TLSSocket): boolean {
+  const { servername } = socket as { servername?: string | false | null };
+  const { requestCert, rejectUnauthorized } = ofName(tls, servername || '') ?? tls;
+  if (!requestCert || !rejectUnauthorized) return true;
+  return socket.authorized && socket.getPeerX509Certificate() !== undefined;
+}
+
+function ofName({ names }: EngineTls, servername: string): EngineTls | undefined {
+  const host = servername.toLowerCase();
+  const wildcard = host.replace(/^[^.]+/, '*');
+  return (names.find(({ name }) => name === host) ?? names.find(({ name }) => name === wildcard))?.tls;
+}
+
 type SniCallback = (name: string, done: (error: Error | null, context?: SecureContext) => void) => void;
 
-function sniCallback({ names }: EngineTls): SniCallback {
-  const contexts = new Map(names.map(({ name, tls }) => [name, createSecureContext(tls.node)]));
+function sniCallback(tls: EngineTls): SniCallback {
+  const contexts = new Map(tls.names.map(({ tls: named }) => [named, createSecureContext(named.node)]));
   return (name, done) => {
-    const host = name.toLowerCase();
-    done(null, contexts.get(host) ?? contexts.get(host.replace(/^[^.]+/, '*')));
+    const named = ofName(tls, name);
+    done(null, named && contexts.get(named));
   };
 }
 
